@@ -1,0 +1,30 @@
+"""The talk, end to end: schedules -> toy models -> SAEs -> metrics -> figures and claims -> results/report.pdf.
+
+Goes in: config/config.yaml, or what --configfile lays over it. Comes out: everything under results/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/schedules.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/saes.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report.pdf",
+        FIGURE_FILES,

@@ -1,0 +1,134 @@
+"""Metrics: from models and SAEs to results/metrics/{experiment}/{table}.parquet, and on to results/claims.parquet.
+
+Each case is measured by itself, so that a change in one leaves the others' figures alone.
+"""
+
+
+def tables_of_cases(wildcards):
+    return [
+        catalogue.case_table(wildcards.experiment, case, wildcards.table)
+        for case in experiment_of(wildcards).cases
+    ]
+
+
+def saes_of_case(wildcards):
+    return [
+        f"results/saes/{wildcards.experiment}/{wildcards.case}/{sae}.safetensors"
+        for sae in experiment_of(wildcards).saes
+    ]
+
+
+def tested_tables(table):
+    """A table of every experiment on which the talk's observations are tested."""
+    return [catalogue.experiment_table(name, table) for name in TESTED]
+
+
+TESTED = [
+    name
+    for name, experiment in EXPERIMENTS.items()
+    if experiment.claims or name == "controls"
+]
+
+
+rule features:
+    """What the toy models of one case represent."""
+    input:
+        models="results/models/{experiment}/{case}.safetensors",
+    output:
+        models="results/metrics/{experiment}/cases/{case}/models.parquet",
+        features="results/metrics/{experiment}/cases/{case}/features.parquet",
+    log:
+        "results/logs/features/{experiment}/{case}.log",
+    benchmark:
+        "results/benchmarks/features/{experiment}/{case}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("features"),
+        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+    shell:
+        COMMAND + " features --models {input.models:q} --case {wildcards.case:q}"
+        " --shown-seeds {params.shown_seeds} --output-models {output.models:q}"
+        " --output-features {output.features:q} 2> {log:q}"
+
+
+rule recovery:
+    """What the SAEs of one case recover of its features."""
+    input:
+        models="results/models/{experiment}/{case}.safetensors",
+        saes=saes_of_case,
+    output:
+        saes="results/metrics/{experiment}/cases/{case}/saes.parquet",
+        latents="results/metrics/{experiment}/cases/{case}/latents.parquet",
+        recovered="results/metrics/{experiment}/cases/{case}/recovered.parquet",
+        history="results/metrics/{experiment}/cases/{case}/history.parquet",
+    log:
+        "results/logs/recovery/{experiment}/{case}.log",
+    benchmark:
+        "results/benchmarks/recovery/{experiment}/{case}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("recovery"),
+        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+    shell:
+        COMMAND
+        + " recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
+        " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
+        " --output-latents {output.latents:q} --output-recovered {output.recovered:q}"
+        " --output-history {output.history:q} 2> {log:q}"
+
+
+rule collect:
+    """One table of an experiment, all cases together."""
+    input:
+        tables_of_cases,
+    output:
+        "results/metrics/{experiment}/{table}.parquet",
+    log:
+        "results/logs/collect/{experiment}/{table}.log",
+    benchmark:
+        "results/benchmarks/collect/{experiment}/{table}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("collect"),
+    shell:
+        COMMAND + " collect --tables {input:q} --output {output:q} 2> {log:q}"
+
+
+rule claims:
+    """Every observation of the talk, tested on every experiment."""
+    input:
+        schedules=[catalogue.schedules(name) for name in TESTED],
+        features=tested_tables("features"),
+    output:
+        catalogue.CLAIMS,
+    log:
+        "results/logs/claims.log",
+    benchmark:
+        "results/benchmarks/claims.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        code=command_digest("claims"),
+    shell:
+        COMMAND
+        + " claims --schedules {input.schedules:q} --features {input.features:q}"
+        " --output {output:q} 2> {log:q}"

@@ -1,0 +1,26 @@
+"""SAEs: from a case's toy models to results/saes/{experiment}/{case}/{sae}.safetensors."""
+
+
+rule saes:
+    """One SAE for every shown toy model of a case, each on its own toy model."""
+    input:
+        models="results/models/{experiment}/{case}.safetensors",
+    output:
+        "results/saes/{experiment}/{case}/{sae}.safetensors",
+    log:
+        "results/logs/saes/{experiment}/{case}/{sae}.log",
+    benchmark:
+        "results/benchmarks/saes/{experiment}/{case}/{sae}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=command_digest("saes"),
+        spec=sae_json,
+    shell:
+        COMMAND
+        + " saes --models {input.models:q} --spec {params.spec:q} --threads {threads}"
+        " --output {output:q} 2> {log:q}"

@@ -1,0 +1,37 @@
+"""Superposition when features are not equally sparse: toy models, SAEs, and what they represent.
+
+import superposition_atlas as sa
+
+schedule = sa.schedules.geometric(n_features=5, first=1.0, last=0.02, importance=0.9)
+models = sa.train(schedule, n_hidden=2, seeds=range(8))
+saes = sa.train_saes(models, architecture="relu", n_latents=5)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from superposition_atlas import metrics as metrics
+    from superposition_atlas import schedules as schedules
+    from superposition_atlas.sae import train_saes as train_saes
+    from superposition_atlas.training import train as train
+
+__version__ = "0.1.0"
+
+# Loaded on first use: whoever does not train must not pay for importing torch or numba.
+_WHERE = {
+    "metrics": ("superposition_atlas.metrics", None),
+    "schedules": ("superposition_atlas.schedules", None),
+    "train": ("superposition_atlas.training", "train"),
+    "train_saes": ("superposition_atlas.sae", "train_saes"),
+}
+
+__all__ = ["__version__", "metrics", "schedules", "train", "train_saes"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module_name, attribute = _WHERE[name]
+    module = import_module(module_name)
+    return module if attribute is None else getattr(module, attribute)

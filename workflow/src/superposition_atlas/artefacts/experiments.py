@@ -1,0 +1,85 @@
+"""An experiment as its schedules file describes it to all later stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas import storage
+from superposition_atlas.errors import ArtefactError
+
+
+@dataclass(frozen=True)
+class CaseDescription:
+    """One case as it stands in an experiment's schedules."""
+
+    name: str
+    title: str
+    training: dict[str, Any]
+    importance: Float[np.ndarray, "variant feature"]
+    probability: Float[np.ndarray, "variant feature"]
+
+
+@dataclass(frozen=True)
+class ExperimentDescription:
+    """What the schedules file of an experiment says about it: all that later stages need to know."""
+
+    name: str
+    title: str
+    family: str
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    shown_seeds: int
+    claims: bool
+    cases: Mapping[str, CaseDescription]
+
+    def case(self, name: str) -> CaseDescription:
+        """The named case.
+
+        Raises:
+            ArtefactError: if there is none.
+        """
+        if name not in self.cases:
+            raise ArtefactError(
+                f"experiment {self.name} has no case {name!r}; it has {', '.join(self.cases)}"
+            )
+        return self.cases[name]
+
+    def spec_of(self, case_name: str) -> dict[str, Any]:
+        """All that the models of a case depend on, as plain values."""
+        case = self.case(case_name)
+        return {
+            "experiment": self.name,
+            "case": case.name,
+            "n_features": self.n_features,
+            "n_hidden": self.n_hidden,
+            "seeds": list(self.seeds),
+            "importance": case.importance.tolist(),
+            "probability": case.probability.tolist(),
+            "training": case.training,
+        }
+
+
+def read_experiment(schedules: Path) -> ExperimentDescription:
+    """Reads an experiment's schedules file.
+
+    Raises:
+        ArtefactError: if the file is missing, damaged or not ours.
+    """
+    spec = storage.table_provenance(schedules)["spec"]
+    table = storage.read_table(schedules, ["case", "variant", "feature", "importance", "probability"])
+    cases = {}
+    for name, case in spec.pop("cases").items():
+        rows = table[table["case"] == name].sort_values(["variant", "feature"])
+        shape = (rows["variant"].nunique(), spec["n_features"])
+        cases[name] = CaseDescription(
+            name=name,
+            importance=rows["importance"].to_numpy().reshape(shape),
+            probability=rows["probability"].to_numpy().reshape(shape),
+            **case,
+        )
+    return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)

@@ -1,0 +1,51 @@
+"""The command line: runs one command, and turns errors that a user can mend into one line."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from superposition_atlas.errors import AtlasError
+
+COMMANDS = {
+    "schedules": "write an experiment's schedules",
+    "train": "train the toy models of one case",
+    "saes": "train one SAE for every shown toy model of a case",
+    "features": "measure which features a case's toy models represent",
+    "recovery": "measure what SAEs recover of a case's features",
+    "collect": "join the tables of an experiment's cases",
+    "claims": "test the talk's observations",
+    "figure": "draw one figure",
+    "report": "compile the PDF",
+    "check-config": "check configuration files",
+    "explain": "say what a result was made from",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="python -m superposition_atlas",
+        description="When features are not equally sparse: what do toy models represent?",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        # Only the command that runs is imported: each imports what it needs, torch for one of them.
+        if arguments[:1] == [name]:
+            module = import_module(f"superposition_atlas.commands.{name.replace('-', '_')}")
+            module.configure(subparser)
+            subparser.set_defaults(run=module.run)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except AtlasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"error: {parsed.command} was interrupted; run the same command again", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,43 @@
+"""Tests the talk's observations on every experiment."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from superposition_atlas import claims, storage
+from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.digest import code_digest
+
+COLUMNS = [
+    "case",
+    "seed",
+    "shown",
+    "feature",
+    "importance",
+    "probability",
+    "norm",
+    "dimensionality",
+    "interference",
+    "weights",
+]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--schedules", required=True, type=Path, nargs="+", help="one file an experiment")
+    parser.add_argument("--features", required=True, type=Path, nargs="+", help="in the same order")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes one row an observation, case, sample of seeds and pair of thresholds."""
+    tables = []
+    for schedules, features in zip(arguments.schedules, arguments.features, strict=True):
+        experiment = read_experiment(schedules)
+        table = storage.read_table(features, COLUMNS)
+        tables.append(claims.tested(experiment.name, experiment.family, table))
+    spec = {"features": [str(path) for path in arguments.features]}
+    code = code_digest("superposition_atlas.commands.claims")
+    joined = pd.concat(tables, ignore_index=True)
+    storage.write_table(joined, arguments.output, storage.provenance(spec, code))

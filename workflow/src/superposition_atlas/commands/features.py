@@ -1,0 +1,42 @@
+"""Measures what the toy models of one case represent."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from superposition_atlas import storage
+from superposition_atlas.artefacts.models import read_models
+from superposition_atlas.digest import code_digest
+from superposition_atlas.metrics.features import feature_table, model_table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--shown-seeds", required=True, type=int, help="how many seeds the figures show")
+    parser.add_argument("--output-models", required=True, type=Path, help="Parquet file, one row a model")
+    parser.add_argument("--output-features", required=True, type=Path, help="Parquet file, one row a feature")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes both tables."""
+    models = read_models(arguments.models)
+    shown = set(models.seeds[: arguments.shown_seeds].tolist())
+    provenance = storage.provenance(
+        {"models": str(arguments.models), "case": arguments.case, "shown_seeds": arguments.shown_seeds},
+        code_digest("superposition_atlas.commands.features"),
+    )
+    for table, path in (
+        (model_table(models), arguments.output_models),
+        (feature_table(models), arguments.output_features),
+    ):
+        storage.write_table(with_case(table, arguments.case, shown), path, provenance)
+
+
+def with_case(table: pd.DataFrame, case: str, shown: set[int]) -> pd.DataFrame:
+    """Puts the case in front and behind it whether the figures show the seed."""
+    table.insert(0, "case", case)
+    table.insert(2, "shown", table["seed"].isin(shown))
+    return table

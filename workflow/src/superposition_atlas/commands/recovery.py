@@ -1,0 +1,59 @@
+"""Measures what the SAEs of one case recover of its features."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from superposition_atlas import storage
+from superposition_atlas.artefacts.models import read_models
+from superposition_atlas.artefacts.saes import read_saes
+from superposition_atlas.digest import code_digest
+from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
+from superposition_atlas.metrics.sae_history import history_table
+
+TABLES = ("saes", "latents", "recovered", "history")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
+    parser.add_argument("--saes", required=True, type=Path, nargs="+", help="their SAEs (safetensors)")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--shown-seeds", required=True, type=int, help="how many seeds the figures show")
+    for name in TABLES:
+        parser.add_argument(f"--output-{name}", required=True, type=Path, help="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes all tables, every SAE of the case one below the other; `sae` is the name of its file."""
+    models = read_models(arguments.models)
+    shown = models.seeds[: arguments.shown_seeds]
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for path in arguments.saes:
+        saes = read_saes(path)
+        evaluation = evaluate(models.select(np.flatnonzero(np.isin(models.seeds, saes.seeds))), saes)
+        tables = {
+            "saes": sae_table(evaluation),
+            "latents": latent_table(evaluation),
+            "recovered": recovered_features(evaluation),
+            "history": history_table(saes),
+        }
+        for name, table in tables.items():
+            table.insert(0, "case", arguments.case)
+            table.insert(1, "sae", path.stem)
+            table.insert(2, "shown", table["seed"].isin(shown))
+            frames[name].append(table.drop(columns="instance", errors="ignore"))
+    provenance = storage.provenance(
+        {
+            "models": str(arguments.models),
+            "saes": [str(path) for path in arguments.saes],
+            "case": arguments.case,
+            "shown_seeds": arguments.shown_seeds,
+        },
+        code_digest("superposition_atlas.commands.recovery"),
+    )
+    for name, parts in frames.items():
+        joined = pd.concat(parts, ignore_index=True)
+        storage.write_table(joined, getattr(arguments, f"output_{name}"), provenance)

@@ -1,0 +1,49 @@
+"""Compiles results/report.pdf; its numbers are written beside it as report.json."""
+
+import argparse
+import json
+from pathlib import Path
+
+from superposition_atlas import config, storage
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report.contents import gather
+from superposition_atlas.report.sources import Sources
+from superposition_atlas.report.typesetting import compile_pdf
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--spec", required=True, type=json.loads, help="the configuration, as JSON")
+    parser.add_argument("--template", required=True, type=Path, help="typst template")
+    parser.add_argument("--captions", required=True, type=Path, help="folder with the figures' captions")
+    parser.add_argument("--results", required=True, type=Path, help="folder with the results")
+    parser.add_argument("--benchmarks", required=True, type=Path, help="folder with Snakemake's benchmarks")
+    parser.add_argument(
+        "--published",
+        default=Path(catalogue.PUBLISHED_NORMS),
+        type=Path,
+        help="published Frobenius norms (CSV)",
+    )
+    parser.add_argument("--output", required=True, type=Path, help="PDF file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Gathers the numbers and compiles the report."""
+    output, document = arguments.output, arguments.output.with_suffix(".json")
+    # Whatever goes wrong from here on, no older report may pass for this one.
+    for path in (output, document):
+        path.unlink(missing_ok=True)
+    sources = Sources(
+        config=config.load(arguments.spec),
+        results=arguments.results,
+        benchmarks=arguments.benchmarks,
+        captions=arguments.captions,
+        published=arguments.published,
+    )
+    contents = gather(sources, arguments.spec)
+    text = json.dumps(contents, ensure_ascii=False, allow_nan=False, indent=1)
+    with storage.atomic_path(document) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    figures = [arguments.results / "figures" / f"{figure['name']}.svg" for figure in contents["figures"]]
+    with storage.atomic_path(output) as temporary:
+        compile_pdf(arguments.template, document, figures, temporary)

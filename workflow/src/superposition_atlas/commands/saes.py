@@ -1,0 +1,38 @@
+"""Trains one SAE for each of a case's toy models that the configuration names."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from superposition_atlas.artefacts.models import read_models
+from superposition_atlas.artefacts.saes import write_saes
+from superposition_atlas.digest import code_digest
+from superposition_atlas.sae import train_saes
+
+logger = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
+    parser.add_argument("--spec", required=True, type=json.loads, help="the SAE's settings, as JSON")
+    parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains the SAEs and writes them."""
+    models = read_models(arguments.models)
+    settings = dict(arguments.spec)
+    chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
+    saes = train_saes(
+        models.select(chosen), threads=arguments.threads, progress=sys.stderr.isatty(), **settings
+    )
+    spec = {"models": str(arguments.models), **arguments.spec}
+    write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.commands.saes"))
+    n_resampled = int(saes.n_resampled.sum())
+    logger.info("%d SAEs, %d latents resampled in all", len(saes), n_resampled)

@@ -1,0 +1,52 @@
+"""Writes an experiment's schedules: one row a case, variant and feature, and the experiment's spec."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from superposition_atlas import config
+from superposition_atlas.digest import code_digest
+from superposition_atlas.storage import provenance, write_table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--experiment", required=True, help="name of the experiment")
+    parser.add_argument("--spec", required=True, type=json.loads, help="the configuration, as JSON")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Resolves the experiment and writes its schedules."""
+    experiment = config.load(arguments.spec).experiments[arguments.experiment]
+    frames = []
+    for case in experiment.cases.values():
+        importance, probability = np.broadcast_arrays(case.importance, case.probability)
+        n_variants, n_features = probability.shape
+        frames.append(
+            pd.DataFrame(
+                {
+                    "case": case.name,
+                    "variant": np.repeat(np.arange(n_variants), n_features),
+                    "feature": np.tile(np.arange(n_features), n_variants),
+                    "importance": importance.reshape(-1),
+                    "probability": probability.reshape(-1),
+                }
+            )
+        )
+    code = code_digest("superposition_atlas.commands.schedules")
+    write_table(pd.concat(frames), arguments.output, provenance(_description(experiment), code))
+
+
+def _description(experiment: config.Experiment) -> dict[str, Any]:
+    """What later stages need to know beside the numbers; `artefacts.read_experiment` reads it back."""
+    cases = {
+        case.name: {"title": case.title, "training": case.training.as_dict()}
+        for case in experiment.cases.values()
+    }
+    keys = ("name", "title", "family", "n_features", "n_hidden", "shown_seeds", "claims")
+    return {key: getattr(experiment, key) for key in keys} | {"seeds": list(experiment.seeds), "cases": cases}

@@ -1,0 +1,60 @@
+"""What every compiled (numba) kernel shares: settings, the cache of machine code, and the stream's generator.
+
+Kernels are compiled once per machine and kept on disk. numba notices when a kernel's own file changes but not
+when a function that the kernel calls does; so kernels call compiled functions of their own file or of this
+one only, and the cache folder carries this file's digest.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import uint32, uint64
+
+from superposition_atlas.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
+
+
+def _cache_directory() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    return Path(root) / "superposition-atlas" / f"numba-{digest}"
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(_cache_directory())
+
+# Sums may be reordered into vector lanes, the same way in every run of the same machine code. NaN and
+# infinity keep their meaning: training must notice them.
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def compile_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` with what all kernels want: cached machine code, the GIL released, no error model."""
+    settings = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
+    return numba.njit(**(settings | options))
+
+
+_MULTIPLIER_0, _MULTIPLIER_1 = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
+_WEYL_0, _WEYL_1 = (np.uint32(increment) for increment in WEYL_INCREMENTS)
+_HIGH = np.uint64(32)
+
+
+@numba.njit(inline="always")
+def philox_quad(quad, feature, step, purpose, key0, key1):  # type: ignore[no-untyped-def]
+    """The four words of `stream.words` at positions 4·quad … 4·quad + 3. All arguments are uint32."""
+    c0, c1, c2, c3 = uint32(quad), uint32(feature), uint32(step), uint32(purpose)
+    k0, k1 = uint32(key0), uint32(key1)
+    for _ in range(ROUNDS):
+        product0 = uint64(c0) * _MULTIPLIER_0
+        product1 = uint64(c2) * _MULTIPLIER_1
+        c0 = uint32(product1 >> _HIGH) ^ c1 ^ k0
+        c1 = uint32(product1)
+        c2 = uint32(product0 >> _HIGH) ^ c3 ^ k1
+        c3 = uint32(product0)
+        k0 = uint32(k0 + _WEYL_0)
+        k1 = uint32(k1 + _WEYL_1)
+    return c0, c1, c2, c3

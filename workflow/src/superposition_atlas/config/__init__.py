@@ -1,0 +1,13 @@
+"""The configuration: what is trained, checked in full before anything runs.
+
+    config = load(read("config/config.yaml"))
+
+`config/README.md` documents every key; `workflow/schemas/config.schema.yaml` holds descriptions and defaults.
+Nothing here imports torch, numba or pandas: the Snakefile reads its configuration before every command.
+"""
+
+from superposition_atlas.config.loading import load
+from superposition_atlas.config.settings import SAE, Case, Config, Experiment, case_spec, sae_spec
+from superposition_atlas.config.yaml_file import read
+
+__all__ = ["SAE", "Case", "Config", "Experiment", "case_spec", "load", "read", "sae_spec"]

@@ -1,0 +1,291 @@
+"""From the mapping that YAML gives to a checked `Config`: `like`, defaults, and what no schema can say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas import schedules
+from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
+from superposition_atlas.config.settings import SAE, Case, Config, Experiment
+from superposition_atlas.errors import ConfigError
+from superposition_atlas.toy_model import TrainingSettings
+
+_DEEPEST = 20
+"""No key lies deeper, but a YAML anchor may contain itself."""
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """A configuration, checked and complete.
+
+    Args:
+        raw: what `read`, or Snakemake's `config`, holds.
+
+    Raises:
+        ConfigError: one line that names the first key that is wrong, its value, and what is allowed.
+    """
+    written = _plain(raw, ())
+    # What is written is checked first, so that a message names the place where it stands; only what is
+    # then put together can be held to be complete.
+    check(written, complete=False)
+    experiments = written.get("experiments")
+    if experiments:
+        written["experiments"] = {name: _with_inherited(experiments, name) for name in experiments}
+    whole = _without_empty(written)
+    check(whole, complete=True)
+    filled = with_defaults(whole, schema())
+    if (filled["engine"], filled["device"]) == ("fused", "cuda"):
+        raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
+    _check_names_differ(("experiments",), filled["experiments"])
+    return Config(
+        engine=filled["engine"],
+        device=filled["device"],
+        experiments={
+            name: _experiment(name, experiment, written=whole["experiments"][name])
+            for name, experiment in filled["experiments"].items()
+        },
+    )
+
+
+# --- before the schema's defaults --------------------------------------------------------------------------
+
+
+def _plain(value: Any, key: Key) -> Any:
+    """A copy with all mappings as dict, all keys text."""
+    if len(key) > _DEEPEST:
+        raise wrong(key[:3], value, f"at most {_DEEPEST} levels (does a YAML anchor contain itself?)")
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                hint = "; YAML reads yes, no, on, off, null and numbers as other things: put it in quotes"
+                raise ConfigError(f"{dotted(key)}: got the name {shown(name)}, allowed is text{hint}")
+        return {name: _plain(item, (*key, name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, (*key, index)) for index, item in enumerate(value)]
+    return value
+
+
+def _with_inherited(experiments: Mapping[str, Any], name: str, heirs: tuple[str, ...] = ()) -> Any:
+    """An experiment with the keys of the one that it is `like`, of what that is like, and so on."""
+    experiment = experiments[name]
+    origin = experiment.get("like") if experiment else None
+    if not origin:
+        return experiment
+    key, line = ("experiments", name, "like"), (*heirs, name)
+    if origin in line:
+        circle = " → ".join((*line[line.index(origin) :], origin))
+        raise wrong(key, origin, f"an experiment that does not start from this one ({circle})")
+    if experiments.get(origin) is None:
+        others = [
+            other for other, content in experiments.items() if content is not None and other not in line
+        ]
+        raise wrong(key, origin, f"the name of another experiment: {', '.join(others) or 'there is none'}")
+    taken_over = dict(_with_inherited(experiments, origin, line))
+    taken_over.pop("title", None)
+    return _merged(taken_over, experiment)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merge, everything else replaces; so does a schedule that names its family."""
+    result = dict(base)
+    for key, value in over.items():
+        before = result.get(key)
+        is_group = isinstance(value, Mapping) and not isinstance(value.get("family"), str)
+        result[key] = _merged(before, value) if is_group and isinstance(before, Mapping) else value
+    return result
+
+
+def _without_empty(value: Any) -> Any:
+    """Without the keys whose value is empty (null)."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_empty(item) for key, item in value.items() if item is not None}
+
+
+# --- what no schema can say --------------------------------------------------------------------------------
+
+
+def _check_names_differ(key: Key, by_name: Mapping[str, Any]) -> None:
+    """Names become file names, and not every file system tells case1 from Case1."""
+    seen: dict[str, str] = {}
+    for name in by_name:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            allowed = f"a name that differs from {other!r} by more than upper and lower case"
+            raise ConfigError(f"{dotted(key)}: got the name {name!r}, allowed is {allowed}")
+
+
+def _experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
+    try:
+        return _own_experiment(name, filled, written)
+    except ConfigError as error:
+        # The key may stand in the other experiment: what fits that size may not fit this one.
+        origin = f" ({name} takes over the keys of {filled['like']})" if filled["like"] else ""
+        raise ConfigError(f"{error}{origin}") from None
+
+
+def _own_experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
+    key = ("experiments", name)
+    for group in ("cases", "saes"):
+        _check_names_differ((*key, group), filled[group])
+    seeds = tuple(filled["seeds"] if isinstance(filled["seeds"], list) else range(filled["seeds"]))
+    n_features = filled["n_features"]
+    base = {}
+    for quantity in _RANGES:
+        rows = _rows((*key, quantity), filled[quantity], n_features, None, quantity)
+        if len(rows) != 1:
+            allowed = "a family with one value a feature (per_instance is for cases)"
+            raise wrong((*key, quantity), filled[quantity], allowed)
+        base[quantity] = rows[0]
+    cases = {}
+    for case, settings in filled["cases"].items():
+        case_key = (*key, "cases", case)
+        rows_of = {
+            quantity: _rows((*case_key, quantity), settings[quantity], n_features, base[quantity], quantity)
+            for quantity in _RANGES
+        }
+        for quantity, rows in rows_of.items():
+            if len(rows) > len(seeds):
+                raise wrong(
+                    (*case_key, quantity, "count"), len(rows), _at_most(len(seeds), "number of seeds")
+                )
+        counts = {len(rows) for rows in rows_of.values()} - {1}
+        if len(counts) > 1:
+            allowed = f"{len(rows_of['importance'])}, the count of its importance"
+            raise wrong((*case_key, "probability", "count"), len(rows_of["probability"]), allowed)
+        # A case leaves out what it shares with its experiment, so its own defaults must not count.
+        training = filled["training"] | written["cases"][case].get("training", {})
+        cases[case] = Case(
+            name=case,
+            title=settings["title"] or case,
+            importance=rows_of["importance"],
+            probability=rows_of["probability"],
+            training=_training(training),
+        )
+    saes = {
+        sae: _sae((*key, "saes", sae), settings, written["saes"][sae], seeds)
+        for sae, settings in filled["saes"].items()
+    }
+    return Experiment(
+        name=name,
+        title=filled["title"] or name,
+        family=filled["probability"]["family"] if filled["family"] == "auto" else filled["family"],
+        n_features=n_features,
+        n_hidden=filled["n_hidden"],
+        seeds=seeds,
+        shown_seeds=_number_of_seeds(key, "shown_seeds", filled, written, len(seeds)),
+        claims=filled["claims"],
+        cases=cases,
+        saes=saes,
+    )
+
+
+def _at_most(limit: int, meaning: str) -> str:
+    return f"an integer ≥ 1 and ≤ {limit}, the {meaning}"
+
+
+def _number_of_seeds(
+    key: Key, name: str, filled: Mapping[str, Any], written: Mapping[str, Any], n_seeds: int
+) -> int:
+    """How many of the seeds; a default gives way where there are fewer."""
+    number: int = filled[name]
+    if number > n_seeds and name in written:
+        raise wrong((*key, name), number, _at_most(n_seeds, "number of seeds"))
+    return min(number, n_seeds)
+
+
+def _training(settings: Mapping[str, Any]) -> TrainingSettings:
+    # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
+    scale = settings["init_scale"]
+    return TrainingSettings(
+        steps=settings["steps"],
+        batch_size=settings["batch_size"],
+        learning_rate=float(settings["learning_rate"]),
+        init_scale=scale if scale == "xavier" else float(scale),
+    )
+
+
+def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
+    steps, record_steps = filled["steps"], filled["record_steps"]
+    if record_steps != sorted(record_steps):
+        raise wrong((*key, "record_steps"), record_steps, "a list in ascending order")
+    for index, step in enumerate(record_steps):
+        if step > steps:
+            raise wrong((*key, "record_steps", index), step, f"an integer ≥ 0 and ≤ {steps}, the steps")
+    limits = [("dead_window", "resample_every")]
+    if filled["resampling"] != "none":
+        limits.append(("resample_every", "steps"))  # else nothing would ever be resampled, in silence
+    for name, limit in limits:
+        if filled[name] > filled[limit]:
+            raise wrong((*key, name), filled[name], _at_most(filled[limit], f"value of {limit}"))
+    return SAE(
+        name=str(key[-1]),
+        architecture=filled["architecture"],
+        n_latents=filled["n_latents"],
+        resampling=filled["resampling"],
+        sparsity_coefficient=float(filled["sparsity_coefficient"]),
+        steps=steps,
+        batch_size=filled["batch_size"],
+        learning_rate=float(filled["learning_rate"]),
+        resample_every=filled["resample_every"],
+        dead_window=filled["dead_window"],
+        resample_scale=float(filled["resample_scale"]),
+        record_steps=tuple(record_steps),
+        seeds=tuple(seeds[: _number_of_seeds(key, "seeds", filled, written, len(seeds))]),
+    )
+
+
+# --- schedules ---------------------------------------------------------------------------------------------
+
+_RANGES = {"importance": "a number ≥ 0", "probability": "a number > 0 and ≤ 1"}
+
+_VALUE_KEYS = ("value", "values", "first", "last", "low", "high")
+"""The keys of families that are values themselves, so that a message can name the very number."""
+
+
+def _in_range(values: Any, quantity: str) -> Any:
+    values = np.asarray(values, dtype=np.float64)
+    if quantity == "importance":
+        return np.isfinite(values) & np.greater_equal(values, 0)
+    return np.greater(values, 0) & np.less_equal(values, 1)
+
+
+def _rows(
+    key: Key,
+    spec: Mapping[str, Any] | str,
+    n_values: int,
+    base: Float[np.ndarray, " feature"] | None,
+    quantity: str,
+) -> Float[np.ndarray, "variant feature"]:
+    """The values of a schedule, checked from the inside out, so that a message names the innermost key."""
+    if isinstance(spec, str):
+        if base is None:
+            raise wrong(key, spec, "a mapping with the key family (base can't be made of base)")
+        return base[None, :]
+    for name in _VALUE_KEYS:
+        given = spec.get(name)
+        for index, value in enumerate(given) if isinstance(given, list) else ((None, given),):
+            if value is not None and not _in_range(value, quantity):
+                at = (*key, name) if index is None else (*key, name, index)
+                raise wrong(at, value, f"{_RANGES[quantity]} ({quantity})")
+    if spec["family"] == "explicit" and len(spec["values"]) != n_values:
+        allowed = f"a list of {n_values} numbers, one a feature (it has {len(spec['values'])})"
+        raise wrong((*key, "values"), spec["values"], allowed)
+    if spec["family"] == "per_instance":
+        _rows((*key, "of"), spec["of"], spec["count"], None, quantity)
+    elif "of" in spec:
+        _rows((*key, "of"), spec["of"], n_values, base, quantity)
+    try:
+        with np.errstate(all="ignore"):
+            rows = schedules.values(spec, n_values, base)
+    except ValueError as error:
+        raise ConfigError(f"{dotted(key)}: got {shown(spec)}, but {error}") from None
+    bad = np.argwhere(~_in_range(rows, quantity))
+    if len(bad):
+        row, feature = bad[0]
+        found = f"feature {feature} would have {rows[row, feature]:.6g}"
+        raise wrong(key, spec, f"{_RANGES[quantity]} for every feature ({found})")
+    if quantity == "importance" and not np.all(np.any(rows > 0, axis=1)):
+        raise wrong(key, spec, "an importance above 0 for at least one feature (all would have 0)")
+    return rows

@@ -1,0 +1,97 @@
+"""A configuration that has been checked: what `load` returns and everything else works with."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas.toy_model import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Case:
+    """One schedule of importance and probability, and how its toy models are trained.
+
+    Arrays are float64. The variant axis has length 1 where all toy models share the schedule; else the toy
+    model of the k-th seed takes variant k mod that length.
+    """
+
+    name: str
+    title: str
+    importance: Float[np.ndarray, "importance_variant feature"]
+    """I_i, finite and at least 0, not all 0."""
+    probability: Float[np.ndarray, "probability_variant feature"]
+    """p_i, above 0 and at most 1."""
+    training: TrainingSettings
+
+
+@dataclass(frozen=True)
+class SAE:
+    """Settings of one sparse autoencoder, named as `train_saes` names them."""
+
+    name: str
+    architecture: str
+    n_latents: int
+    resampling: str
+    sparsity_coefficient: float
+    steps: int
+    batch_size: int
+    learning_rate: float
+    resample_every: int
+    dead_window: int
+    resample_scale: float
+    record_steps: tuple[int, ...]
+    seeds: tuple[int, ...]
+    """Seeds of the toy models that get one: the first of the experiment's."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One size (n_features, n_hidden), its seeds, and what is trained on them; mappings are by name."""
+
+    name: str
+    title: str
+    family: str
+    """What tables call the base schedule."""
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    shown_seeds: int
+    """So many of the seeds, the first ones, are drawn in figures."""
+    claims: bool
+    """Whether the talk's observations are tested here."""
+    cases: dict[str, Case]
+    saes: dict[str, SAE]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration; experiments by name."""
+
+    engine: str
+    device: str
+    experiments: dict[str, Experiment]
+
+
+def case_spec(experiment: Experiment, case: Case) -> dict[str, Any]:
+    """Everything that the training of a case depends on and nothing else, as plain sorted values.
+
+    Snakemake trains a case again when this changes: titles, names and other cases are not in it.
+    """
+    return {
+        "importance": case.importance.tolist(),
+        "n_features": experiment.n_features,
+        "n_hidden": experiment.n_hidden,
+        "probability": case.probability.tolist(),
+        "seeds": list(experiment.seeds),
+        "training": dict(sorted(case.training.as_dict().items())),
+    }
+
+
+def sae_spec(sae: SAE) -> dict[str, Any]:
+    """Everything that the training of an SAE depends on beside its toy models, as plain sorted values."""
+    settings = asdict(sae)
+    del settings["name"]
+    lists = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    return dict(sorted(lists.items()))

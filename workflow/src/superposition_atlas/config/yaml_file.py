@@ -1,0 +1,54 @@
+"""Reading a YAML file as plain data. A key given twice is an error: YAML would silently keep the last."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from superposition_atlas.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe subset, without keys given twice."""
+
+
+def _mapping_of_distinct_keys(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    first_line: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        # Keys merged in by << come later and may be repeated: that is what << is for.
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.value in first_line:
+            raise yaml.constructor.ConstructorError(
+                problem=f"the key {key.value!r} is given twice, first on line {first_line[key.value]}; "
+                "a name may be used once",
+                problem_mark=key.start_mark,
+            )
+        first_line[key.value] = line
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_of_distinct_keys)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        ConfigError: if the file is missing, unreadable, not YAML, not a mapping, or gives a key twice.
+    """
+    try:
+        content = yaml.load(Path(path).read_bytes(), Loader=_Loader)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; allowed is a readable YAML file") from None
+    except yaml.MarkedYAMLError as error:
+        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{where}: {error.problem or 'not YAML'}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-01
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else type(content).__name__
+        raise ConfigError(f"{path}: allowed is a mapping of keys to values, got {found}")
+    return content

@@ -1,0 +1,267 @@
+"""Which figures a configuration asks for: what each draws, from which files, and where it stands in the report.
+
+The Snakefile makes its targets from this list and the report its sections; a new figure is a module beside
+this one, a caption in workflow/report/captions, and an entry here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from superposition_atlas.config import Config, Experiment
+
+RESULTS = "results"
+
+# The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
+SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
+
+
+@dataclass(frozen=True)
+class FigureTarget:
+    """One figure: `results/figures/{name}.svg` and `.png`."""
+
+    name: str
+    module: str
+    """Module of `superposition_atlas.figures`, and of its caption in workflow/report/captions."""
+    inputs: dict[str, str]
+    """Role to path; passed to the module's `draw`."""
+    category: str
+    """Section of the reports."""
+    alt: str
+    """What the picture shows, for those who can't see it."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Passed to the module's `draw`."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
+
+
+def case_table(experiment: str, case: str, table: str) -> str:
+    """Path of one case's metrics."""
+    return f"{RESULTS}/metrics/{experiment}/cases/{case}/{table}.parquet"
+
+
+def experiment_table(experiment: str, table: str) -> str:
+    """Path of an experiment's metrics, all cases together."""
+    return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
+
+
+def schedules(experiment: str) -> str:
+    """Path of an experiment's schedules."""
+    return f"{RESULTS}/schedules/{experiment}.parquet"
+
+
+CLAIMS = f"{RESULTS}/claims.parquet"
+PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
+
+
+def figures(config: Config) -> list[FigureTarget]:
+    """All figures of a configuration, in the order of the report."""
+    return [*_talk(config), *_beyond_the_talk(config)]
+
+
+def _talk(config: Config) -> Iterator[FigureTarget]:
+    experiments = config.experiments
+    controls = experiments.get("controls")
+    if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
+        yield FigureTarget(
+            "slide05_motivation",
+            "motivation",
+            {
+                f"{table}.{case}": case_table("controls", case, table)
+                for case in ("sparsity_0", "sparsity_80", "sparsity_90")
+                for table in ("features", "models")
+            },
+            "Setup",
+            "Three planes with the feature directions of a toy model each: at 0 % sparsity two orthogonal "
+            "features, with growing sparsity more features, in antipodal pairs and then a pentagon.",
+        )
+    talk = experiments.get("talk")
+    if talk and "uniform" in talk.cases:
+        yield FigureTarget(
+            "slide07_uniform",
+            "uniform",
+            {"features": case_table("talk", "uniform", "features")},
+            "Uniform sparsity",
+            "Eight toy models with growing sparsity: feature directions in the plane above, feature norms as bars "
+            "coloured by superposition below.",
+        )
+    sae_setting = _sae_setting(config)
+    if sae_setting:
+        experiment, case, sae = sae_setting
+        yield FigureTarget(
+            "slide09_sae_setup",
+            "sae_setup",
+            {
+                "features": case_table(experiment, case, "features"),
+                "latents": case_table(experiment, case, "latents"),
+            },
+            "Sparse autoencoders",
+            "Diagram: features enter the toy model, its hidden dimensions enter the SAE, whose latents "
+            "reconstruct them.",
+            {"sae": sae},
+        )
+        yield FigureTarget(
+            "slide10_sae_training",
+            "sae_training",
+            {
+                "features": case_table(experiment, case, "features"),
+                "history": case_table(experiment, case, "history"),
+            },
+            "Sparse autoencoders",
+            "Rows of planes, one a training step: the SAE's decoder directions turn towards the toy model's "
+            "feature directions.",
+            {"sae": sae},
+        )
+    if talk:
+        yield FigureTarget(
+            "slide11_cases",
+            "cases",
+            {"schedules": schedules("talk")},
+            "The cases",
+            "Two heat maps, cases by features: importance and feature probability.",
+        )
+        yield FigureTarget(
+            "slide12_all_cases",
+            "all_cases",
+            {"features": experiment_table("talk", "features"), "schedules": schedules("talk")},
+            "The cases",
+            "A grid of planes, cases by seeds, with the feature directions and the number represented.",
+        )
+        wide = experiments.get("wide")
+        for case in talk.cases.values():
+            if case.name == "uniform":
+                continue
+            plane, bars = SLIDES_OF_CASES.get(case.name, ("", ""))
+            labels = {"case": case.name, "title": case.title}
+            if talk.n_hidden == 2:
+                yield FigureTarget(
+                    f"{plane}_{case.name}_plane".lstrip("_"),
+                    "plane",
+                    {"features": case_table("talk", case.name, "features")},
+                    "Case by case",
+                    f"Planes with the feature directions of {case.name}, one a seed.",
+                    {"title": case.title},
+                    labels,
+                )
+            if wide and case.name in wide.cases:
+                yield _bars(wide, case.name, f"{bars}_{case.name}_bars".lstrip("_"))
+
+
+def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
+    tested = [experiment for experiment in config.experiments.values() if experiment.claims]
+    wide = config.experiments.get("wide")
+    if wide:
+        yield FigureTarget(
+            "wide_frobenius_norms",
+            "frobenius_norms",
+            {"models": experiment_table("wide", "models"), "published": PUBLISHED_NORMS},
+            "Published against reproduced",
+            "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
+        )
+    if tested:
+        yield FigureTarget(
+            "represented_counts",
+            "represented_counts",
+            {
+                f"{role}.{experiment.name}": path
+                for experiment in tested
+                for role, path in (
+                    ("models", experiment_table(experiment.name, "models")),
+                    ("schedules", schedules(experiment.name)),
+                )
+            },
+            "The observations",
+            "For each case and schedule family, the share of seeds by number of represented features.",
+        )
+        yield FigureTarget(
+            "observations",
+            "observations",
+            {"claims": CLAIMS},
+            "The observations",
+            "For each observation, case and family, the share of seeds in which it holds, with its interval.",
+        )
+        yield FigureTarget(
+            "thresholds",
+            "thresholds",
+            {"claims": CLAIMS},
+            "The observations",
+            "How the share of seeds in which an observation holds moves with the thresholds of its criterion.",
+        )
+    controls = config.experiments.get("controls")
+    if controls and {"pentagon_xavier", "pentagon_talk"} <= set(controls.cases):
+        yield FigureTarget(
+            "initial_scale",
+            "initial_scale",
+            {
+                case: case_table("controls", case, "features")
+                for case in ("pentagon_xavier", "pentagon_talk")
+            },
+            "Uniform sparsity",
+            "Shares of seeds with four and with five represented features, for two initial scales.",
+        )
+    with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
+    if with_saes:
+        yield FigureTarget(
+            "sae_recovery",
+            "sae_recovery",
+            {
+                f"{role}.{experiment.name}": path
+                for experiment in with_saes
+                for role, path in (
+                    ("saes", experiment_table(experiment.name, "saes")),
+                    ("schedules", schedules(experiment.name)),
+                )
+            },
+            "Sparse autoencoders",
+            "For each case, how many represented features the SAEs recover, by resampling scheme.",
+        )
+    for experiment in tested:
+        if experiment.name in ("talk", "wide"):
+            continue
+        labels = {"experiment": experiment.name, "title": experiment.title}
+        yield FigureTarget(
+            f"{experiment.name}_cases",
+            "cases",
+            {"schedules": schedules(experiment.name)},
+            "Other families and sizes",
+            "Two heat maps, cases by features: importance and feature probability.",
+            {},
+            labels,
+        )
+        if experiment.n_hidden == 2:
+            yield FigureTarget(
+                f"{experiment.name}_all_cases",
+                "all_cases",
+                {
+                    "features": experiment_table(experiment.name, "features"),
+                    "schedules": schedules(experiment.name),
+                },
+                "Other families and sizes",
+                "A grid of planes, cases by seeds, with the feature directions and the number represented.",
+                {},
+                labels,
+            )
+        else:
+            for case_name in experiment.cases:
+                yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
+
+
+def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
+    case = experiment.cases[case_name]
+    return FigureTarget(
+        name,
+        "bars",
+        {"features": case_table(experiment.name, case_name, "features")},
+        "Case by case" if experiment.name == "wide" else "Other families and sizes",
+        f"Bars of feature norms in {case_name}, coloured by superposition, over the heat map of WᵀW; one a seed.",
+        {"title": case.title},
+        {"case": case_name, "title": case.title, "experiment": experiment.name},
+    )
+
+
+def _sae_setting(config: Config) -> tuple[str, str, str] | None:
+    """ARENA's setting where it is configured, else the first SAE that there is."""
+    candidates = [experiment for experiment in config.experiments.values() if experiment.saes]
+    candidates.sort(key=lambda experiment: experiment.name != "sae_arena")
+    for experiment in candidates:
+        return experiment.name, next(iter(experiment.cases)), list(experiment.saes)[-1]
+    return None

@@ -1,0 +1,54 @@
+"""Slide 5: uniform sparsity, and how many features fit into two dimensions as it grows (Elhage et al. 2022)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import planes, rows, style
+
+
+def draw(paths: Mapping[str, Path]) -> Figure:
+    """One plane a case: of the seeds that are shown, the toy model with the lowest loss.
+
+    Args:
+        paths: `features.NAME` and `models.NAME`, the tables of each case, in the order of the panels.
+    """
+    chosen = [_best(paths, name) for name in rows.names(paths, "features")]
+    limit = planes.common_limit(model.weights for model in chosen)
+    figure = Figure(figsize=(style.WIDTH, 2.75), layout="constrained")
+    for axes, model in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
+        planes.frame_plane(axes, limit)
+        planes.draw_features(axes, model.weights, model.represented, size=1.3)
+        sparsity = style.span(100 * (1 - model.values("probability")))
+        axes.set_title(f"{sparsity} % sparsity", fontweight="bold", pad=12)
+        axes.text(
+            0.5,
+            1.01,
+            f"{model.n_represented} of {len(model.weights)} represented",
+            transform=axes.transAxes,
+            ha="center",
+            va="bottom",
+            fontsize=7,
+        )
+    importance = chosen[0].values("importance")
+    handles = style.feature_handles(len(importance))
+    for handle in handles:
+        feature = int(handle.get_label().removeprefix("feature "))
+        handle.set_label(f"{feature}: {importance[feature]:.2f}")
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), title="feature: importance")
+    return figure
+
+
+def _best(paths: Mapping[str, Path], name: str) -> rows.ToyModelRows:
+    """The toy model with the lowest loss among those shown."""
+    features_path = paths[f"features.{name}"]
+    models = rows.read(paths[f"models.{name}"], ["seed", "shown", "loss"])
+    features = rows.read(features_path, [*rows.PLANE_COLUMNS, "importance", "probability"])
+    shown = models[models["shown"]]
+    seed = int(shown.loc[shown["loss"].idxmin(), "seed"])
+    for model in rows.toy_models(features):
+        if model.seed == seed:
+            return model
+    raise ArtefactError(f"{features_path}: has no shown rows of seed {seed}")

@@ -1,0 +1,148 @@
+"""One look for all figures: sizes, colours, and files that are the same bytes for the same data.
+
+Widths are those of the report's text, so that type stands at its true size there. Colour never carries a
+meaning alone: a label, a shape or a line style says the same, for colour-blind readers and for grey prints.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from superposition_atlas.storage import atomic_path
+
+WIDTH = 6.5
+"""Inches: the width of the report's text."""
+SMALL = 6.5
+"""Points: the smallest type, for numbers inside panels."""
+
+INK = "#222222"
+MUTED = "#8a8a8a"
+"""What is not represented, and what is only there for comparison."""
+FAINT = "#d9d9d9"
+SHADE = "#efefef"
+ACCENT = "#c8440b"
+"""What an SAE has learned, against the features' grey; and what was published."""
+
+POLYSEMANTICITY: Colormap = mpl.colormaps["viridis"]
+POLYSEMANTICITY_RANGE = Normalize(0.0, 1.0)
+"""As in the bar figures of the post: purple is a dimension of one's own, yellow is superposition."""
+SIGNED: Colormap = mpl.colormaps["RdBu"]
+"""Symmetric around 0."""
+AMOUNT: Colormap = mpl.colormaps["YlGnBu"]
+"""Importance, probability, shares: white is little."""
+SUPERPOSITION = r"$\sqrt{\sum_{j\neq i}(\hat W_i\cdot W_j)^2}$"
+"""The colour of the bars: column `polysemanticity`."""
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "mathtext.fontset": "dejavusans",
+    "axes.titlesize": 8.0,
+    "axes.titlepad": 4.0,
+    "axes.labelsize": 7.5,
+    "axes.labelpad": 2.5,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7.0,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.0,
+    "hatch.linewidth": 0.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "savefig.dpi": 160,
+    "savefig.facecolor": "white",
+    "image.interpolation": "nearest",
+    # Letters as outlines: the same picture wherever it is opened, whichever fonts are there.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "superposition-atlas",
+}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Matplotlib's settings while a figure is drawn and saved; a user's own matplotlibrc does not matter."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure, whole or not at all; the suffix (.svg, .png) says as what.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), metadata=metadata)
+
+
+def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:
+    """One colour a feature, the same in every figure: dark for the first, ever lighter, also in grey."""
+    return np.asarray(mpl.colormaps["plasma"](np.linspace(0.0, 0.86, n_features)))
+
+
+def feature_handles(n_features: int) -> list[Line2D]:
+    """Legend entries for the features; of many features only the first and the last."""
+    colours = feature_colours(n_features)
+    shown = range(n_features) if n_features <= 10 else (0, n_features - 1)
+    return [
+        Line2D([], [], color=colours[feature], marker="o", markersize=3.5, label=f"feature {feature}")
+        for feature in shown
+    ]
+
+
+def bare(axes: Axes) -> None:
+    """No ticks and no frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def feature_ticks(n_features: int, most: int = 10) -> list[int]:
+    """Features to name on an axis: all where there are few, else round numbers apart, and always the first."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, n_features) if n_features <= step * most)
+    return list(range(0, n_features, step))
+
+
+def span(values: Sequence[float] | Float[np.ndarray, " value"]) -> str:
+    """`0.5` where all values agree, else `0.1 … 0.9`, to two significant digits."""
+    low, high = float(np.min(values)), float(np.max(values))
+    return short(low) if np.isclose(low, high) else f"{short(low)} … {short(high)}"
+
+
+def short(value: float) -> str:
+    """A number to two significant digits, without an exponent where it can be done without."""
+    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage to two significant digits: 80 %, 99.5 %."""
+    value = 100 * share
+    return f"{value:.0f} %" if np.isclose(value, round(value), atol=0.05) else f"{value:.1f} %"

@@ -1,0 +1,113 @@
+"""The geometry of toy models: which features are represented, which share dimensions, how much room each has."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from superposition_atlas.toy_model import ToyModels
+
+REPRESENTED_NORM = 0.5
+"""A feature is represented if ‖W_i‖ is larger than this."""
+DEDICATED_DIMENSIONALITY = 0.9
+"""A represented feature is dedicated (has a dimension to itself) if D_i is larger than this."""
+
+Weights = Float[np.ndarray, "instance hidden feature"]
+PerFeature = Float[np.ndarray, "instance feature"]
+
+
+def norms(W: Weights) -> PerFeature:
+    """‖W_i‖, the Euclidean length of each feature's column."""
+    return np.asarray(np.linalg.norm(W, axis=1))
+
+
+def l1_norms(W: Weights) -> PerFeature:
+    """|w_1| + … + |w_m| of each feature's column: the talk's own rule compares it with 0.5.
+
+    Unlike ‖W_i‖ it depends on the rotation of the hidden space.
+    """
+    return np.asarray(np.abs(W).sum(axis=1))
+
+
+def overlaps(W: Weights) -> Float[np.ndarray, "instance feature feature"]:
+    """(Ŵ_i · W_j)² with Ŵ_i = W_i / ‖W_i‖; rows of features with norm 0 are 0."""
+    length = norms(W)[:, None, :]
+    unit = np.divide(W, length, out=np.zeros_like(W), where=length > 0)
+    return np.asarray(np.einsum("kmi,kmj->kij", unit, W, optimize=True) ** 2)
+
+
+def dimensionality(W: Weights) -> PerFeature:
+    """D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)² in [0, 1] (Elhage et al. 2022); Scherlis' capacity is the same number.
+
+    1: a dimension of its own; 1/2: half of an antipodal pair; 2/5: a pentagon; 0 for a norm of 0.
+    Σ_i D_i ≤ m.
+    """
+    squared = norms(W) ** 2
+    total = overlaps(W).sum(axis=-1)
+    return np.divide(squared, total, out=np.zeros_like(squared), where=total > 0)
+
+
+def interference(W: Weights, weight: PerFeature | None = None) -> PerFeature:
+    """Σ_{j≠i} (Ŵ_i · W_j)², each other feature weighted with `weight` (default 1).
+
+    With the feature probabilities as weight this is the net interference of Anthropic's notebook: the natural
+    measure where features are not equally sparse.
+    """
+    others = overlaps(W)
+    diagonal = np.arange(W.shape[2])
+    others[:, diagonal, diagonal] = 0.0
+    return others.sum(axis=-1) if weight is None else np.einsum("kij,kj->ki", others, weight)
+
+
+def represented(W: Weights, norm: float = REPRESENTED_NORM) -> Bool[np.ndarray, "instance feature"]:
+    """Whether ‖W_i‖ > `norm`."""
+    return norms(W) > norm
+
+
+def dedicated(
+    W: Weights, norm: float = REPRESENTED_NORM, threshold: float = DEDICATED_DIMENSIONALITY
+) -> Bool[np.ndarray, "instance feature"]:
+    """Whether a feature is represented and D_i > `threshold`."""
+    return represented(W, norm) & (dimensionality(W) > threshold)
+
+
+def model_table(models: ToyModels) -> pd.DataFrame:
+    """One row a toy model: loss, un-squared ‖W‖_F, and the counts of features by each rule."""
+    W = models.W.astype(np.float64)
+    return pd.DataFrame(
+        {
+            "seed": models.seeds,
+            "loss": models.loss,
+            "frobenius_norm": np.linalg.norm(W, axis=(1, 2)),
+            "n_represented": represented(W).sum(axis=1),
+            "n_represented_l1": (l1_norms(W) > REPRESENTED_NORM).sum(axis=1),
+            "n_dedicated": dedicated(W).sum(axis=1),
+            "mean_probability": models.probability.mean(axis=1),
+        }
+    )
+
+
+def feature_table(models: ToyModels) -> pd.DataFrame:
+    """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers."""
+    W = models.W.astype(np.float64)
+    n_instances, n_hidden, n_features = W.shape
+    squared = interference(W)
+    columns = {
+        "importance": models.importance,
+        "probability": models.probability,
+        "norm": norms(W),
+        "bias": models.b.astype(np.float64),
+        "dimensionality": dimensionality(W),
+        "interference": squared,
+        "polysemanticity": np.sqrt(squared),
+        "net_interference": interference(W, models.probability),
+        "represented": represented(W),
+        "dedicated": dedicated(W),
+    }
+    return pd.DataFrame(
+        {
+            "seed": np.repeat(models.seeds, n_features),
+            "feature": np.tile(np.arange(n_features), n_instances),
+            **{name: array.reshape(-1) for name, array in columns.items()},
+            "weights": list(models.W.swapaxes(1, 2).reshape(-1, n_hidden)),
+        }
+    )

@@ -1,0 +1,307 @@
+"""What SAEs recover of toy models whose features are known: directions, activity, reconstruction.
+
+The truth is f_i = W_i / ‖W_i‖ of the *represented* features (‖W_i‖ > 0.5); d_j is the decoder direction of
+latent j. All cosines are signed: with |cos| one latent would match both arms of an antipodal pair. The best
+latent of a feature is the one with the largest cos(f_i, d_j) over all j, dead latents included, as is usual.
+A dead latent's direction is a matter of chance, though, and chance matches are common in few dimensions (a
+random direction of the plane has a cosine above 0.9 with an arm of a regular pentagon seven times in ten), so
+the `_alive` columns leave dead latents out. What fires when is counted on fresh samples, seen in no training.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Integer
+from scipy.optimize import linear_sum_assignment
+
+from superposition_atlas import stream, toy_model
+from superposition_atlas.metrics.features import norms, represented
+from superposition_atlas.sae import SAEs, encode, reconstruct
+from superposition_atlas.toy_model import ToyModels
+
+N_SAMPLES = 2**14
+"""Fresh samples an instance."""
+RECOVERED_COSINE = 0.9
+"""A feature is recovered if its best latent's cosine is larger than this (strict; 0.8 is reported beside)."""
+LENIENT_COSINE = 0.8
+EXISTING_NORM = 1e-6
+"""A column of W with a smaller norm has no direction."""
+
+PerSAE = Float[np.ndarray, " instance"]
+PerFeature = Float[np.ndarray, "instance feature"]
+PerLatent = Float[np.ndarray, "instance latent"]
+PerPair = Float[np.ndarray, "instance feature latent"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the tables are made from: geometry, and counts over the same fresh samples. All float64."""
+
+    models: ToyModels
+    saes: SAEs
+    n_samples: int
+    represented: Bool[np.ndarray, "instance feature"]
+    cosine: PerPair
+    """cos(f_i, d_j), signed; NaN where feature or latent has no direction."""
+    feature_active: PerFeature
+    """Number of samples in which the feature is active (x_i > 0)."""
+    latent_fires: PerLatent
+    """Number of samples in which the latent fires (a_j > 0)."""
+    both: PerPair
+    """Number of samples in which both are."""
+    fvu: PerSAE
+    """Fraction of variance unexplained, E‖h - h'‖² / E‖h - E h‖²; NaN if h does not vary."""
+    shrinkage: PerSAE
+    """E(‖h'‖ / ‖h‖) over samples with ‖h‖ > 0; NaN if there is none."""
+
+    @property
+    def dead(self) -> Bool[np.ndarray, "instance latent"]:
+        """Latents that never fire on these samples."""
+        return np.asarray(self.latent_fires == 0)
+
+
+def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evaluation:
+    """Compares each SAE with its toy model on `n_samples` fresh samples of the model's own distribution.
+
+    Raises:
+        ValueError: if there is not one SAE of the right width for each model.
+    """
+    if len(models) != len(saes) or models.n_hidden != saes.n_hidden:
+        raise ValueError(
+            f"{len(saes)} SAEs of {saes.n_hidden} hidden dimensions do not fit "
+            f"{len(models)} toy models of {models.n_hidden}"
+        )
+    measured = [_measure(models, saes, instance, n_samples) for instance in range(len(models))]
+    feature_active, latent_fires, both, fvu, shrinkage = (
+        np.array([counts[k] for counts in measured]) for k in range(5)
+    )
+    return Evaluation(
+        models=models,
+        saes=saes,
+        n_samples=n_samples,
+        represented=represented(models.W),
+        cosine=_cosine(models.W.swapaxes(1, 2), saes.W_dec),
+        feature_active=feature_active,
+        latent_fires=latent_fires,
+        both=both,
+        fvu=fvu,
+        shrinkage=shrinkage,
+    )
+
+
+def _measure(
+    models: ToyModels, saes: SAEs, instance: int, n_samples: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
+    """Counts and ratios of one instance; one by one, so that many fit into memory."""
+    one = slice(instance, instance + 1)
+    purpose = stream.Purpose.EVALUATION
+    x = stream.sample(saes.seeds[one], 0, n_samples, models.probability[one], purpose)
+    h = toy_model.encode(x, models.W[one])
+    activations = encode(saes, h, instances=one)
+    reconstruction = reconstruct(saes, activations, instances=one)
+    active, fires = (x[0] > 0).astype(np.float64), (activations[0] > 0).astype(np.float64)
+
+    h, reconstruction = h[0].astype(np.float64), reconstruction[0].astype(np.float64)
+    variance = np.square(h - h.mean(axis=0)).sum(axis=1).mean()
+    error = np.square(h - reconstruction).sum(axis=1).mean()
+    length = np.linalg.norm(h, axis=1)
+    there = length > 0
+    ratios = np.linalg.norm(reconstruction[there], axis=1) / length[there]
+    return (
+        active.sum(axis=0),
+        fires.sum(axis=0),
+        active.T @ fires,
+        float(error / variance) if variance > 0 else np.nan,
+        float(ratios.mean()) if there.any() else np.nan,
+    )
+
+
+def _cosine(
+    features: Float[np.ndarray, "instance feature hidden"],
+    latents: Float[np.ndarray, "instance latent hidden"],
+) -> PerPair:
+    return np.asarray(_unit(features) @ _unit(latents).swapaxes(1, 2))
+
+
+def _unit(
+    vectors: Float[np.ndarray, "instance vector hidden"],
+) -> Float[np.ndarray, "instance vector hidden"]:
+    vectors = vectors.astype(np.float64)
+    length = np.linalg.norm(vectors, axis=2, keepdims=True)
+    unit = np.full_like(vectors, np.nan)
+    np.divide(vectors, length, out=unit, where=length > EXISTING_NORM)
+    return unit
+
+
+# --- tables ------------------------------------------------------------------------------------------------
+
+
+def sae_table(evaluation: Evaluation) -> pd.DataFrame:
+    """One row an SAE.
+
+    l0: mean number of latents that fire. mmcs: mean over represented features of the best cosine; mmcs_all:
+    over all features that have a direction. mcc: mean cosine of the one-to-one matching of represented
+    features and latents that maximises it (Hungarian), over its min(#represented, n_latents) pairs.
+    recall_represented(_08): share of represented features that are recovered at 0.9 (0.8); recall_all: share
+    of all features, of which those that are not represented never count as recovered. uniqueness: number of
+    different features that are some latent's best match / n_latents. dead_fraction: share of latents that
+    never fire. n_resampled: resamplings in training. NaN only where a mean is over nothing.
+    """
+    saes, settings = evaluation.saes, evaluation.saes.settings
+    there = evaluation.represented
+    best = _best(evaluation.cosine, axis=2)[1]
+    best_alive = _best(_alive(evaluation), axis=2)[1]
+    recovered, recovered_alive = (there & (cosine > RECOVERED_COSINE) for cosine in (best, best_alive))
+    return pd.DataFrame(
+        {
+            "instance": np.arange(len(saes)),
+            "seed": saes.seeds,
+            "architecture": settings.architecture,
+            "resampling": settings.resampling,
+            "sparsity_coefficient": settings.sparsity_coefficient,
+            "n_latents": saes.n_latents,
+            "n_represented": there.sum(axis=1),
+            "l0": evaluation.latent_fires.sum(axis=1) / evaluation.n_samples,
+            "fvu": evaluation.fvu,
+            "mmcs": _mean(best, there),
+            "mmcs_alive": _mean(best_alive, there & np.isfinite(best_alive)),
+            "mmcs_all": _mean(best, np.isfinite(best)),
+            "mcc": _matched_cosines(evaluation),
+            "recall_represented": _mean(recovered, there),
+            "recall_represented_alive": _mean(recovered_alive, there),
+            "recall_represented_08": _mean(best > LENIENT_COSINE, there),
+            "recall_all": recovered.mean(axis=1),
+            "uniqueness": _uniqueness(evaluation),
+            "dead_fraction": evaluation.dead.mean(axis=1),
+            "shrinkage": evaluation.shrinkage,
+            "n_resampled": saes.n_resampled,
+        }
+    )
+
+
+def latent_table(evaluation: Evaluation) -> pd.DataFrame:
+    """One row a latent of an SAE, with precision, recall and F1 of "fires" for "its best feature is active".
+
+    best_feature: the represented feature with the largest cos(f_i, d_j), -1 if none is represented.
+    firing_frequency: share of samples. decoder, encoder: W_dec[j] and W_enc[:, j], lists of n_hidden numbers.
+    """
+    saes = evaluation.saes
+    n_instances, n_hidden, n_latents = saes.W_enc.shape
+    feature, cosine = _best(_of_represented(evaluation), axis=1)
+    instance, latent = np.meshgrid(np.arange(n_instances), np.arange(n_latents), indexing="ij")
+    columns = {
+        "instance": instance,
+        "seed": np.asarray(saes.seeds)[instance],
+        "latent": latent,
+        "dead": evaluation.dead,
+        "firing_frequency": evaluation.latent_fires / evaluation.n_samples,
+        "best_feature": feature,
+        "best_cosine": cosine,
+        **_agreement(evaluation, instance, feature, latent),
+    }
+    return pd.DataFrame(
+        {
+            **{name: array.reshape(-1) for name, array in columns.items()},
+            "decoder": list(saes.W_dec.reshape(-1, n_hidden)),
+            "encoder": list(saes.W_enc.swapaxes(1, 2).reshape(-1, n_hidden)),
+        }
+    )
+
+
+def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
+    """One row a feature of a toy model, with precision, recall and F1 of its best latent for its activity.
+
+    best_latent: the latent with the largest cos(f_i, d_j), -1 if W_i is 0. recovered: represented, and that
+    cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine.
+    """
+    n_instances, n_features = shape = evaluation.represented.shape
+    latent, cosine = _best(evaluation.cosine, axis=2)
+    alive_cosine = _best(_alive(evaluation), axis=2)[1]
+    instance, feature = np.meshgrid(np.arange(n_instances), np.arange(n_features), indexing="ij")
+    columns = {
+        "instance": instance,
+        "seed": np.asarray(evaluation.saes.seeds)[instance],
+        "feature": feature,
+        "importance": np.broadcast_to(evaluation.models.importance, shape),
+        "probability": np.broadcast_to(evaluation.models.probability, shape),
+        "norm": norms(evaluation.models.W.astype(np.float64)),
+        "represented": evaluation.represented,
+        "best_latent": latent,
+        "best_cosine": cosine,
+        "recovered": evaluation.represented & (cosine > RECOVERED_COSINE),
+        "recovered_alive": evaluation.represented & (alive_cosine > RECOVERED_COSINE),
+        **_agreement(evaluation, instance, feature, latent),
+    }
+    return pd.DataFrame({name: array.reshape(-1) for name, array in columns.items()})
+
+
+# --- steps -------------------------------------------------------------------------------------------------
+
+
+def _alive(evaluation: Evaluation) -> PerPair:
+    """Cosines, NaN for dead latents."""
+    return np.where(evaluation.dead[:, None, :], np.nan, evaluation.cosine)
+
+
+def _of_represented(evaluation: Evaluation) -> PerPair:
+    """Cosines, NaN for features that are not represented."""
+    return np.where(evaluation.represented[:, :, None], evaluation.cosine, np.nan)
+
+
+def _best(
+    cosine: PerPair, axis: int
+) -> tuple[Integer[np.ndarray, "instance vector"], Float[np.ndarray, "instance vector"]]:
+    """Index and value of the largest cosine along an axis; -1 and NaN where there is none."""
+    defined = np.isfinite(cosine)
+    filled = np.where(defined, cosine, -np.inf)
+    none = ~defined.any(axis=axis)
+    return np.where(none, -1, filled.argmax(axis=axis)), np.where(none, np.nan, filled.max(axis=axis))
+
+
+def _mean(values: np.ndarray, where: Bool[np.ndarray, "instance feature"]) -> PerSAE:
+    """Mean over the features that count; NaN where none does."""
+    count = where.sum(axis=1)
+    total = np.where(where, values, 0.0).sum(axis=1)
+    mean = np.full(len(count), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def _matched_cosines(evaluation: Evaluation) -> PerSAE:
+    result = np.full(len(evaluation.saes), np.nan)
+    for instance, there in enumerate(evaluation.represented):
+        cosine = np.nan_to_num(evaluation.cosine[instance, there], nan=-1.0)
+        if there.any():
+            result[instance] = cosine[linear_sum_assignment(cosine, maximize=True)].mean()
+    return result
+
+
+def _uniqueness(evaluation: Evaluation) -> PerSAE:
+    feature, _ = _best(_of_represented(evaluation), axis=1)
+    return np.array([len(set(own[own >= 0])) / len(own) for own in feature])
+
+
+def _agreement(
+    evaluation: Evaluation, instance: np.ndarray, feature: np.ndarray, latent: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of "the latent fires" for "the feature is active".
+
+    NaN where undefined: precision if it never fires, recall if the feature is never active, F1 if neither
+    ever happens, and all three where there is no such pair (index -1).
+    """
+    both = evaluation.both[instance, feature, latent]
+    fires = evaluation.latent_fires[instance, latent]
+    active = evaluation.feature_active[instance, feature]
+    pair = (feature >= 0) & (latent >= 0)
+
+    def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        result = np.full(part.shape, np.nan)
+        np.divide(part, whole, out=result, where=pair & (whole > 0))
+        return result
+
+    return {
+        "precision": share(both, fires),
+        "recall": share(both, active),
+        "f1": share(2 * both, fires + active),
+    }

@@ -1,0 +1,191 @@
+"""The report's contents as one JSON document: what the template reads, section by section."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from superposition_atlas import __version__, storage
+from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.config import Experiment
+from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report import captions, origin, tables
+from superposition_atlas.report.sources import Sources
+from superposition_atlas.toy_model import xavier_scale
+
+Document = dict[str, Any]
+
+
+def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
+    """All that the template shows.
+
+    Args:
+        sources: the checked configuration and the folders to read from.
+        raw: the configuration as it was given.
+
+    Raises:
+        ArtefactError: one line that names the file that is missing or damaged, or lacks a column.
+    """
+    claims = tables.claims(sources)
+    models = {name: tables.models(sources, name) for name in sources.config.experiments}
+    provenances = _provenances(sources)
+    return {
+        "version": __version__,
+        "experiments": [
+            _experiment(sources, experiment, models[experiment.name], provenances["toy models"])
+            for experiment in sources.config.experiments.values()
+        ],
+        "figures": _figures(sources),
+        "claims": tables.records(claims[claims["primary"]]),
+        "findings": tables.findings(claims),
+        "thresholds": tables.thresholds(claims),
+        "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "saes": [
+            row
+            for experiment in sources.config.experiments.values()
+            if experiment.saes
+            for row in tables.saes(sources, experiment.name)
+        ],
+        "provenance": {
+            "made_by": origin.made_by(
+                {kind: by_file.values() for kind, by_file in provenances.items()}
+                | {"this report": [{"code": code_digest("superposition_atlas.commands.report")}]}
+            ),
+            "versions": origin.versions(
+                provenance for by_file in provenances.values() for provenance in by_file.values()
+            ),
+            "machine": origin.machine(),
+            "stages": origin.stages(sources.benchmarks),
+            "config": _as_yaml(raw),
+        },
+    }
+
+
+def _provenances(sources: Sources) -> dict[str, dict[tuple[str, ...], dict[str, Any]]]:
+    """What every artefact carries, by kind and by (experiment, case, SAE)."""
+    schedules: dict[tuple[str, ...], dict[str, Any]] = {}
+    models: dict[tuple[str, ...], dict[str, Any]] = {}
+    features: dict[tuple[str, ...], dict[str, Any]] = {}
+    saes: dict[tuple[str, ...], dict[str, Any]] = {}
+    recovery: dict[tuple[str, ...], dict[str, Any]] = {}
+    for name, experiment in sources.config.experiments.items():
+        schedules[(name,)] = storage.table_provenance(sources.locate(catalogue.schedules(name)))
+        for case in experiment.cases:
+            models[name, case] = storage.read_tensors(sources.models(name, case))[1]
+            for group, table in ((features, "models"), (recovery, "saes")):
+                if group is features or experiment.saes:
+                    path = sources.locate(catalogue.case_table(name, case, table))
+                    group[name, case] = storage.table_provenance(path)
+            for sae in experiment.saes:
+                saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
+    claims = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
+    return {
+        "schedules": schedules,
+        "toy models": models,
+        "metrics of features": features,
+        "SAEs": saes,
+        "metrics of SAEs": recovery,
+        "claims": claims,
+    }
+
+
+def _experiment(
+    sources: Sources,
+    experiment: Experiment,
+    models: pd.DataFrame,
+    trained: Mapping[tuple[str, ...], Mapping[str, Any]],
+) -> Document:
+    """An experiment as its artefacts describe it."""
+    name = experiment.name
+    description = read_experiment(sources.locate(catalogue.schedules(name)))
+    cases, settings = [], []
+    for case in description.cases.values():
+        of_case = models[models["case"] == case.name]
+        if of_case.empty:
+            path = sources.locate(catalogue.experiment_table(name, "models"))
+            raise ArtefactError(f"{path}: has no rows of case {case.name!r}")
+        cases.append(
+            {
+                "name": case.name,
+                "title": case.title,
+                "importance": tables.span(case.importance.reshape(-1)),
+                "probability": tables.span(case.probability.reshape(-1)),
+                "mean_probability": float(case.probability.mean()),
+                "n_variants": len(case.probability),
+                "all": tables.counts(of_case),
+                "shown": tables.counts(of_case[of_case["shown"]]),
+            }
+        )
+        training = dict(trained[name, case.name]["spec"]["training"])
+        same = [group for group in settings if group["training"] == training]
+        if same:
+            same[0]["cases"].append(case.name)
+        else:
+            settings.append({"training": training, "cases": [case.name]})
+    return {
+        "name": name,
+        "title": description.title,
+        "family": description.family,
+        "n_features": description.n_features,
+        "n_hidden": description.n_hidden,
+        "n_seeds": len(description.seeds),
+        "n_shown": description.shown_seeds,
+        "tested": description.claims,
+        "n_models": len(models),
+        "xavier": xavier_scale(description.n_features, description.n_hidden),
+        "engines": sorted({trained[name, case]["engine"] for case in description.cases}),
+        "settings": settings,
+        "cases": cases,
+        "saes": [
+            {
+                "name": sae.name,
+                "architecture": sae.architecture,
+                "resampling": sae.resampling,
+                "n_latents": sae.n_latents,
+                "sparsity_coefficient": sae.sparsity_coefficient,
+                "steps": sae.steps,
+                "batch_size": sae.batch_size,
+                "learning_rate": sae.learning_rate,
+                "resample_every": sae.resample_every,
+                "dead_window": sae.dead_window,
+                "resample_scale": sae.resample_scale,
+                "n_seeds": len(sae.seeds),
+            }
+            for sae in experiment.saes.values()
+        ],
+    }
+
+
+def _figures(sources: Sources) -> list[Document]:
+    """Every figure of the catalogue, in its order, with its size in points and its caption."""
+    rows = []
+    for figure in catalogue.figures(sources.config):
+        path = sources.results / "figures" / f"{figure.name}.svg"
+        if not path.is_file():
+            raise ArtefactError(f"{path}: no such file")
+        rows.append(
+            {
+                "name": figure.name,
+                "module": figure.module,
+                "category": figure.category,
+                "alt": figure.alt,
+                "labels": figure.labels,
+                "caption": captions.render(sources.captions / f"{figure.module}.rst", figure.labels),
+            }
+        )
+    return rows
+
+
+class _FlowDumper(yaml.SafeDumper):
+    """Short lists and mappings on one line, as people write them."""
+
+
+def _as_yaml(raw: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(
+        dict(raw), Dumper=_FlowDumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
+    )
+    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)

@@ -1,0 +1,34 @@
+"""Where the report finds what it reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from superposition_atlas.config import Config
+from superposition_atlas.figures import catalogue
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A configuration and the folders that hold what was made from it."""
+
+    config: Config
+    results: Path
+    """The results folder: the one that `catalogue` calls results."""
+    benchmarks: Path
+    """Snakemake's benchmark files; need not exist."""
+    captions: Path
+    """Captions of the figures, one file a module."""
+    published: Path
+    """The published Frobenius norms (CSV)."""
+
+    def locate(self, path: str) -> Path:
+        """The file that the catalogue or a rule calls `path`."""
+        return self.results / Path(path).relative_to(catalogue.RESULTS)
+
+    def models(self, experiment: str, case: str) -> Path:
+        """The toy models of one case."""
+        return self.results / "models" / experiment / f"{case}.safetensors"
+
+    def saes(self, experiment: str, case: str, sae: str) -> Path:
+        """The SAEs of one name on the toy models of one case."""
+        return self.results / "saes" / experiment / case / f"{sae}.safetensors"

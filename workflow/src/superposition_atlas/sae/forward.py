@@ -1,0 +1,24 @@
+"""Using trained SAEs: activations and reconstructions, in numpy."""
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas.sae.architecture import find
+from superposition_atlas.sae.ensemble import SAEs
+
+_ALL = slice(None)
+
+
+def encode(
+    saes: SAEs, h: Float[np.ndarray, "instance batch hidden"], instances: slice = _ALL
+) -> Float[np.ndarray, "instance batch latent"]:
+    """Each SAE's activations a ≥ 0 on hidden activations h, of all instances or of some."""
+    parameters = {name: getattr(saes, name)[instances] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
+    return find(saes.settings.architecture).encode(parameters, h)
+
+
+def reconstruct(
+    saes: SAEs, activations: Float[np.ndarray, "instance batch latent"], instances: slice = _ALL
+) -> Float[np.ndarray, "instance batch hidden"]:
+    """h' = a W_dec + b_dec."""
+    return np.asarray(activations @ saes.W_dec[instances] + saes.b_dec[instances][:, None, :])

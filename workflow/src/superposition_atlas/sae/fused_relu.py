@@ -1,0 +1,261 @@
+"""The fused engine of the `relu` architecture: whole training steps in one compiled loop.
+
+Instances share nothing: each is trained from first to last step of a call by one thread, so its bits depend
+neither on the other instances nor on the number of threads. A batch is worked through in blocks that stay in
+the first-level cache; within a block, arrays are rows of BLOCK samples, which fill the vector lanes. Word w
+of the stream's quad q stands at place w · QUADS + q of a row: the order is free, samples are only summed.
+
+Gradients are accumulated without the factor 2 / (n_hidden · batch_size) that all of them share:
+
+    r     = a Ŵ_dec + b_dec - h
+    d_j   = 1[a_j > 0] · (Σ_d r_d Ŵ_dec[j, d] + λ n_hidden / 2)
+    W_enc[d, j]: Σ (h - b_dec)_d d_j     b_enc[j]: Σ d_j     Ŵ_dec[j, d]: Σ a_j r_d
+    b_dec[d]: Σ r_d - Σ_j W_enc[d, j] Σ d_j
+    W_dec[j]: (g - (ŵ · g) w / ‖w‖) / (‖w‖ + ε), g the gradient of Ŵ_dec[j]
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numba
+import numpy as np
+
+from superposition_atlas import stream
+from superposition_atlas.compiled import compile_kernel, philox_quad
+from superposition_atlas.sae.architecture import SAEState, TrainingData
+from superposition_atlas.sae.ensemble import SAESettings
+
+BLOCK = 256
+QUADS = BLOCK // 4
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+NORM_EPSILON = 1e-8
+SAE_INPUTS = int(stream.Purpose.SAE_INPUTS)
+LOW_WORD = 0xFFFFFFFF
+
+
+def advance(
+    state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int | None
+) -> None:
+    """n_steps steps in place, on `threads` threads (default: all cores)."""
+    _, n_hidden, n_features = data.W.shape
+    kernel = _kernel(n_features, n_hidden, settings.n_latents)
+    W = np.ascontiguousarray(data.W, dtype=np.float32)
+    threshold = stream.thresholds(data.probability)
+    scale = stream.scales(threshold)
+    seeds = data.seeds.astype(np.uint64)
+    seed_words = np.stack([seeds & np.uint64(LOW_WORD), seeds >> np.uint64(32)], axis=1).astype(np.uint32)
+
+    def train(first: int, last: int) -> None:
+        kernel(
+            state.parameters,
+            state.first_moment,
+            state.second_moment,
+            state.last_fired,
+            W,
+            threshold,
+            scale,
+            seed_words,
+            first,
+            last,
+            state.step,
+            n_steps,
+            settings.batch_size,
+            float(settings.learning_rate),
+            float(settings.sparsity_coefficient),
+        )
+
+    # The kernel releases the GIL: Python's threads are all it takes.
+    workers = min(threads or numba.config.NUMBA_NUM_THREADS, len(W))
+    borders = [len(W) * worker // workers for worker in range(workers + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        others = [pool.submit(train, *ends) for ends in pairwise(borders[1:])]
+        train(*borders[:2])
+        for other in others:
+            other.result()
+    state.step += n_steps
+
+
+@cache
+def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any]:
+    """The compiled loop over steps of one instance, for fixed sizes: they are constants to the compiler."""
+    n_weights = n_hidden * n_latents
+    # Rows of the scratch buffer, by their first element.
+    CENTRED = n_features * BLOCK  # h - b_dec; in front of it: x
+    RESIDUAL = CENTRED + n_hidden * BLOCK
+    LATENT = RESIDUAL + n_hidden * BLOCK
+    SLOPE = LATENT + n_latents * BLOCK  # d_j of the latent at hand
+    SIZE = SLOPE + BLOCK
+    # Places of the parameters and of their gradients, as in `relu.shapes`.
+    W_DEC = n_weights
+    B_ENC = W_DEC + n_weights
+    B_DEC = B_ENC + n_latents
+    N_PARAMETERS = B_DEC + n_hidden
+
+    @compile_kernel()
+    def advance_instances(  # type: ignore[no-untyped-def]
+        all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W, all_thresholds,
+        all_scales, seed_words, first_instance, last_instance,
+        first_step, n_steps, batch_size, learning_rate, sparsity_coefficient,
+    ):  # fmt: skip
+        zero = np.float32(0.0)
+        row = np.zeros(SIZE, np.float32)
+        unit = np.empty(n_weights, np.float32)
+        norm = np.empty(n_latents, np.float32)
+        gradient = np.empty(N_PARAMETERS, np.float32)
+        activity = np.empty(n_latents, np.float32)
+        sparsity_slope = np.float32(0.5 * n_hidden * sparsity_coefficient)
+        gradient_scale = np.float32(2.0 / (n_hidden * batch_size))
+        beta1, beta2 = np.float32(BETA1), np.float32(BETA2)
+        rest1, rest2 = np.float32(1.0 - BETA1), np.float32(1.0 - BETA2)
+        epsilon, norm_epsilon = np.float32(EPSILON), np.float32(NORM_EPSILON)
+
+        for instance in range(first_instance, last_instance):
+            parameters = all_parameters[instance]
+            first_moment = all_first_moments[instance]
+            second_moment = all_second_moments[instance]
+            last_fired = all_last_fired[instance]
+            W = all_W[instance]
+            threshold = all_thresholds[instance]
+            scale = all_scales[instance]
+            key0, key1 = seed_words[instance]
+
+            for step in range(first_step, first_step + n_steps):
+                for j in range(n_latents):
+                    squared = zero
+                    for d in range(n_hidden):
+                        weight = parameters[W_DEC + j * n_hidden + d]
+                        squared += weight * weight
+                    norm[j] = np.sqrt(squared)
+                    inverse = np.float32(1.0) / (norm[j] + norm_epsilon)
+                    for d in range(n_hidden):
+                        unit[j * n_hidden + d] = parameters[W_DEC + j * n_hidden + d] * inverse
+                for k in range(N_PARAMETERS):
+                    gradient[k] = zero
+                for j in range(n_latents):
+                    activity[j] = zero
+
+                for start in range(0, batch_size, BLOCK):
+                    # x, by the stream
+                    first_quad = start // 4
+                    for i in range(n_features):
+                        largest, factor = threshold[i], scale[i]
+                        for q in range(QUADS):
+                            w0, w1, w2, w3 = philox_quad(first_quad + q, i, step, SAE_INPUTS, key0, key1)
+                            x = i * BLOCK + q
+                            row[x] = np.float32(w0) * factor if w0 <= largest else zero
+                            row[x + QUADS] = np.float32(w1) * factor if w1 <= largest else zero
+                            row[x + 2 * QUADS] = np.float32(w2) * factor if w2 <= largest else zero
+                            row[x + 3 * QUADS] = np.float32(w3) * factor if w3 <= largest else zero
+
+                    # h - b_dec, and r without the reconstruction of the latents
+                    for d in range(n_hidden):
+                        bias = parameters[B_DEC + d]
+                        for s in range(BLOCK):
+                            row[CENTRED + d * BLOCK + s] = -bias
+                        for i in range(n_features):
+                            weight = W[d, i]
+                            for s in range(BLOCK):
+                                row[CENTRED + d * BLOCK + s] += weight * row[i * BLOCK + s]
+                        for s in range(BLOCK):
+                            row[RESIDUAL + d * BLOCK + s] = -row[CENTRED + d * BLOCK + s]
+
+                    # a, and r
+                    for j in range(n_latents):
+                        bias = parameters[B_ENC + j]
+                        for s in range(BLOCK):
+                            row[LATENT + j * BLOCK + s] = bias
+                        for d in range(n_hidden):
+                            weight = parameters[d * n_latents + j]
+                            for s in range(BLOCK):
+                                row[LATENT + j * BLOCK + s] += weight * row[CENTRED + d * BLOCK + s]
+                        for s in range(BLOCK):
+                            a = row[LATENT + j * BLOCK + s]
+                            row[LATENT + j * BLOCK + s] = a if a > zero else zero
+                        for d in range(n_hidden):
+                            weight = unit[j * n_hidden + d]
+                            for s in range(BLOCK):
+                                row[RESIDUAL + d * BLOCK + s] += weight * row[LATENT + j * BLOCK + s]
+
+                    # What stands behind the end of the batch counts for nothing.
+                    if batch_size - start < BLOCK:
+                        for w in range(4):
+                            for q in range(QUADS):
+                                if start + 4 * q + w >= batch_size:
+                                    s = w * QUADS + q
+                                    for d in range(n_hidden):
+                                        row[RESIDUAL + d * BLOCK + s] = zero
+                                    for j in range(n_latents):
+                                        row[LATENT + j * BLOCK + s] = zero
+
+                    # gradients
+                    for d in range(n_hidden):
+                        total = zero
+                        for s in range(BLOCK):
+                            total += row[RESIDUAL + d * BLOCK + s]
+                        gradient[B_DEC + d] += total
+                    for j in range(n_latents):
+                        for s in range(BLOCK):
+                            row[SLOPE + s] = sparsity_slope
+                        for d in range(n_hidden):
+                            weight = unit[j * n_hidden + d]
+                            for s in range(BLOCK):
+                                row[SLOPE + s] += weight * row[RESIDUAL + d * BLOCK + s]
+                        total = zero
+                        active = zero
+                        for s in range(BLOCK):
+                            a = row[LATENT + j * BLOCK + s]
+                            slope = row[SLOPE + s] if a > zero else zero
+                            row[SLOPE + s] = slope
+                            total += slope
+                            active += a
+                        gradient[B_ENC + j] += total
+                        activity[j] += active
+                        for d in range(n_hidden):
+                            encoder = zero
+                            decoder = zero
+                            for s in range(BLOCK):
+                                encoder += row[SLOPE + s] * row[CENTRED + d * BLOCK + s]
+                                decoder += row[LATENT + j * BLOCK + s] * row[RESIDUAL + d * BLOCK + s]
+                            gradient[d * n_latents + j] += encoder
+                            gradient[W_DEC + j * n_hidden + d] += decoder
+
+                for d in range(n_hidden):
+                    for j in range(n_latents):
+                        gradient[B_DEC + d] -= parameters[d * n_latents + j] * gradient[B_ENC + j]
+                for j in range(n_latents):
+                    along = zero
+                    for d in range(n_hidden):
+                        along += unit[j * n_hidden + d] * gradient[W_DEC + j * n_hidden + d]
+                    if norm[j] > zero:
+                        along /= norm[j]
+                    inverse = np.float32(1.0) / (norm[j] + norm_epsilon)
+                    for d in range(n_hidden):
+                        k = W_DEC + j * n_hidden + d
+                        gradient[k] = (gradient[k] - along * parameters[k]) * inverse
+                    if activity[j] > zero:
+                        last_fired[j] = step
+
+                # Adam, then W_dec back to norm 1
+                correction1 = np.float32(learning_rate / (1.0 - BETA1 ** (step + 1)))
+                correction2 = np.float32(1.0 / np.sqrt(1.0 - BETA2 ** (step + 1)))
+                for k in range(N_PARAMETERS):
+                    g = gradient[k] * gradient_scale
+                    first = beta1 * first_moment[k] + rest1 * g
+                    second = beta2 * second_moment[k] + rest2 * g * g
+                    first_moment[k] = first
+                    second_moment[k] = second
+                    parameters[k] -= correction1 * first / (np.sqrt(second) * correction2 + epsilon)
+                for j in range(n_latents):
+                    squared = zero
+                    for d in range(n_hidden):
+                        weight = parameters[W_DEC + j * n_hidden + d]
+                        squared += weight * weight
+                    inverse = np.float32(1.0) / (np.sqrt(squared) + norm_epsilon)
+                    for d in range(n_hidden):
+                        parameters[W_DEC + j * n_hidden + d] *= inverse
+
+    kernel: Callable[..., Any] = advance_instances
+    return kernel

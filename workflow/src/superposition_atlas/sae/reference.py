@@ -1,0 +1,42 @@
+"""The reference engine: autograd on the architecture's own loss, and Adam as PyTorch has it."""
+
+import torch
+
+from superposition_atlas import stream
+from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData
+from superposition_atlas.sae.architecture import split as split_numpy
+from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.toy_model import encode
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+def advance(
+    architecture: Architecture, state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings
+) -> None:
+    """n_steps steps in place."""
+    n_hidden = data.W.shape[1]
+    shapes = architecture.shapes(n_hidden, settings.n_latents)
+    # These share memory with the state: steps happen in place.
+    parameters = {
+        name: torch.from_numpy(array).requires_grad_()
+        for name, array in split_numpy(state.parameters, shapes).items()
+    }
+    first = {n: torch.from_numpy(a) for n, a in split_numpy(state.first_moment, shapes).items()}
+    second = {n: torch.from_numpy(a) for n, a in split_numpy(state.second_moment, shapes).items()}
+
+    for step in range(state.step, state.step + n_steps):
+        x = stream.sample(data.seeds, step, settings.batch_size, data.probability, stream.Purpose.SAE_INPUTS)
+        h = torch.from_numpy(encode(x, data.W))
+        loss, activations = architecture.loss(parameters, h, settings)
+        gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
+        with torch.no_grad():
+            for name, gradient in zip(parameters, gradients, strict=True):
+                first[name].lerp_(gradient, 1 - BETA1)
+                second[name].mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+                denominator = (second[name] / (1 - BETA2 ** (step + 1))).sqrt_().add_(EPSILON)
+                rate = settings.learning_rate / (1 - BETA1 ** (step + 1))
+                parameters[name].addcdiv_(first[name], denominator, value=-rate)
+            architecture.constrain(parameters)
+        state.last_fired[(activations > 0).any(dim=1).numpy()] = step
+    state.step += n_steps
