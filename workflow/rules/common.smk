@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas.digest import code_digest
@@ -9,6 +10,12 @@ from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 
 COMMAND = "python -m superposition_atlas"
+
+if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
+    sys.exit(
+        f"error: superposition_atlas is installed from {Path(catalogue.__file__).parents[2]}, not from here; "
+        "run: pip install -e ."
+    )
 
 try:
     for path in workflow.configfiles:

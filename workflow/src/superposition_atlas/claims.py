@@ -21,6 +21,7 @@ PerFeature = Float[np.ndarray, "seed feature"]
 
 UNIFORM = ("uniform", "uniform_matched")
 CONSTANT_IMPORTANCE = ("case5", "post4")
+PENTAGONS = ("pentagon_xavier", "pentagon_talk", "pentagon_fast")
 DENSEST_SHARE = 0.1
 """P2 asks for the least sparse tenth of the features, at least one."""
 ANGLE_TOLERANCE = 10.0
@@ -299,7 +300,7 @@ OBSERVATIONS = (
         f"all 5 features have norm > {{norm}}, neighbours are 72° ± {ANGLE_TOLERANCE:.0f}° apart, norms are "
         f"within {NORM_TOLERANCE:.0%} of their mean",
         "always",
-        _is("pentagon_xavier", "pentagon_talk"),
+        _is(*PENTAGONS),
         _regular_pentagon,
     ),
     Observation(

@@ -187,16 +187,15 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "How the share of seeds in which an observation holds moves with the thresholds of its criterion.",
         )
     controls = config.experiments.get("controls")
-    if controls and {"pentagon_xavier", "pentagon_talk"} <= set(controls.cases):
+    pentagons = [case for case in controls.cases.values() if case.name.startswith("pentagon_")] if controls else []
+    if pentagons:
         yield FigureTarget(
             "initial_scale",
             "initial_scale",
-            {
-                case: case_table("controls", case, "features")
-                for case in ("pentagon_xavier", "pentagon_talk")
-            },
+            {case.name: case_table("controls", case.name, "features") for case in pentagons},
             "Uniform sparsity",
-            "Shares of seeds with four and with five represented features, for two initial scales.",
+            "Shares of seeds with four and with five represented features, by initial scale and learning rate.",
+            {case.name: case.title for case in pentagons},
         )
     with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
     if with_saes:

@@ -53,7 +53,9 @@ class Evaluation:
     fvu: PerSAE
     """Fraction of variance unexplained, E‖h - h'‖² / E‖h - E h‖²; NaN if h does not vary."""
     shrinkage: PerSAE
-    """E(‖h'‖ / ‖h‖) over samples with ‖h‖ > 0; NaN if there is none."""
+    """E(‖h'‖ / ‖h‖) over samples with ‖h‖ > 0; NaN if there is none. With b_dec ≠ 0 small ‖h‖ rule it."""
+    norm_ratio: PerSAE
+    """E‖h'‖ / E‖h‖, which small ‖h‖ do not rule; NaN if h is always 0."""
 
     @property
     def dead(self) -> Bool[np.ndarray, "instance latent"]:
@@ -73,8 +75,8 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
             f"{len(models)} toy models of {models.n_hidden}"
         )
     measured = [_measure(models, saes, instance, n_samples) for instance in range(len(models))]
-    feature_active, latent_fires, both, fvu, shrinkage = (
-        np.array([counts[k] for counts in measured]) for k in range(5)
+    feature_active, latent_fires, both, fvu, shrinkage, norm_ratio = (
+        np.array([counts[k] for counts in measured]) for k in range(6)
     )
     return Evaluation(
         models=models,
@@ -87,12 +89,13 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
         both=both,
         fvu=fvu,
         shrinkage=shrinkage,
+        norm_ratio=norm_ratio,
     )
 
 
 def _measure(
     models: ToyModels, saes: SAEs, instance: int, n_samples: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float, float]:
     """Counts and ratios of one instance; one by one, so that many fit into memory."""
     one = slice(instance, instance + 1)
     purpose = stream.Purpose.EVALUATION
@@ -105,15 +108,15 @@ def _measure(
     h, reconstruction = h[0].astype(np.float64), reconstruction[0].astype(np.float64)
     variance = np.square(h - h.mean(axis=0)).sum(axis=1).mean()
     error = np.square(h - reconstruction).sum(axis=1).mean()
-    length = np.linalg.norm(h, axis=1)
+    length, reconstructed_length = np.linalg.norm(h, axis=1), np.linalg.norm(reconstruction, axis=1)
     there = length > 0
-    ratios = np.linalg.norm(reconstruction[there], axis=1) / length[there]
     return (
         active.sum(axis=0),
         fires.sum(axis=0),
         active.T @ fires,
         float(error / variance) if variance > 0 else np.nan,
-        float(ratios.mean()) if there.any() else np.nan,
+        float((reconstructed_length[there] / length[there]).mean()) if there.any() else np.nan,
+        float(reconstructed_length.mean() / length.mean()) if there.any() else np.nan,
     )
 
 
@@ -175,6 +178,7 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
             "uniqueness": _uniqueness(evaluation),
             "dead_fraction": evaluation.dead.mean(axis=1),
             "shrinkage": evaluation.shrinkage,
+            "norm_ratio": evaluation.norm_ratio,
             "n_resampled": saes.n_resampled,
         }
     )

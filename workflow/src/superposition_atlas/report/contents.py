@@ -1,6 +1,5 @@
 """The report's contents as one JSON document: what the template reads, section by section."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,8 @@ from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
 Document = dict[str, Any]
+Provenances = dict[tuple[str, ...], dict[str, Any]]
+"""By (experiment, case, SAE), as far as they apply."""
 
 
 def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
@@ -31,6 +32,8 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ArtefactError: one line that names the file that is missing or damaged, or lacks a column.
     """
     claims = tables.claims(sources)
+    tested = {name for name, experiment in sources.config.experiments.items() if experiment.claims}
+    observations = tables.observations(claims, tested)
     models = {name: tables.models(sources, name) for name in sources.config.experiments}
     provenances = _provenances(sources)
     return {
@@ -40,8 +43,8 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
             for experiment in sources.config.experiments.values()
         ],
         "figures": _figures(sources),
-        "claims": tables.records(claims[claims["primary"]]),
-        "findings": tables.findings(claims),
+        "observations": observations,
+        "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
         "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
         "saes": [
@@ -65,13 +68,13 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
     }
 
 
-def _provenances(sources: Sources) -> dict[str, dict[tuple[str, ...], dict[str, Any]]]:
+def _provenances(sources: Sources) -> dict[str, Provenances]:
     """What every artefact carries, by kind and by (experiment, case, SAE)."""
-    schedules: dict[tuple[str, ...], dict[str, Any]] = {}
-    models: dict[tuple[str, ...], dict[str, Any]] = {}
-    features: dict[tuple[str, ...], dict[str, Any]] = {}
-    saes: dict[tuple[str, ...], dict[str, Any]] = {}
-    recovery: dict[tuple[str, ...], dict[str, Any]] = {}
+    schedules: Provenances = {}
+    models: Provenances = {}
+    features: Provenances = {}
+    saes: Provenances = {}
+    recovery: Provenances = {}
     for name, experiment in sources.config.experiments.items():
         schedules[(name,)] = storage.table_provenance(sources.locate(catalogue.schedules(name)))
         for case in experiment.cases:
@@ -82,7 +85,7 @@ def _provenances(sources: Sources) -> dict[str, dict[tuple[str, ...], dict[str, 
                     group[name, case] = storage.table_provenance(path)
             for sae in experiment.saes:
                 saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
-    claims = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
+    claims: Provenances = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
     return {
         "schedules": schedules,
         "toy models": models,
@@ -97,12 +100,13 @@ def _experiment(
     sources: Sources,
     experiment: Experiment,
     models: pd.DataFrame,
-    trained: Mapping[tuple[str, ...], Mapping[str, Any]],
+    trained: Provenances,
 ) -> Document:
     """An experiment as its artefacts describe it."""
     name = experiment.name
     description = read_experiment(sources.locate(catalogue.schedules(name)))
-    cases, settings = [], []
+    cases: list[Document] = []
+    settings: list[Document] = []
     for case in description.cases.values():
         of_case = models[models["case"] == case.name]
         if of_case.empty:
@@ -112,8 +116,8 @@ def _experiment(
             {
                 "name": case.name,
                 "title": case.title,
-                "importance": tables.span(case.importance.reshape(-1)),
-                "probability": tables.span(case.probability.reshape(-1)),
+                "importance": tables.span(case.importance),
+                "probability": tables.span(case.probability),
                 "mean_probability": float(case.probability.mean()),
                 "n_variants": len(case.probability),
                 "all": tables.counts(of_case),
@@ -134,7 +138,7 @@ def _experiment(
         "n_hidden": description.n_hidden,
         "n_seeds": len(description.seeds),
         "n_shown": description.shown_seeds,
-        "tested": description.claims,
+        "tested": experiment.claims,
         "n_models": len(models),
         "xavier": xavier_scale(description.n_features, description.n_hidden),
         "engines": sorted({trained[name, case]["engine"] for case in description.cases}),
@@ -180,12 +184,9 @@ def _figures(sources: Sources) -> list[Document]:
     return rows
 
 
-class _FlowDumper(yaml.SafeDumper):
-    """Short lists and mappings on one line, as people write them."""
-
-
 def _as_yaml(raw: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(
-        dict(raw), Dumper=_FlowDumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
+    """Short lists and mappings on one line, as people write them; narrow enough for two columns."""
+    text: str = yaml.safe_dump(
+        dict(raw), sort_keys=False, allow_unicode=True, default_flow_style=None, width=44
     )
-    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    return text

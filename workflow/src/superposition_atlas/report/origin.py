@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,7 +44,7 @@ def machine() -> dict[str, Any]:
     """The machine that sets the report; with the default profile it is the one that made everything."""
     return {
         "python": platform.python_version(),
-        "implementation": sys.implementation.name,
+        "implementation": platform.python_implementation(),
         "system": platform.system(),
         "architecture": platform.machine(),
         "processor": _processor(),
@@ -58,7 +57,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
         return platform.processor()
-    names = [value.strip() for key, _, value in (line.partition(":") for line in lines) if "model name" in key]
+    names = [
+        value.strip() for key, _, value in (line.partition(":") for line in lines) if "model name" in key
+    ]
     return names[0] if names else platform.processor()
 
 

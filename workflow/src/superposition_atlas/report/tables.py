@@ -4,11 +4,13 @@ Whatever is undefined (NaN) is None, which the template shows as a dash.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
@@ -29,6 +31,7 @@ _MODELS = (
     "n_dedicated",
     "mean_probability",
 )
+_OUTCOME = ("n_seeds", "n_holding", "fraction", "ci_low", "ci_high", "verdict")
 _CLAIMS = (
     "observation",
     "statement",
@@ -37,12 +40,8 @@ _CLAIMS = (
     "case",
     "family",
     "sample",
-    "n_seeds",
-    "n_holding",
-    "fraction",
-    "ci_low",
-    "ci_high",
-    "verdict",
+    "quantifier",
+    *_OUTCOME,
     "norm_threshold",
     "dedicated_threshold",
     "primary",
@@ -82,10 +81,10 @@ def models(sources: Sources, experiment: str) -> pd.DataFrame:
 
 def counts(models: pd.DataFrame) -> Row:
     """How many features some toy models represent, and how many of them have a dimension to themselves."""
-    by_count = models["n_represented"].value_counts().sort_index()
+    found, n_models = np.unique(models["n_represented"].to_numpy(), return_counts=True)
     row: Row = {
         "n_models": len(models),
-        "by_count": [{"count": int(k), "n_models": int(n)} for k, n in by_count.items()],
+        "by_count": [{"count": int(k), "n_models": int(n)} for k, n in zip(found, n_models, strict=True)],
         "same_by_l1": int((models["n_represented"] == models["n_represented_l1"]).sum()),
     }
     for name, column in (("represented", "n_represented"), ("dedicated", "n_dedicated")):
@@ -135,9 +134,7 @@ def _published(path: Path) -> dict[str, tuple[float, str]]:
         table = pd.read_csv(path, keep_default_na=False)
         return {
             str(case): (float(norm), str(note))
-            for case, norm, note in zip(
-                table["case"], table["published_norm"], table["note"], strict=True
-            )
+            for case, norm, note in zip(table["case"], table["published_norm"], table["note"], strict=True)
         }
     except FileNotFoundError:
         raise ArtefactError(f"{path}: no such file") from None
@@ -168,35 +165,85 @@ def _plain(value: Any) -> Any:
     return finite(value) if isinstance(value, float) else value
 
 
-def findings(claims: pd.DataFrame) -> list[Row]:
-    """Each observation with its verdicts by experiment and sample, at the primary thresholds."""
-    rows = []
-    for (observation, statement), of_observation in claims[claims["primary"]].groupby(
-        ["observation", "statement"], sort=False
-    ):
-        outcomes = []
-        for (experiment, sample), part in of_observation.groupby(["experiment", "sample"], sort=False):
-            outcomes.append(
-                {
-                    "experiment": experiment,
-                    "sample": sample,
-                    "n_rows": len(part),
-                    "fraction_low": finite(part["fraction"].min()),
-                    "fraction_high": finite(part["fraction"].max()),
-                    "n_seeds_low": int(part["n_seeds"].min()),
-                    "n_seeds_high": int(part["n_seeds"].max()),
-                    **{word: part.loc[part["verdict"] == word, "case"].tolist() for word in VERDICTS},
-                }
-            )
-        rows.append(
+def observations(claims: pd.DataFrame, tested: Collection[str]) -> list[Row]:
+    """Each observation with all its outcomes at the primary thresholds, and a summary by experiment.
+
+    Args:
+        claims: what `claims` read.
+        tested: experiments on which the talk's observations are tested; the others are controls.
+    """
+    groups = []
+    primary = claims[claims["primary"]]
+    for (observation, statement), part in primary.groupby(["observation", "statement"], sort=False):
+        rows = [
+            {
+                **dict(zip(("experiment", "case", "family"), keys, strict=True)),
+                "control": keys[0] not in tested,
+                "shown": _outcome(outcomes, "shown"),
+                "all": _outcome(outcomes, "all"),
+            }
+            for keys, outcomes in part.groupby(["experiment", "case", "family"], sort=False)
+        ]
+        groups.append(
             {
                 "observation": observation,
                 "statement": statement,
-                "criteria": of_observation["criterion"].unique().tolist(),
-                "outcomes": outcomes,
+                "criterion": part["criterion"].iloc[0],
+                "quantifier": part["quantifier"].iloc[0],
+                "rows": rows,
+                "summary": [
+                    _summary(name, [row for row in rows if row["experiment"] == name])
+                    for name in part["experiment"].unique()
+                ],
             }
         )
-    return rows
+    return groups
+
+
+def _outcome(outcomes: pd.DataFrame, sample: str) -> Row | None:
+    rows = records(outcomes.loc[outcomes["sample"] == sample, list(_OUTCOME)])
+    return rows[0] if rows else None
+
+
+def _widest(row: Row) -> Row:
+    """The outcome on all seeds where there are more than the shown ones."""
+    outcome: Row = row["all"] or row["shown"]
+    return outcome
+
+
+def _summary(experiment: str, rows: Sequence[Row]) -> Row:
+    """The verdicts on one experiment, and the smallest and largest share of seeds, by sample."""
+    summary: Row = {"experiment": experiment, "n_rows": len(rows)}
+    samples: dict[str, list[tuple[str, Row]]] = {
+        "shown": [(row["case"], row["shown"]) for row in rows if row["shown"]],
+        "widest": [(row["case"], _widest(row)) for row in rows],
+    }
+    for sample, outcomes in samples.items():
+        summary[sample] = {
+            "n_rows": len(outcomes),
+            "n_seeds": max((outcome["n_seeds"] for _, outcome in outcomes), default=0),
+            "fraction_low": min((outcome["fraction"] for _, outcome in outcomes), default=None),
+            "fraction_high": max((outcome["fraction"] for _, outcome in outcomes), default=None),
+            **{word: [case for case, outcome in outcomes if outcome["verdict"] == word] for word in VERDICTS},
+        }
+    return summary
+
+
+def totals(observations: Sequence[Row]) -> Row:
+    """Verdicts over all observations and cases of the tested experiments, and how many the sample moves."""
+    rows = [row for group in observations for row in group["rows"] if not row["control"]]
+    both = [row for row in rows if row["shown"] and row["all"]]
+    return {
+        "n_rows": len(rows),
+        "shown": _verdict_counts([row["shown"] for row in rows if row["shown"]]),
+        "widest": _verdict_counts([_widest(row) for row in rows]),
+        "n_in_both": len(both),
+        "n_moved": sum(row["shown"]["verdict"] != row["all"]["verdict"] for row in both),
+    }
+
+
+def _verdict_counts(outcomes: Sequence[Row]) -> Row:
+    return {word: sum(outcome["verdict"] == word for outcome in outcomes) for word in VERDICTS}
 
 
 def thresholds(claims: pd.DataFrame) -> Row:
@@ -204,35 +251,49 @@ def thresholds(claims: pd.DataFrame) -> Row:
 
     Claims that have the same verdict everywhere are only counted.
     """
-    widest = claims["sample"].eq("all") | ~claims["experiment"].isin(
-        claims.loc[claims["sample"].eq("all"), "experiment"]
-    )
-    pair = ["norm_threshold", "dedicated_threshold"]
-    frame = claims[widest]
-    columns = frame[[*pair, "primary"]].groupby(pair, dropna=False)["primary"].any().reset_index()
-    pairs = list(columns[pair].itertuples(index=False, name=None))
-    moving, n_rows = [], 0
-    for keys, part in frame.groupby(["observation", "experiment", "case", "sample"], sort=False):
-        n_rows += 1
-        if part["verdict"].nunique() == 1:
-            continue
-        cells = dict(
-            zip(
-                part[pair].itertuples(index=False, name=None),
-                zip(part["fraction"], part["verdict"], strict=True),
-                strict=True,
-            )
-        )
-        moving.append(
-            {
-                **dict(zip(("observation", "experiment", "case", "sample"), keys, strict=True)),
-                "cells": [
-                    {"fraction": finite(cells[key][0]), "verdict": cells[key][1]} if key in cells else None
-                    for key in pairs
-                ],
+    with_all = claims.loc[claims["sample"] == "all", "experiment"].unique()
+    frame = claims[(claims["sample"] == "all") | ~claims["experiment"].isin(with_all)]
+    pairs = _threshold_pairs(frame)
+    rows, n_rows = [], 0
+    for observation in frame["observation"].unique():
+        of_observation = frame[frame["observation"] == observation]
+        for (experiment, case), part in of_observation.groupby(["experiment", "case"], sort=False):
+            n_rows += 1
+            if (part["verdict"] == part["verdict"].iloc[0]).all():
+                continue
+            cells = {
+                (row["norm_threshold"], row["dedicated_threshold"]): {
+                    "fraction": row["fraction"],
+                    "verdict": row["verdict"],
+                }
+                for row in records(part)
             }
-        )
-    return {"columns": records(columns), "rows": moving, "n_rows": n_rows}
+            rows.append(
+                {
+                    "observation": observation,
+                    "experiment": experiment,
+                    "case": case,
+                    "cells": [
+                        cells.get((pair["norm_threshold"], pair["dedicated_threshold"])) for pair in pairs
+                    ],
+                }
+            )
+    return {"columns": pairs, "rows": rows, "n_rows": n_rows}
+
+
+def _threshold_pairs(frame: pd.DataFrame) -> list[Row]:
+    """The pairs that were tried: those that move the norm's threshold first, then the others."""
+    columns = ["norm_threshold", "dedicated_threshold", "primary"]
+    pairs = records(frame[columns].drop_duplicates())
+    primary = {pair["dedicated_threshold"] for pair in pairs if pair["primary"]}
+    return sorted(
+        pairs,
+        key=lambda pair: (
+            pair["dedicated_threshold"] not in primary,
+            pair["dedicated_threshold"],
+            pair["norm_threshold"],
+        ),
+    )
 
 
 def saes(sources: Sources, experiment: str) -> list[Row]:
@@ -262,6 +323,6 @@ def saes(sources: Sources, experiment: str) -> list[Row]:
     return rows
 
 
-def span(values: Sequence[float]) -> Row:
+def span(values: Float[np.ndarray, "..."]) -> Row:
     """Smallest and largest of some numbers."""
-    return {"low": float(min(values)), "high": float(max(values))}
+    return {"low": float(values.min()), "high": float(values.max())}

@@ -1,15 +1,23 @@
 """From the JSON document and the template to a PDF, with typst: offline, with the fonts of its own wheel."""
 
+import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typst
 
 from superposition_atlas.errors import ArtefactError
 
-STANDARDS = ["a-2a", "ua-1"]
+if TYPE_CHECKING:
+    from typst import PDFStandard
+
+logger = logging.getLogger(__name__)
+
+STANDARDS: "list[PDFStandard]" = ["a-2a", "ua-1"]
 """PDF/A-2a for archives, PDF/UA-1 for screen readers."""
 
 
@@ -30,8 +38,7 @@ def compile_pdf(template: Path, document: Path, figures: Iterable[Path], output:
         try:
             pdf = _compile(root / template.name, root)
         except typst.TypstError as error:
-            reason = " ".join(error.diagnostic.split()) if error.diagnostic else error.message
-            raise ArtefactError(f"{template}: typst can't set it: {reason}") from None
+            raise ArtefactError(f"{template}: typst can't set it: {one_line(error)}") from None
     output.write_bytes(pdf)
 
 
@@ -48,11 +55,23 @@ def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -
 def _compile(main: Path, root: Path) -> bytes:
     """Sets with typst's own fonts, so that every machine makes the same bytes.
 
-    They lack most scripts: a title in Chinese, say, needs the machine's fonts as well.
+    They lack most scripts: a title in Chinese, say, needs the machine's fonts as well, and if those lack it
+    too, a PDF that claims no standard is better than none.
     """
     try:
         return typst.compile(main, root=root, ignore_system_fonts=True, pdf_standards=STANDARDS)
+    except typst.TypstError:
+        pass
+    try:
+        return typst.compile(main, root=root, pdf_standards=STANDARDS)
     except typst.TypstError as error:
-        if "font" not in error.message:
-            raise
-    return typst.compile(main, root=root, pdf_standards=STANDARDS)
+        plain = typst.compile(main, root=root)
+        logger.warning("the report is no %s: %s", " and ".join(STANDARDS), one_line(error))
+        return plain
+
+
+def one_line(error: typst.TypstError) -> str:
+    """What typst says, and where, without the picture of the source that it draws."""
+    where = re.search(r"[\w.-]+\.typ:\d+:\d+", error.diagnostic or "")
+    hint = f" ({error.hints[0]})" if error.hints else ""
+    return f"{error.message.splitlines()[0]}{hint}" + (f" at {where.group()}" if where else "")

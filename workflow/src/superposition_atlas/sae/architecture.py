@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = ("relu",)
 
+ADAM_BETA_1 = 0.9
+ADAM_BETA_2 = 0.999
+ADAM_EPSILON = 1e-8
+
 Shapes = dict[str, tuple[int, ...]]
 Parameters = dict[str, np.ndarray]
 """Name → array [instance, ...]; views of `SAEState.parameters`."""
@@ -49,12 +53,14 @@ class TrainingData:
     seeds: Integer[np.ndarray, " instance"]
 
 
-FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int | None], None]
+FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int], None]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture. Adding one is adding a module that defines one of these, and its name to `find`."""
+    """One architecture. Adding one is adding a module that defines one of these, and its name to
+    `ARCHITECTURES` and `find`.
+    """
 
     name: str
     shapes: Callable[[int, int], Shapes]

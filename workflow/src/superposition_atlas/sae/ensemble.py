@@ -37,7 +37,7 @@ class SAESettings:
     """Fresh samples a step, for each instance by itself."""
     learning_rate: float = 1e-3
     resample_every: int = 2500
-    """Dead latents are resampled before the steps with numbers (from 1) divisible by this."""
+    """Dead latents are resampled before every so-manieth step, unless fewer than `dead_window` are left."""
     dead_window: int = 500
     """A latent is dead if it fired for no sample of the last so many steps; at most `resample_every`."""
     resample_scale: float = 0.5

@@ -20,33 +20,34 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 
 from superposition_atlas import stream
 from superposition_atlas.compiled import compile_kernel, philox_quad
-from superposition_atlas.sae.architecture import SAEState, TrainingData
+from superposition_atlas.sae.architecture import (
+    ADAM_BETA_1,
+    ADAM_BETA_2,
+    ADAM_EPSILON,
+    SAEState,
+    TrainingData,
+)
 from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.relu import NORM_EPSILON
 
 BLOCK = 256
 QUADS = BLOCK // 4
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-NORM_EPSILON = 1e-8
-SAE_INPUTS = int(stream.Purpose.SAE_INPUTS)
-LOW_WORD = 0xFFFFFFFF
+_LOW_WORD = np.uint64(0xFFFFFFFF)
 
 
-def advance(
-    state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int | None
-) -> None:
-    """n_steps steps in place, on `threads` threads (default: all cores)."""
+def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
+    """n_steps steps in place, on `threads` threads."""
     _, n_hidden, n_features = data.W.shape
     kernel = _kernel(n_features, n_hidden, settings.n_latents)
     W = np.ascontiguousarray(data.W, dtype=np.float32)
     threshold = stream.thresholds(data.probability)
     scale = stream.scales(threshold)
     seeds = data.seeds.astype(np.uint64)
-    seed_words = np.stack([seeds & np.uint64(LOW_WORD), seeds >> np.uint64(32)], axis=1).astype(np.uint32)
+    seed_words = np.stack([seeds & _LOW_WORD, seeds >> np.uint64(32)], axis=1).astype(np.uint32)
 
     def train(first: int, last: int) -> None:
         kernel(
@@ -68,7 +69,7 @@ def advance(
         )
 
     # The kernel releases the GIL: Python's threads are all it takes.
-    workers = min(threads or numba.config.NUMBA_NUM_THREADS, len(W))
+    workers = min(threads, len(W))
     borders = [len(W) * worker // workers for worker in range(workers + 1)]
     with ThreadPoolExecutor(workers) as pool:
         others = [pool.submit(train, *ends) for ends in pairwise(borders[1:])]
@@ -78,10 +79,19 @@ def advance(
     state.step += n_steps
 
 
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(divisor for divisor in range(1, limit + 1) if number % divisor == 0)
+
+
 @cache
 def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any]:
     """The compiled loop over steps of one instance, for fixed sizes: they are constants to the compiler."""
     n_weights = n_hidden * n_latents
+    # Constants of other files belong to the factory: the cache of machine code is keyed by what it holds.
+    SAE_INPUTS = int(stream.Purpose.SAE_INPUTS)
+    BETA_1, BETA_2, EPSILON, SMALL = ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, NORM_EPSILON
+    # So many rows are worked into a sum at a time.
+    FEATURES, DIMENSIONS, LATENTS = (_largest_divisor(size, 8) for size in (n_features, n_hidden, n_latents))
     # Rows of the scratch buffer, by their first element.
     CENTRED = n_features * BLOCK  # h - b_dec; in front of it: x
     RESIDUAL = CENTRED + n_hidden * BLOCK
@@ -108,9 +118,9 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
         activity = np.empty(n_latents, np.float32)
         sparsity_slope = np.float32(0.5 * n_hidden * sparsity_coefficient)
         gradient_scale = np.float32(2.0 / (n_hidden * batch_size))
-        beta1, beta2 = np.float32(BETA1), np.float32(BETA2)
-        rest1, rest2 = np.float32(1.0 - BETA1), np.float32(1.0 - BETA2)
-        epsilon, norm_epsilon = np.float32(EPSILON), np.float32(NORM_EPSILON)
+        beta1, beta2 = np.float32(BETA_1), np.float32(BETA_2)
+        rest1, rest2 = np.float32(1.0 - BETA_1), np.float32(1.0 - BETA_2)
+        epsilon, norm_epsilon = np.float32(EPSILON), np.float32(SMALL)
 
         for instance in range(first_instance, last_instance):
             parameters = all_parameters[instance]
@@ -150,34 +160,36 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
                             row[x + 2 * QUADS] = np.float32(w2) * factor if w2 <= largest else zero
                             row[x + 3 * QUADS] = np.float32(w3) * factor if w3 <= largest else zero
 
-                    # h - b_dec, and r without the reconstruction of the latents
+                    # h - b_dec
                     for d in range(n_hidden):
                         bias = parameters[B_DEC + d]
-                        for s in range(BLOCK):
-                            row[CENTRED + d * BLOCK + s] = -bias
-                        for i in range(n_features):
-                            weight = W[d, i]
+                        for i in range(0, n_features, FEATURES):
                             for s in range(BLOCK):
-                                row[CENTRED + d * BLOCK + s] += weight * row[i * BLOCK + s]
-                        for s in range(BLOCK):
-                            row[RESIDUAL + d * BLOCK + s] = -row[CENTRED + d * BLOCK + s]
+                                total = row[CENTRED + d * BLOCK + s] if i > 0 else -bias
+                                for k in range(FEATURES):
+                                    total += W[d, i + k] * row[(i + k) * BLOCK + s]
+                                row[CENTRED + d * BLOCK + s] = total
 
-                    # a, and r
+                    # a
                     for j in range(n_latents):
                         bias = parameters[B_ENC + j]
-                        for s in range(BLOCK):
-                            row[LATENT + j * BLOCK + s] = bias
-                        for d in range(n_hidden):
-                            weight = parameters[d * n_latents + j]
+                        for d in range(0, n_hidden, DIMENSIONS):
+                            is_last = d + DIMENSIONS == n_hidden
                             for s in range(BLOCK):
-                                row[LATENT + j * BLOCK + s] += weight * row[CENTRED + d * BLOCK + s]
-                        for s in range(BLOCK):
-                            a = row[LATENT + j * BLOCK + s]
-                            row[LATENT + j * BLOCK + s] = a if a > zero else zero
-                        for d in range(n_hidden):
-                            weight = unit[j * n_hidden + d]
+                                total = row[LATENT + j * BLOCK + s] if d > 0 else bias
+                                for k in range(DIMENSIONS):
+                                    weight = parameters[(d + k) * n_latents + j]
+                                    total += weight * row[CENTRED + (d + k) * BLOCK + s]
+                                row[LATENT + j * BLOCK + s] = zero if is_last and total < zero else total
+
+                    # r
+                    for d in range(n_hidden):
+                        for j in range(0, n_latents, LATENTS):
                             for s in range(BLOCK):
-                                row[RESIDUAL + d * BLOCK + s] += weight * row[LATENT + j * BLOCK + s]
+                                r = row[RESIDUAL + d * BLOCK + s] if j > 0 else -row[CENTRED + d * BLOCK + s]
+                                for k in range(LATENTS):
+                                    r += unit[(j + k) * n_hidden + d] * row[LATENT + (j + k) * BLOCK + s]
+                                row[RESIDUAL + d * BLOCK + s] = r
 
                     # What stands behind the end of the batch counts for nothing.
                     if batch_size - start < BLOCK:
@@ -197,30 +209,53 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
                             total += row[RESIDUAL + d * BLOCK + s]
                         gradient[B_DEC + d] += total
                     for j in range(n_latents):
-                        for s in range(BLOCK):
-                            row[SLOPE + s] = sparsity_slope
-                        for d in range(n_hidden):
-                            weight = unit[j * n_hidden + d]
-                            for s in range(BLOCK):
-                                row[SLOPE + s] += weight * row[RESIDUAL + d * BLOCK + s]
-                        total = zero
+                        slopes = zero
                         active = zero
-                        for s in range(BLOCK):
-                            a = row[LATENT + j * BLOCK + s]
-                            slope = row[SLOPE + s] if a > zero else zero
-                            row[SLOPE + s] = slope
-                            total += slope
-                            active += a
-                        gradient[B_ENC + j] += total
-                        activity[j] += active
-                        for d in range(n_hidden):
-                            encoder = zero
-                            decoder = zero
+                        if n_hidden == 2:
+                            # All of it in registers; what follows would do the same.
+                            u0, u1 = unit[2 * j], unit[2 * j + 1]
+                            encoder0, encoder1, decoder0, decoder1 = zero, zero, zero, zero
                             for s in range(BLOCK):
-                                encoder += row[SLOPE + s] * row[CENTRED + d * BLOCK + s]
-                                decoder += row[LATENT + j * BLOCK + s] * row[RESIDUAL + d * BLOCK + s]
-                            gradient[d * n_latents + j] += encoder
-                            gradient[W_DEC + j * n_hidden + d] += decoder
+                                a = row[LATENT + j * BLOCK + s]
+                                r0, r1 = row[RESIDUAL + s], row[RESIDUAL + BLOCK + s]
+                                slope = sparsity_slope + u0 * r0 + u1 * r1
+                                slope = slope if a > zero else zero
+                                slopes += slope
+                                active += a
+                                encoder0 += slope * row[CENTRED + s]
+                                encoder1 += slope * row[CENTRED + BLOCK + s]
+                                decoder0 += a * r0
+                                decoder1 += a * r1
+                            gradient[j] += encoder0
+                            gradient[n_latents + j] += encoder1
+                            gradient[W_DEC + 2 * j] += decoder0
+                            gradient[W_DEC + 2 * j + 1] += decoder1
+                        else:
+                            for s in range(BLOCK):
+                                row[SLOPE + s] = sparsity_slope
+                            for d in range(0, n_hidden, DIMENSIONS):
+                                for s in range(BLOCK):
+                                    total = row[SLOPE + s]
+                                    for k in range(DIMENSIONS):
+                                        weight = unit[j * n_hidden + d + k]
+                                        total += weight * row[RESIDUAL + (d + k) * BLOCK + s]
+                                    row[SLOPE + s] = total
+                            for s in range(BLOCK):
+                                a = row[LATENT + j * BLOCK + s]
+                                slope = row[SLOPE + s] if a > zero else zero
+                                row[SLOPE + s] = slope
+                                slopes += slope
+                                active += a
+                            for d in range(n_hidden):
+                                encoder = zero
+                                decoder = zero
+                                for s in range(BLOCK):
+                                    encoder += row[SLOPE + s] * row[CENTRED + d * BLOCK + s]
+                                    decoder += row[LATENT + j * BLOCK + s] * row[RESIDUAL + d * BLOCK + s]
+                                gradient[d * n_latents + j] += encoder
+                                gradient[W_DEC + j * n_hidden + d] += decoder
+                        gradient[B_ENC + j] += slopes
+                        activity[j] += active
 
                 for d in range(n_hidden):
                     for j in range(n_latents):
@@ -239,8 +274,8 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
                         last_fired[j] = step
 
                 # Adam, then W_dec back to norm 1
-                correction1 = np.float32(learning_rate / (1.0 - BETA1 ** (step + 1)))
-                correction2 = np.float32(1.0 / np.sqrt(1.0 - BETA2 ** (step + 1)))
+                correction1 = np.float32(learning_rate / (1.0 - BETA_1 ** (step + 1)))
+                correction2 = np.float32(1.0 / np.sqrt(1.0 - BETA_2 ** (step + 1)))
                 for k in range(N_PARAMETERS):
                     g = gradient[k] * gradient_scale
                     first = beta1 * first_moment[k] + rest1 * g

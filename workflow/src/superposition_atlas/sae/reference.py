@@ -3,12 +3,17 @@
 import torch
 
 from superposition_atlas import stream
-from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData
-from superposition_atlas.sae.architecture import split as split_numpy
+from superposition_atlas.sae.architecture import (
+    ADAM_BETA_1,
+    ADAM_BETA_2,
+    ADAM_EPSILON,
+    Architecture,
+    SAEState,
+    TrainingData,
+    split,
+)
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.toy_model import encode
-
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def advance(
@@ -20,10 +25,10 @@ def advance(
     # These share memory with the state: steps happen in place.
     parameters = {
         name: torch.from_numpy(array).requires_grad_()
-        for name, array in split_numpy(state.parameters, shapes).items()
+        for name, array in split(state.parameters, shapes).items()
     }
-    first = {n: torch.from_numpy(a) for n, a in split_numpy(state.first_moment, shapes).items()}
-    second = {n: torch.from_numpy(a) for n, a in split_numpy(state.second_moment, shapes).items()}
+    first = {n: torch.from_numpy(a) for n, a in split(state.first_moment, shapes).items()}
+    second = {n: torch.from_numpy(a) for n, a in split(state.second_moment, shapes).items()}
 
     for step in range(state.step, state.step + n_steps):
         x = stream.sample(data.seeds, step, settings.batch_size, data.probability, stream.Purpose.SAE_INPUTS)
@@ -32,10 +37,10 @@ def advance(
         gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
         with torch.no_grad():
             for name, gradient in zip(parameters, gradients, strict=True):
-                first[name].lerp_(gradient, 1 - BETA1)
-                second[name].mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-                denominator = (second[name] / (1 - BETA2 ** (step + 1))).sqrt_().add_(EPSILON)
-                rate = settings.learning_rate / (1 - BETA1 ** (step + 1))
+                first[name].lerp_(gradient, 1 - ADAM_BETA_1)
+                second[name].mul_(ADAM_BETA_2).addcmul_(gradient, gradient, value=1 - ADAM_BETA_2)
+                denominator = (second[name] / (1 - ADAM_BETA_2 ** (step + 1))).sqrt_().add_(ADAM_EPSILON)
+                rate = settings.learning_rate / (1 - ADAM_BETA_1 ** (step + 1))
                 parameters[name].addcdiv_(first[name], denominator, value=-rate)
             architecture.constrain(parameters)
         state.last_fired[(activations > 0).any(dim=1).numpy()] = step

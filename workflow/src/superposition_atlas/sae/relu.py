@@ -90,9 +90,7 @@ def encode(
     return np.asarray(np.maximum(centred @ parameters["W_enc"] + parameters["b_enc"][:, None, :], 0.0))
 
 
-def advance(
-    state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int | None
-) -> None:
+def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
     """n_steps steps in place, fused and compiled."""
     from superposition_atlas.sae import fused_relu
 

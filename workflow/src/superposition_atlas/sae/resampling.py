@@ -6,8 +6,10 @@ advanced  v is the direction of h - b_dec for a fresh sample h drawn with probab
           latents' encoder directions, 1 if none is alive) · v. An instance whose every sample has a loss
           under 1e-6 is left alone.
 
-Adam's moments are kept, as in ARENA. All randomness is the stream's, by (seed, step), so neither the other
-instances nor the other latents have a say in it.
+Adam's moments are kept, as in ARENA. Unlike there, nothing is resampled when fewer than `dead_window` steps
+are left: a direction drawn before the very last step (which 20,000 steps and every 2,500 make) would only
+hide in the results that the latent is dead. All randomness is the stream's, by (seed, step), so neither the
+other instances nor the other latents have a say in it.
 """
 
 import numpy as np

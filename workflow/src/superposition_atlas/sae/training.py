@@ -1,6 +1,8 @@
 """Trains one SAE for every toy model: the loop around the engines."""
 
+import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -43,7 +45,7 @@ def train_saes(
     record_steps: Sequence[int] = (),
     engine: EngineName = "auto",
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool | None = False,
 ) -> SAEs:
     """Trains one SAE for every toy model, on hidden activations h = W x of that model's own samples.
 
@@ -65,8 +67,8 @@ def train_saes(
         seeds: one an instance, of its samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled), "torch" (autograd, the reference), or "auto": fused where there is one.
-        threads: of the fused engine; default: all cores.
-        progress: whether to draw a progress bar (on a terminal only).
+        threads: CPU threads of the fused engine; None takes all that this process may use.
+        progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
 
     Raises:
         TrainingError: for a setting out of its range, or when weights are no longer finite.
@@ -85,8 +87,7 @@ def train_saes(
     )
     chosen = find(architecture)
     engine_name = _engine(engine, chosen)
-    if threads is not None and threads < 1:
-        raise TrainingError(f"threads is {threads!r}; allowed: an integer of at least 1")
+    n_threads = _threads(threads)
     data = TrainingData(models.W, models.probability, _seeds(models, seeds))
     records = _record_steps(record_steps, steps)
     resamplings = _resampling_steps(settings)
@@ -99,12 +100,11 @@ def train_saes(
 
     chunk = -(-steps // _CHUNKS)
     stops = sorted({0, steps, *range(0, steps, chunk), *records, *resamplings})
-    with tqdm(total=steps, desc=f"{architecture} SAEs", disable=None if progress else True) as bar:
+    with tqdm(total=steps, desc=f"{architecture} SAEs", disable=_tqdm_disable(progress)) as bar:
         for stop in stops:
             n_steps = stop - state.step
-            if engine_name == "fused":
-                assert chosen.advance is not None
-                chosen.advance(state, n_steps, data, settings, threads)
+            if engine_name == "fused" and chosen.advance is not None:
+                chosen.advance(state, n_steps, data, settings, n_threads)
             else:
                 from superposition_atlas.sae import reference
 
@@ -160,6 +160,19 @@ def _engine(engine: str, architecture: Architecture) -> str:
     return engine
 
 
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        # Under Slurm or taskset these are fewer than the machine's.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not isinstance(threads, Integral) or threads < 1:
+        raise TrainingError(f"threads is {threads!r}; allowed: an integer of at least 1")
+    return int(threads)
+
+
+def _tqdm_disable(progress: bool | None) -> bool | None:
+    return None if progress is None else not progress  # tqdm reads None as "unless on a terminal"
+
+
 def _seeds(
     models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " instance"] | None
 ) -> Integer[np.ndarray, " instance"]:
@@ -173,16 +186,17 @@ def _seeds(
 
 def _record_steps(record_steps: Sequence[int], steps: int) -> list[int]:
     for step in record_steps:
-        if not 0 <= step <= steps:
-            raise TrainingError(f"record_steps has {step!r}; allowed: 0 to steps ({steps})")
+        if not isinstance(step, Integral) or not 0 <= step <= steps:
+            raise TrainingError(f"record_steps has {step!r}; allowed: integers from 0 to steps ({steps})")
     return sorted({int(step) for step in record_steps})
 
 
 def _resampling_steps(settings: SAESettings) -> list[int]:
     if settings.resampling == "none":
         return []
-    # Before the first step no latent has had a chance to fire.
-    return [n for n in range(settings.resample_every - 1, settings.steps, settings.resample_every) if n > 0]
+    candidates = range(settings.resample_every - 1, settings.steps, settings.resample_every)
+    # Before the first step no latent has had a chance to fire; at the end a new one would have none.
+    return [n for n in candidates if 0 < n <= settings.steps - settings.dead_window]
 
 
 def _check_finite(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings) -> None:

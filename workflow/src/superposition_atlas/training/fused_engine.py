@@ -1,94 +1,36 @@
-"""The fused CPU engine."""
+"""The fused CPU engine: one compiled loop over steps does stream, forward, backward and Adam for an instance.
 
+An instance is trained by one thread from the first step to the last and shares nothing with the others, so
+its bits depend neither on the batching of instances nor on the number of threads. Kernels are compiled for
+each (n_features, n_hidden), once per machine: in the step of a small toy model both are unrolled.
+"""
+
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from numba import uint32
+from numba import types
+from numba.extending import intrinsic
 
 from superposition_atlas import stream
-from superposition_atlas.compiled import compile_kernel, philox_quad
+from superposition_atlas.compiled import compile_kernel
+from superposition_atlas.training import fused_small, fused_wide
+from superposition_atlas.training.lanes import LANES, Memory, Traced
 from superposition_atlas.training.state import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, Problem, TrainingState
+from superposition_atlas.training.traced_batch import TracedBatch
 
+SMALL = 150
+"""Largest n_features · n_hidden whose step is unrolled: beyond it, compiling takes long and registers spill."""
 
-@compile_kernel()
-def _advance(first, last, W, b, mW, vW, mb, vb, importance, threshold, scale, keys, step, rates, batch_size, loss):  # type: ignore[no-untyped-def]
-    n, m = W.shape[2], W.shape[1]
-    x = np.zeros((n, 64), np.float32)
-    h = np.zeros((m, 64), np.float32)
-    gh = np.zeros((m, 64), np.float32)
-    g = np.zeros((n, 64), np.float32)
-    z = np.zeros(64, np.float32)
-    gW = np.zeros((m, n), np.float32)
-    gb = np.zeros(n, np.float32)
-    for i in range(first, last):
-        total = 0.0
-        for t in range(len(rates)):
-            gW[:] = np.float32(0)
-            gb[:] = np.float32(0)
-            for block in range(0, batch_size, 64):
-                valid = min(64, batch_size - block)
-                for f in range(n):
-                    th = threshold[i, f]
-                    sc = scale[i, f]
-                    for q in range(16):
-                        w0, w1, w2, w3 = philox_quad(uint32(block // 4 + q), uint32(f), uint32(step + t), uint32(0), keys[i, 0], keys[i, 1])
-                        x[f, q] = np.float32(w0) * sc if w0 <= th else np.float32(0)
-                        x[f, 16 + q] = np.float32(w1) * sc if w1 <= th else np.float32(0)
-                        x[f, 32 + q] = np.float32(w2) * sc if w2 <= th else np.float32(0)
-                        x[f, 48 + q] = np.float32(w3) * sc if w3 <= th else np.float32(0)
-                h[:] = np.float32(0)
-                gh[:] = np.float32(0)
-                for f in range(n):
-                    for k in range(m):
-                        w = W[i, k, f]
-                        for l in range(64):
-                            h[k, l] += w * x[f, l]
-                block_loss = np.float32(0)
-                for f in range(n):
-                    z[:] = b[i, f]
-                    for k in range(m):
-                        w = W[i, k, f]
-                        for l in range(64):
-                            z[l] += w * h[k, l]
-                    s = np.float32(0)
-                    imp = importance[i, f]
-                    for l in range(64):
-                        e = max(z[l], np.float32(0)) - x[f, l]
-                        if 4 * (l % 16) + l // 16 >= valid:
-                            e = np.float32(0)
-                        block_loss += imp * e * e
-                        d = imp * e if z[l] > 0 else np.float32(0)
-                        g[f, l] = d
-                        s += d
-                    gb[f] += s
-                    for k in range(m):
-                        w = W[i, k, f]
-                        for l in range(64):
-                            gh[k, l] += w * g[f, l]
-                total += block_loss
-                for k in range(m):
-                    for f in range(n):
-                        s = np.float32(0)
-                        for l in range(64):
-                            s += h[k, l] * g[f, l] + gh[k, l] * x[f, l]
-                        gW[k, f] += s
-            c = np.float32(2.0 / (batch_size * n))
-            for f in range(n):
-                gr = gb[f] * c
-                mb[i, f] = np.float32(ADAM_BETA_1) * mb[i, f] + np.float32(1 - ADAM_BETA_1) * gr
-                vb[i, f] = np.float32(ADAM_BETA_2) * vb[i, f] + np.float32(1 - ADAM_BETA_2) * gr * gr
-                b[i, f] -= rates[t, 0] * mb[i, f] / (np.sqrt(vb[i, f]) * rates[t, 1] + np.float32(ADAM_EPSILON))
-                for k in range(m):
-                    gr = gW[k, f] * c
-                    mW[i, k, f] = np.float32(ADAM_BETA_1) * mW[i, k, f] + np.float32(1 - ADAM_BETA_1) * gr
-                    vW[i, k, f] = np.float32(ADAM_BETA_2) * vW[i, k, f] + np.float32(1 - ADAM_BETA_2) * gr * gr
-                    W[i, k, f] -= rates[t, 0] * mW[i, k, f] / (np.sqrt(vW[i, k, f]) * rates[t, 1] + np.float32(ADAM_EPSILON))
-        loss[i] = total / (batch_size * n) / len(rates)
+_GROUPS_A_THREAD = 4  # groups of instances, so that a thread that is held up does not hold up the others
 
 
 class FusedEngine:
-    """Compiled CPU engine."""
+    """Compiled training on all cores."""
 
     name = "fused"
 
@@ -99,18 +41,145 @@ class FusedEngine:
         """See `state.Engine`."""
         settings = problem.settings
         threshold = stream.thresholds(problem.probability)
-        keys = np.stack([problem.seeds & np.uint64(0xFFFFFFFF), problem.seeds >> np.uint64(32)], 1).astype(np.uint32)
-        t = np.arange(state.step + 1, state.step + n_steps + 1, dtype=np.float64)
-        rates = np.stack([settings.learning_rate / (1 - ADAM_BETA_1**t), 1 / np.sqrt(1 - ADAM_BETA_2**t)], 1).astype(np.float32)
+        taken = np.arange(state.step + 1, state.step + n_steps + 1, dtype=np.float64)
+        # Adam's corrections for moments that start at zero, in the order of operations of torch.optim.Adam
+        step_size = settings.learning_rate / (1.0 - ADAM_BETA_1**taken)
+        root_correction = 1.0 / np.sqrt(1.0 - ADAM_BETA_2**taken)
         loss = np.empty(problem.n_instances)
-        args = (
-            state.W, state.b, state.first_moment_W, state.second_moment_W, state.first_moment_b, state.second_moment_b,
-            problem.importance.astype(np.float32), threshold, stream.scales(threshold), keys, state.step, rates,
-            settings.batch_size, loss,
+        arguments = (
+            state.W,
+            state.b,
+            state.first_moment_W,
+            state.first_moment_b,
+            state.second_moment_W,
+            state.second_moment_b,
+            problem.importance.astype(np.float32),
+            threshold,
+            stream.scales(threshold),
+            problem.seeds,
+            state.step,
+            settings.batch_size,
+            step_size.astype(np.float32),
+            root_correction.astype(np.float32),
+            loss,
         )
-        edges = np.linspace(0, problem.n_instances, min(self.threads, problem.n_instances) + 1).astype(int)
+        advance_instances = _kernel(problem.n_features, problem.n_hidden)
+        n_groups = min(problem.n_instances, _GROUPS_A_THREAD * self.threads)
+        edges = [group * problem.n_instances // n_groups for group in range(n_groups + 1)]
         with ThreadPoolExecutor(self.threads) as pool:
-            for done in [pool.submit(_advance, int(a), int(z), *args) for a, z in zip(edges, edges[1:])]:
-                done.result()
+            groups = [pool.submit(advance_instances, *edge, *arguments) for edge in pairwise(edges)]
+            for group in groups:
+                group.result()
         state.step += n_steps
         return loss
+
+
+@cache
+def _kernel(n_features: int, n_hidden: int) -> Callable[..., None]:
+    """The compiled training of a range of instances."""
+    n_W = n_features * n_hidden
+    n_weights = -(-(n_W + n_features) // LANES) * LANES
+    scratch_size = 0 if n_W <= SMALL else fused_wide.scratch_size(n_features, n_hidden)
+    beta_1, beta_2, epsilon = np.float32(ADAM_BETA_1), np.float32(ADAM_BETA_2), np.float32(ADAM_EPSILON)
+    new_1, new_2 = np.float32(1.0 - ADAM_BETA_1), np.float32(1.0 - ADAM_BETA_2)
+
+    @compile_kernel()
+    def advance_instances(  # type: ignore[no-untyped-def]
+        first,
+        last,
+        W,
+        b,
+        first_moment_W,
+        first_moment_b,
+        second_moment_W,
+        second_moment_b,
+        importance,
+        threshold,
+        scale,
+        seeds,
+        first_step,
+        batch_size,
+        step_size,
+        root_correction,
+        loss,
+    ):
+        weights = np.zeros(n_weights, np.float32)  # W and b as one row, filled up with zeros
+        mean = np.zeros(n_weights, np.float32)
+        square = np.zeros(n_weights, np.float32)
+        gradient = np.zeros(n_weights, np.float32)
+        scratch = np.zeros(scratch_size, np.float32)
+        n_outputs = batch_size * n_features
+        to_mean = np.float32(2.0 / n_outputs)
+        for instance in range(first, last):
+            weights[:n_W] = W[instance].ravel()
+            weights[n_W : n_W + n_features] = b[instance]
+            mean[:n_W] = first_moment_W[instance].ravel()
+            mean[n_W : n_W + n_features] = first_moment_b[instance]
+            square[:n_W] = second_moment_W[instance].ravel()
+            square[n_W : n_W + n_features] = second_moment_b[instance]
+            total = 0.0
+            for turn in range(len(step_size)):
+                gradient[:] = np.float32(0.0)
+                total += _batch_gradient(
+                    n_features,
+                    n_hidden,
+                    batch_size,
+                    first_step + turn,
+                    seeds[instance],
+                    weights,
+                    importance[instance],
+                    threshold[instance],
+                    scale[instance],
+                    gradient,
+                    scratch,
+                )
+                rate, correction = step_size[turn], root_correction[turn]
+                for i in range(n_weights):
+                    slope = gradient[i] * to_mean
+                    mean[i] = beta_1 * mean[i] + new_1 * slope
+                    square[i] = beta_2 * square[i] + new_2 * slope * slope
+                    weights[i] -= rate * mean[i] / (np.sqrt(square[i]) * correction + epsilon)
+            W[instance] = weights[:n_W].reshape(n_hidden, n_features)
+            b[instance] = weights[n_W : n_W + n_features]
+            first_moment_W[instance] = mean[:n_W].reshape(n_hidden, n_features)
+            first_moment_b[instance] = mean[n_W : n_W + n_features]
+            second_moment_W[instance] = square[:n_W].reshape(n_hidden, n_features)
+            second_moment_b[instance] = square[n_W : n_W + n_features]
+            loss[instance] = total / n_outputs / len(step_size)
+
+    compiled: Callable[..., None] = advance_instances
+    return compiled
+
+
+@intrinsic(prefer_literal=True)
+def _batch_gradient(  # type: ignore[no-untyped-def]
+    typing_context,
+    n_features,
+    n_hidden,
+    batch_size,
+    step,
+    seed,
+    weights,
+    importance,
+    threshold,
+    scale,
+    gradient,
+    scratch,
+):
+    """Add one batch's gradient to `gradient` and return its loss, both summed over batch and features."""
+    n, m = n_features.literal_value, n_hidden.literal_value
+    rows = (weights, importance, threshold, scale, gradient, scratch)
+    signature = types.float32(n_features, n_hidden, types.uint64, types.uint64, types.uint64, *rows)
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        batch_size, step, seed = (Traced(builder, argument) for argument in arguments[2:5])
+        memory = [
+            Memory(builder, context.make_array(row_type)(context, builder, row).data)
+            for row_type, row in zip(signature.args[5:], arguments[5:], strict=True)
+        ]
+        key = seed & 0xFFFFFFFF, seed >> 32
+        batch = TracedBatch(builder, n, m, batch_size, step, key, *memory)
+        traced = fused_small if n * m <= SMALL else fused_wide
+        return traced.trace_gradient(batch).value
+
+    return signature, write

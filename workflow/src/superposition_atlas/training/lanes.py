@@ -1,44 +1,43 @@
 """Vectors of 16 float32 lanes, written as Python expressions and compiled without a loop vectoriser's whims.
 
-numba's compiler turns a loop into vector instructions when it can prove enough about it, and silently does
-not otherwise. The training kernels leave nothing to that: a *traced* function is Python that runs once, while
-a kernel is compiled, and writes LLVM instructions; its Python loops are unrolled and its values live in
-vector registers. LLVM fits the 16 lanes to the machine: one AVX-512 register, two of AVX2, four of NEON.
+numba turns a loop into vector instructions when it can prove enough about it, and silently does not
+otherwise. The training kernels leave nothing to that: a *traced* function is Python that runs once, while a
+kernel is compiled, and writes LLVM instructions; its Python loops are thereby unrolled, `loop` makes one that
+stays a loop, and values live in vector registers. LLVM fits the 16 lanes to the machine: one AVX-512
+register, two of AVX2, four of NEON.
 
 Traced values behave as numbers: a scalar meets a vector by being spread over its lanes.
 """
 
-from typing import Any, Union
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite has no types
 from numba.core import cgutils
 
 LANES = 16
 
-FLOAT = ir.FloatType()
-WORD = ir.IntType(32)
-LONG = ir.IntType(64)
-FLOATS = ir.VectorType(FLOAT, LANES)
-WORDS = ir.VectorType(WORD, LANES)
-LONGS = ir.VectorType(LONG, LANES // 2)
-
-Operand = Union["Traced", int, float]
+_FLOAT = ir.FloatType()
+_WORD = ir.IntType(32)
+_LONG = ir.IntType(64)
+_FLOATS = ir.VectorType(_FLOAT, LANES)
+_WORDS = ir.VectorType(_WORD, LANES)
+_LONGS = ir.VectorType(_LONG, LANES // 2)
 
 
 class Traced:
-    """A scalar or vector of the program that is being written: float32, or an unsigned integer."""
+    """A scalar or vector of the program that is being written: float32, an unsigned integer, or a truth."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder = builder
         self.value = value
 
-    @property
-    def is_float(self) -> bool:
-        """Whether the elements are float32."""
+    def _is_float(self) -> bool:
         return isinstance(_element(self.value.type), ir.FloatType)
 
-    def _with(self, other: Operand) -> tuple[Any, Any]:
-        """Both values in a common shape."""
+    def _alike(self, other: "Traced | float") -> tuple[Any, Any]:
+        """Both operands, a number as a constant and a scalar that meets a vector spread over its lanes."""
         if not isinstance(other, Traced):
             other = Traced(self.builder, ir.Constant(_element(self.value.type), other))
         left, right = self.value, other.value
@@ -51,139 +50,191 @@ class Traced:
     def _new(self, value: Any) -> "Traced":
         return Traced(self.builder, value)
 
-    def __add__(self, other: Operand) -> "Traced":
-        operation = self.builder.fadd if self.is_float else self.builder.add
-        return self._new(operation(*self._with(other)))
+    def __add__(self, other: "Traced | float") -> "Traced":
+        operation = self.builder.fadd if self._is_float() else self.builder.add
+        return self._new(operation(*self._alike(other)))
 
-    def __sub__(self, other: Operand) -> "Traced":
-        operation = self.builder.fsub if self.is_float else self.builder.sub
-        return self._new(operation(*self._with(other)))
+    def __sub__(self, other: "Traced | float") -> "Traced":
+        operation = self.builder.fsub if self._is_float() else self.builder.sub
+        return self._new(operation(*self._alike(other)))
 
-    def __mul__(self, other: Operand) -> "Traced":
-        operation = self.builder.fmul if self.is_float else self.builder.mul
-        return self._new(operation(*self._with(other)))
+    def __mul__(self, other: "Traced | float") -> "Traced":
+        operation = self.builder.fmul if self._is_float() else self.builder.mul
+        return self._new(operation(*self._alike(other)))
 
-    def __xor__(self, other: Operand) -> "Traced":
-        return self._new(self.builder.xor(*self._with(other)))
+    def __xor__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.xor(*self._alike(other)))
 
-    def __and__(self, other: Operand) -> "Traced":
-        return self._new(self.builder.and_(*self._with(other)))
+    def __and__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.and_(*self._alike(other)))
 
-    def __lshift__(self, other: Operand) -> "Traced":
-        return self._new(self.builder.shl(*self._with(other)))
+    def __lshift__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.shl(*self._alike(other)))
 
-    def __rshift__(self, other: Operand) -> "Traced":
-        return self._new(self.builder.lshr(*self._with(other)))
+    def __rshift__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.lshr(*self._alike(other)))
 
-    def __le__(self, other: Operand) -> "Traced":
+    def __floordiv__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.udiv(*self._alike(other)))
+
+    def __le__(self, other: "Traced | float") -> "Traced":
         return self._compare("<=", other)
 
-    def __lt__(self, other: Operand) -> "Traced":
+    def __lt__(self, other: "Traced | float") -> "Traced":
         return self._compare("<", other)
 
-    def __gt__(self, other: Operand) -> "Traced":
+    def __gt__(self, other: "Traced | float") -> "Traced":
         return self._compare(">", other)
 
-    def _compare(self, relation: str, other: Operand) -> "Traced":
-        compare = self.builder.fcmp_ordered if self.is_float else self.builder.icmp_unsigned
-        return self._new(compare(relation, *self._with(other)))
+    def _compare(self, relation: str, other: "Traced | float") -> "Traced":
+        compare = self.builder.fcmp_ordered if self._is_float() else self.builder.icmp_unsigned
+        return self._new(compare(relation, *self._alike(other)))
 
-    def times_plus(self, factor: Operand, addend: "Traced") -> "Traced":
-        """self · factor + addend, rounded once where the machine can."""
-        left, right = self._with(factor)
-        start = Traced(self.builder, left)._with(addend)[1]
-        name = "llvm.fmuladd.v16f32" if isinstance(left.type, ir.VectorType) else "llvm.fmuladd.f32"
-        return self._new(_call(self.builder, name, left.type, [left, right, start]))
+    def where(self, condition: "Traced", otherwise: "Traced | None" = None) -> "Traced":
+        """This value where the condition holds, else the other (0 if there is none)."""
+        alternative = ir.Constant(self.value.type, None) if otherwise is None else otherwise.value
+        return self._new(self.builder.select(condition.value, self.value, alternative))
 
-    def where(self, condition: "Traced") -> "Traced":
-        """The lanes of a vector where the condition holds, 0 in the others."""
-        zero = ir.Constant(self.value.type, None)
-        return self._new(self.builder.select(condition.value, self.value, zero))
+    def low_word(self) -> "Traced":
+        """The low 32 bits of a 64-bit scalar."""
+        return self._new(self.builder.trunc(self.value, _WORD))
 
     def as_words(self) -> "Traced":
-        """The same bits as 32-bit words."""
-        return self._new(self.builder.bitcast(self.value, WORDS))
+        """The bits of eight 64-bit integers as sixteen words, each low word before its high word."""
+        return self._new(self.builder.bitcast(self.value, _WORDS))
 
-    def to_long(self) -> "Traced":
-        """An integer scalar as 64 bits."""
-        if self.value.type.width == LONG.width:
-            return self
-        return self._new(self.builder.zext(self.value, LONG))
+    def to_floats(self) -> "Traced":
+        """Sixteen words as float32, rounded to nearest."""
+        return self._new(self.builder.uitofp(self.value, _FLOATS))
 
-    def to_float(self) -> "Traced":
-        """Words as float32, rounded to nearest."""
-        return self._new(self.builder.uitofp(self.value, FLOATS))
+    def lane(self, index: int) -> "Traced":
+        """One element of a vector."""
+        return self._new(self.builder.extract_element(self.value, ir.Constant(_WORD, index)))
 
     def sum(self) -> "Traced":
-        """The sum of a vector's lanes, pairwise."""
-        zero = ir.Constant(FLOAT, 0.0)
+        """The sum of a vector's lanes, in an order that is fixed when the kernel is compiled."""
+        zero = ir.Constant(_FLOAT, 0.0)
         name = "llvm.vector.reduce.fadd.v16f32"
-        return self._new(_call(self.builder, name, FLOAT, [zero, self.value], fastmath=("reassoc",)))
+        return self._new(_call(self.builder, name, _FLOAT, [zero, self.value], fastmath=("reassoc",)))
+
+
+def multiply_add(left: Traced, right: Traced, addend: Traced) -> Traced:
+    """left · right + addend over the lanes, rounded once where the machine has an instruction for it."""
+    zeros = Traced(left.builder, ir.Constant(_FLOATS, None))
+    operands = [zeros._alike(operand)[1] for operand in (left, right, addend)]
+    return Traced(left.builder, _call(left.builder, "llvm.fmuladd.v16f32", _FLOATS, operands))
+
+
+def lane_sums(vectors: Sequence[Traced]) -> Traced:
+    """The sums of sixteen vectors' lanes, in one vector: four rounds in which pairs of vectors merge."""
+    builder, merged = vectors[0].builder, [vector.value for vector in vectors]
+    group = LANES
+    while group > 1:
+        half = group // 2
+        starts = range(0, 2 * LANES, group)  # of the groups of both vectors, one behind the other
+        lower = _constant_words([start + lane for start in starts for lane in range(half)])
+        upper = _constant_words([start + half + lane for start in starts for lane in range(half)])
+        merged = [
+            builder.fadd(
+                builder.shuffle_vector(left, right, lower), builder.shuffle_vector(left, right, upper)
+            )
+            for left, right in zip(merged[0::2], merged[1::2], strict=True)
+        ]
+        group = half
+    return Traced(builder, merged[0])
 
 
 class Variable:
-    """A traced value that loops change: a register where there is one left."""
+    """A vector that loops change: a register while there is one left."""
 
-    def __init__(self, builder: Any, start: Any) -> None:
-        self.builder = builder
-        self._slot = cgutils.alloca_once(builder, start.type)
-        builder.store(start, self._slot)
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self._slot = cgutils.alloca_once(builder, _FLOATS)
+        self.clear()  # here, where the program stands: in a loop, on every turn
 
-    @classmethod
-    def zeros(cls, builder: Any) -> "Variable":
-        """A vector of zeros."""
-        return cls(builder, ir.Constant(FLOATS, None))
-
-    def get(self) -> Traced:
-        """The value now."""
-        return Traced(self.builder, self.builder.load(self._slot))
+    def clear(self) -> None:
+        """Set all lanes to 0."""
+        self._builder.store(ir.Constant(_FLOATS, None), self._slot)
 
     def set(self, value: Traced) -> None:
-        """Replace the value."""
-        self.builder.store(value.value, self._slot)
+        """Replace all lanes; a scalar is spread over them."""
+        zeros = Traced(self._builder, ir.Constant(_FLOATS, None))
+        self._builder.store(zeros._alike(value)[1], self._slot)
+
+    def get(self) -> Traced:
+        """The vector now."""
+        return Traced(self._builder, self._builder.load(self._slot))
 
 
 class Memory:
-    """float32 or 32-bit words in a row, read and written one at a time or 16 at a time."""
+    """A row of 32-bit elements, read and written one at a time or sixteen at a time."""
 
     def __init__(self, builder: Any, pointer: Any) -> None:
-        self.builder = builder
-        self.pointer = pointer
+        self._builder = builder
+        self._pointer = pointer
 
-    def _at(self, index: Any) -> Any:
-        if isinstance(index, Traced):
-            index = index.value
-        elif isinstance(index, int):
-            index = ir.Constant(LONG, index)
-        return self.builder.gep(self.pointer, [index])
+    def _at(self, index: Traced | int) -> Any:
+        offset = index.value if isinstance(index, Traced) else ir.Constant(_LONG, index)
+        return self._builder.gep(self._pointer, [offset])
 
-    def load(self, index: Any) -> Traced:
+    def _lanes_at(self, index: Traced | int) -> Any:
+        return self._builder.bitcast(self._at(index), _FLOATS.as_pointer())
+
+    def from_index(self, index: Traced | int) -> "Memory":
+        """The same row from an element on."""
+        return Memory(self._builder, self._at(index))
+
+    def load(self, index: Traced | int) -> Traced:
         """One element."""
-        return Traced(self.builder, self.builder.load(self._at(index), align=4))
+        return Traced(self._builder, self._builder.load(self._at(index), align=4))
 
-    def store(self, value: Traced, index: Any) -> None:
+    def store(self, value: Traced, index: Traced | int) -> None:
         """One element."""
-        self.builder.store(value.value, self._at(index), align=4)
+        self._builder.store(value.value, self._at(index), align=4)
 
-    def load_lanes(self, index: Any) -> Traced:
-        """Sixteen float32 elements from `index` on."""
-        pointer = self.builder.bitcast(self._at(index), FLOATS.as_pointer())
-        return Traced(self.builder, self.builder.load(pointer, align=4))
+    def load_lanes(self, index: Traced | int) -> Traced:
+        """Sixteen float32 elements."""
+        return Traced(self._builder, self._builder.load(self._lanes_at(index), align=4))
 
-    def store_lanes(self, value: Traced, index: Any) -> None:
-        """Sixteen float32 elements from `index` on."""
-        pointer = self.builder.bitcast(self._at(index), FLOATS.as_pointer())
-        self.builder.store(value.value, pointer, align=4)
+    def store_lanes(self, value: Traced, index: Traced | int) -> None:
+        """Sixteen float32 elements."""
+        self._builder.store(value.value, self._lanes_at(index), align=4)
 
 
-def constant_longs(builder: Any, values: range) -> Traced:
-    """A constant vector of eight 64-bit integers."""
-    return Traced(builder, ir.Constant(LONGS, list(values)))
+def long(builder: Any, value: int) -> Traced:
+    """A 64-bit constant."""
+    return Traced(builder, ir.Constant(_LONG, value))
 
 
-def constant_words(builder: Any, values: list[int]) -> Traced:
-    """A constant vector of sixteen words."""
-    return Traced(builder, ir.Constant(WORDS, values))
+def longs(builder: Any, values: Sequence[int]) -> Traced:
+    """Eight 64-bit constants."""
+    return Traced(builder, ir.Constant(_LONGS, list(values)))
+
+
+def words(builder: Any, values: Sequence[int]) -> Traced:
+    """Sixteen 32-bit constants."""
+    return Traced(builder, _constant_words(values))
+
+
+@contextmanager
+def loop(count: Traced) -> Iterator[Traced]:
+    """A loop of the compiled program over 0 … count - 1; gives the index."""
+    with cgutils.for_range(count.builder, count.value) as compiled_loop:
+        yield Traced(count.builder, compiled_loop.index)
+
+
+def loop_over_tiles(builder: Any, length: int, largest: int, body: Callable[[Traced, int], None]) -> None:
+    """`body(start, size)` for consecutive tiles of 0 … length - 1, all but the last of one size."""
+    n_tiles = -(-length // largest)
+    size = -(-length // n_tiles)
+    with loop(long(builder, length // size)) as tile:
+        body(tile * size, size)
+    if length % size:
+        body(long(builder, length - length % size), length % size)
+
+
+def _constant_words(values: Sequence[int]) -> Any:
+    return ir.Constant(_WORDS, list(values))
 
 
 def _element(kind: Any) -> Any:
@@ -192,8 +243,8 @@ def _element(kind: Any) -> Any:
 
 def _spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
     undefined = ir.Constant(vector_type, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(WORD, 0))
-    every = ir.Constant(ir.VectorType(WORD, vector_type.count), None)
+    first = builder.insert_element(undefined, scalar, ir.Constant(_WORD, 0))
+    every = ir.Constant(ir.VectorType(_WORD, vector_type.count), None)
     return builder.shuffle_vector(first, undefined, every)
 
 

@@ -1,0 +1,57 @@
+# `make` reproduces the talk and ends with the path of the PDF; `make test` runs the tests.
+# Needs python3 (3.11 or newer) with venv, and nothing else.
+#   make CORES=4              use four cores
+#   make PYTHON=python3.12    use another Python
+#   make PIP_FLAGS=...        passed to pip install, for an index of your own
+
+PYTHON ?= python3
+CORES ?= all
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DELETE_ON_ERROR:
+.PHONY: all smoke test check format clean
+
+all: $(VENV)/.installed
+	snakemake --cores $(CORES) all
+	@echo "The report: $(CURDIR)/results/report.pdf"
+
+# A tiny configuration through the whole chain, in about a minute.
+smoke: $(VENV)/.installed
+	snakemake --cores $(CORES) --configfile config/smoke.yaml -- all
+	@echo "The report: $(CURDIR)/results/report.pdf"
+
+test: $(VENV)/.installed-dev
+	pytest -n $$(nproc) --dist loadgroup -m "not slow"
+
+check: $(VENV)/.installed-dev
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow/rules
+	mypy
+	snakemake --lint
+
+format: $(VENV)/.installed-dev
+	ruff check --fix
+	ruff format
+	snakefmt Snakefile workflow/rules
+
+clean:
+	rm -rf results .snakemake
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) > /dev/null || { echo "error: no $(PYTHON): install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "error: $(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing into $(VENV) (a few minutes, 2 GB)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,470 @@
+"""The report, on a small chain of real results: what stands in it, and that it breaks when they do."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import typst
+from superposition_atlas import cli, config, storage
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report import captions, origin, typesetting
+
+TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "report.typ"
+
+HOSTILE = '#panic("no") $x$ *bold* _it_ `raw` <label> @ref [x] \\ "q" \'s // /* = - + ~ — 100 %'
+
+SPEC: dict[str, Any] = {
+    "experiments": {
+        "talk": {
+            "title": "5 features in 2 dimensions, linear densities",
+            "n_features": 5,
+            "n_hidden": 2,
+            "seeds": 6,
+            "shown_seeds": 3,
+            "importance": {"family": "geometric", "first": 1.0, "ratio": 0.9},
+            "probability": {"family": "linear", "first": 0.9, "last": 0.1},
+            "training": {"steps": 300, "batch_size": 32, "init_scale": 0.2},
+            "claims": True,
+            "cases": {
+                "case1": {"title": HOSTILE},
+                "case2": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
+                "case5": {"importance": {"family": "constant", "value": 1.0}},
+                "uniform": {
+                    "probability": {
+                        "family": "per_instance",
+                        "of": {"family": "geometric", "first": 1.0, "last": 0.1},
+                        "count": 3,
+                    }
+                },
+            },
+            "saes": {
+                "relu_simple": {
+                    "n_latents": 5,
+                    "steps": 40,
+                    "batch_size": 16,
+                    "resample_every": 20,
+                    "dead_window": 10,
+                    "record_steps": [0, 40],
+                    "seeds": 2,
+                }
+            },
+        },
+        "wide": {"like": "talk", "title": "The size of the table", "seeds": 3, "saes": None},
+        "controls": {
+            "n_features": 5,
+            "n_hidden": 2,
+            "seeds": 4,
+            "training": {"steps": 300, "batch_size": 32},
+            "importance": {"family": "geometric", "first": 1.0, "ratio": 0.9},
+            "probability": {"family": "constant", "value": 0.05},
+            "cases": {
+                "sparsity_0": {"probability": {"family": "constant", "value": 1.0}},
+                "pentagon_xavier": {"importance": {"family": "constant", "value": 1.0}},
+                "pentagon_talk": {
+                    "importance": {"family": "constant", "value": 1.0},
+                    "training": {"init_scale": 0.2},
+                },
+            },
+        },
+    }
+}
+
+
+def run(command: str, *arguments: object) -> None:
+    assert cli.main([command, *map(str, arguments)]) == 0
+
+
+def build(spec: dict[str, Any]) -> None:
+    """All results that the report reads, under results/ of the current folder; figures as empty drawings."""
+    text = json.dumps(spec)
+    checked = config.load(spec)
+    tested = [name for name, experiment in checked.experiments.items() if experiment.claims]
+    for name, experiment in checked.experiments.items():
+        run("schedules", "--experiment", name, "--spec", text, "--output", catalogue.schedules(name))
+        for case in experiment.cases:
+            models = Path(f"results/models/{name}/{case}.safetensors")
+            run("train", "--schedules", catalogue.schedules(name), "--case", case, "--output", models)
+            outputs = (f"--output-{table}" for table in ("models", "features"))
+            paths = (catalogue.case_table(name, case, table) for table in ("models", "features"))
+            pairs = [word for pair in zip(outputs, paths, strict=True) for word in pair]
+            shown = ("--shown-seeds", experiment.shown_seeds)
+            run("features", "--models", models, "--case", case, *shown, *pairs)
+            saes = []
+            for sae, settings in experiment.saes.items():
+                saes.append(f"results/saes/{name}/{case}/{sae}.safetensors")
+                sae_text = json.dumps(config.sae_spec(settings))
+                run("saes", "--models", models, "--spec", sae_text, "--output", saes[-1])
+            if saes:
+                tables = ("saes", "latents", "recovered", "history")
+                pairs = [
+                    word
+                    for table in tables
+                    for word in (f"--output-{table}", catalogue.case_table(name, case, table))
+                ]
+                run("recovery", "--models", models, "--saes", *saes, "--case", case, *shown, *pairs)
+        for table in ("models", "features", *(["saes"] if experiment.saes else [])):
+            parts = [catalogue.case_table(name, case, table) for case in experiment.cases]
+            run("collect", "--tables", *parts, "--output", catalogue.experiment_table(name, table))
+    wanted = [*tested, *(["controls"] if "controls" in checked.experiments else [])]
+    schedules = [catalogue.schedules(name) for name in wanted]
+    features = [catalogue.experiment_table(name, "features") for name in wanted]
+    run("claims", "--schedules", *schedules, "--features", *features, "--output", catalogue.CLAIMS)
+    draw(spec)
+    benchmark = Path("results/benchmarks/train/talk/case1.tsv")
+    benchmark.parent.mkdir(parents=True)
+    benchmark.write_text("s\th:m:s\tmax_rss\tcpu_time\n12.5\t0:00:12\t321.0\t20.25\n")
+    Path("published.csv").write_text("case,published_norm,note\nuniform,7.55,its sparsest\ncase1,1.23,\n")
+
+
+def draw(spec: dict[str, Any]) -> None:
+    for folder in (Path("results/figures"), Path("captions")):
+        folder.mkdir(exist_ok=True)
+    for figure in catalogue.figures(config.load(spec)):
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="450pt" height="200pt" viewBox="0 0 450 200"/>'
+        Path(f"results/figures/{figure.name}.svg").write_text(svg)
+        caption = "Of {{ snakemake.params.labels.title }}: what is shown.\n"
+        Path(f"captions/{figure.module}.rst").write_text(caption)
+
+
+def report(spec: dict[str, Any] = SPEC) -> int:
+    arguments = {
+        "spec": json.dumps(spec),
+        "template": TEMPLATE,
+        "captions": "captions",
+        "results": "results",
+        "benchmarks": "results/benchmarks",
+        "published": "published.csv",
+        "output": "results/report.pdf",
+    }
+    return cli.main(["report", *(f"--{name}={value}" for name, value in arguments.items())])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        build(SPEC)
+        assert report() == 0
+    return folder
+
+
+@pytest.fixture
+def workplace(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the results with their report, as the current folder."""
+    shutil.copytree(built, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def elements(selector: str) -> list[dict[str, Any]]:
+    """The elements of the report in the current folder that match, as typst sees them."""
+    root = Path("staged")
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    svgs = sorted(Path("results/figures").glob("*.svg"))
+    typesetting.stage(TEMPLATE, Path("results/report.json"), svgs, root)
+    found = json.loads(typst.query(root / TEMPLATE.name, selector, root=root, ignore_system_fonts=True))
+    assert isinstance(found, list)
+    return found
+
+
+def text_of(element: Any) -> str:
+    """All text inside an element, cells apart by a bar."""
+
+    def pieces(node: Any) -> Iterator[str]:
+        if isinstance(node, list):
+            for item in node:
+                yield from pieces(item)
+        elif isinstance(node, dict):
+            if node.get("func") == "cell":
+                yield "|"
+            if node.get("func") in ("space", "linebreak", "parbreak"):
+                yield " "
+            for key in ("text", "child", "body", "children", "caption"):
+                value = node.get(key)
+                if isinstance(value, str):
+                    yield value
+                elif value is not None:
+                    yield from pieces(value)
+
+    return "".join(pieces(element)).replace("\u200b", "")
+
+
+def change(path: str, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    provenance = storage.table_provenance(Path(path))
+    storage.write_table(edit(storage.read_table(Path(path))), Path(path), provenance)
+
+
+# --- what stands in it -------------------------------------------------------------------------------------
+
+
+def test_pdf_is_archival_accessible_and_the_same_each_time(workplace: Path) -> None:
+    pdf = Path("results/report.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-1.7")
+    assert b"<pdfaid:part>2</pdfaid:part>" in pdf
+    assert b"<pdfaid:conformance>A</pdfaid:conformance>" in pdf
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
+    assert report() == 0
+    assert Path("results/report.pdf").read_bytes() == pdf
+
+
+def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
+    claims = storage.read_table(Path(catalogue.CLAIMS))
+    claims = claims[claims["primary"]]
+    talk, controls = (text_of(elements(f"<table-{name}>")) for name in ("outcomes", "controls"))
+    assert set(claims["experiment"]) == {"talk", "wide", "controls"}
+    for row in claims.to_dict(orient="records"):
+        table = controls if row["experiment"] == "controls" else talk
+        assert row["statement"] in table
+        assert row["criterion"] in table
+        group = table.split(row["statement"])[1]
+        line = group.split(f"|{row['experiment']}, {row['case']}|")[1].split("|")
+        cells = line[1:5] if row["sample"] == "shown" else line[5:9]
+        low, high = f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"
+        interval = f"{low}–{high}"
+        share = f"{row['n_holding']}/{row['n_seeds']}"
+        assert cells == [share, f"{row['fraction']:.3f}", interval, row["verdict"]]
+
+
+def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) -> None:
+    table = text_of(elements("<table-norms>"))
+    models = storage.read_table(Path(catalogue.experiment_table("wide", "models")))
+    for case, published in (("uniform", 7.55), ("case1", 1.23)):
+        largest = models.loc[(models["case"] == case) & models["shown"], "frobenius_norm"].max()
+        cells = table.split(f"|{case}")[1].split("|")
+        assert cells[2:4] == [f"{published:.2f}", f"{largest:.2f}"]
+        assert cells[7:9] == [f"{published**2:.1f}", f"{largest**2:.1f}"]
+
+
+def test_a_changed_result_changes_the_report(workplace: Path) -> None:
+    before = Path("results/report.pdf").read_bytes()
+    change(catalogue.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))
+    assert report() == 0
+    assert Path("results/report.pdf").read_bytes() != before
+    assert "0.43" in text_of(elements("<table-saes>"))
+
+
+def test_undefined_measures_are_counted_and_not_averaged_in_silence(workplace: Path) -> None:
+    def blank(table: pd.DataFrame) -> pd.DataFrame:
+        first = table.groupby("case").head(1).index
+        table.loc[first, "mmcs"] = float("nan")
+        return table.assign(fvu=float("nan"))
+
+    change(catalogue.experiment_table("talk", "saes"), blank)
+    assert report() == 0
+    row = json.loads(Path("results/report.json").read_text())["saes"][0]
+    assert row["n_defined"]["mmcs"] == row["n_saes"] - 1
+    assert row["mean"]["fvu"] is None
+    assert "–" in text_of(elements("<table-saes>"))
+
+
+def test_every_figure_of_the_catalogue_is_there_once_with_its_alt_text(workplace: Path) -> None:
+    figures = catalogue.figures(config.load(SPEC))
+    images = {element["source"]: element["alt"] for element in elements("image")}
+    assert images == {f"figures/{figure.name}.svg": figure.alt for figure in figures}
+    captions = [text_of(element["caption"]) for element in elements("figure.where(kind: image)")]
+    assert len(captions) == len(figures)
+
+
+def test_titles_come_out_letter_by_letter(workplace: Path) -> None:
+    assert HOSTILE in text_of(elements("<table-cases>"))
+    captions = [text_of(element["caption"]) for element in elements("figure.where(kind: image)")]
+    assert any(f"Of {HOSTILE}: what is shown." in caption for caption in captions)
+
+
+def test_the_configuration_is_there_in_full(workplace: Path) -> None:
+    import yaml
+
+    (block,) = [
+        element["text"] for element in elements("raw.where(block: true)") if "n_hidden" in str(element)
+    ]
+    assert yaml.safe_load(block) == SPEC
+
+
+def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None:
+    spec = copy.deepcopy(SPEC)
+    spec["experiments"] = {"mine": {**spec["experiments"]["talk"], "saes": None, "claims": False}}
+    for kind in ("schedules", "models", "metrics"):
+        for path in Path("results", kind).glob("talk*"):
+            path.rename(path.with_name(path.name.replace("talk", "mine")))
+    change(catalogue.CLAIMS, lambda table: table.iloc[:0])
+    draw(spec)
+    assert report(spec) == 0
+    headings = text_of(elements("heading.where(level: 1)"))
+    assert "Provenance" in headings
+    for absent in ("Published", "The observations", "Controls", "Sparse autoencoders"):
+        assert absent not in headings
+
+
+def test_an_experiment_of_another_name_has_a_section(workplace: Path) -> None:
+    spec = copy.deepcopy(SPEC)
+    spec["experiments"]["other"] = spec["experiments"].pop("wide")
+    for kind in ("schedules", "models", "metrics"):
+        for path in Path("results", kind).glob("wide*"):
+            path.rename(path.with_name(path.name.replace("wide", "other")))
+    change(catalogue.CLAIMS, lambda table: table.replace({"experiment": {"wide": "other"}}))
+    draw(spec)
+    assert report(spec) == 0
+    assert "other" in text_of(elements("heading.where(level: 2)"))
+    assert len(elements("figure.where(kind: image)")) == len(catalogue.figures(config.load(spec)))
+
+
+def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) -> None:
+    change(catalogue.CLAIMS, lambda table: table.assign(statement="稀疏性"))
+    assert report() == 0
+    assert Path("results/report.pdf").read_bytes().startswith(b"%PDF")
+
+
+# --- what breaks it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "column"),
+    [
+        (catalogue.CLAIMS, "ci_low"),
+        (catalogue.experiment_table("talk", "models"), "n_dedicated"),
+        (catalogue.experiment_table("wide", "models"), "frobenius_norm"),
+        (catalogue.experiment_table("talk", "saes"), "recall_represented_alive"),
+        (catalogue.schedules("controls"), "probability"),
+    ],
+)
+def test_a_missing_column_leaves_no_report(
+    workplace: Path, capsys: pytest.CaptureFixture[str], path: str, column: str
+) -> None:
+    change(path, lambda table: table.drop(columns=column))
+    assert report() == 1
+    message = capsys.readouterr().err.strip()
+    assert message.startswith(f"error: {path}: has no column '{column}'")
+    assert "\n" not in message
+    assert not Path("results/report.pdf").exists()
+    assert not Path("results/report.json").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        catalogue.CLAIMS,
+        catalogue.experiment_table("controls", "models"),
+        "results/models/talk/case1.safetensors",
+        "results/figures/slide12_all_cases.svg",
+        "captions/all_cases.rst",
+        "published.csv",
+    ],
+)
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_missing_or_empty_file_is_named_and_leaves_no_report(
+    workplace: Path, capsys: pytest.CaptureFixture[str], path: str, damage: str
+) -> None:
+    if damage == "missing":
+        Path(path).unlink()
+    elif path.endswith((".svg", ".rst")):
+        Path(path).write_bytes(b"\xff\xfe broken")
+    else:
+        Path(path).write_bytes(b"")
+    assert report() == 1
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("error: ")
+    assert "\n" not in message
+    assert Path(path).stem in message
+    assert not Path("results/report.pdf").exists()
+
+
+def test_a_case_without_models_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = catalogue.experiment_table("talk", "models")
+    change(path, lambda table: table[table["case"] != "case2"])
+    assert report() == 1
+    assert f"{path}: has no rows of case 'case2'" in capsys.readouterr().err
+
+
+def test_a_wrong_template_is_named_with_the_place(tmp_path: Path) -> None:
+    template, document = tmp_path / "wrong.typ", tmp_path / "data.json"
+    template.write_text("= Title\n#nothing-of-that-name\n")
+    document.write_text("{}")
+    with pytest.raises(ArtefactError, match=r"^\S*wrong\.typ: .*unknown variable.*wrong\.typ:2:1$"):
+        typesetting.compile_pdf(template, document, [], tmp_path / "out.pdf")
+    assert not (tmp_path / "out.pdf").exists()
+
+
+# --- parts -------------------------------------------------------------------------------------------------
+
+
+def test_captions_are_rendered_into_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "plane.rst"
+    path.write_text(
+        "Case {{ snakemake.params.labels.case }}\nof\n\n  {{ snakemake.params.labels.size }}all.\n"
+    )
+    assert captions.render(path, {"case": "<b>#1</b>"}) == "Case <b>#1</b> of all."
+
+
+def test_a_caption_that_is_no_template_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plane.rst"
+    path.write_text("{{ snakemake.params.")
+    with pytest.raises(ArtefactError, match=r"plane\.rst: caption can't be rendered"):
+        captions.render(path, {})
+
+
+def test_stages_are_summed_in_the_order_of_the_chain(tmp_path: Path) -> None:
+    header = "s\th:m:s\tmax_rss\tcpu_time\n"
+    for name, line in {
+        "train/talk/case1": "10.5\t0:00:10\t100.0\t20.0\n",
+        "train/talk/case2": "1.5\t0:00:01\t300.0\t2.0\n",
+        "figures/slide05": "0.1\t0:00:00\t-\t-\n",
+        "claims": "2.0\t0:00:02\t50.0\tNA\n",
+        "report": "3.0\t0:00:03\t50.0\t1.0\n",
+        "schedules/talk": "0.5\t0:00:00\t80.0\t0.4\n",
+    }.items():
+        path = tmp_path / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header + line)
+    rows = origin.stages(tmp_path)
+    assert [row["stage"] for row in rows] == ["schedules", "train", "claims", "figures"]
+    assert rows[1] == {
+        "stage": "train",
+        "n_jobs": 2,
+        "seconds": 12.0,
+        "cpu_seconds": 22.0,
+        "max_rss_mb": 300.0,
+    }
+    assert rows[3]["max_rss_mb"] is None
+    assert rows[2]["cpu_seconds"] == 0.0
+    assert origin.stages(tmp_path / "nowhere") == []
+
+
+def test_a_damaged_benchmark_is_named(tmp_path: Path) -> None:
+    (tmp_path / "claims.tsv").write_text("nothing\n1\n")
+    with pytest.raises(ArtefactError, match=r"claims\.tsv: not a benchmark"):
+        origin.stages(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("fixed(0.5, 3)", "0.500"),
+        ("fixed(-0.04, 1)", "0.0"),
+        ("fixed(-1.25, 1)", "−1.3"),
+        ("fixed(12, 0)", "12"),
+        ("fixed(none, 2)", "–"),
+        ("short(0.02987)", "0.0299"),
+        ("short(1.0)", "1"),
+        ("whole(1234567)", "1\u202f234\u202f567"),
+        ("whole(1024)", "1024"),
+        ("signed-percent(0.125)", "+12.5\u202f%"),
+        ("interval(0.1, 0.1, digits: 2)", "0.10"),
+        ("duration(89.96)", "90.0\u202fs"),
+        ("duration(119.7)", "2\u202fmin 0\u202fs"),
+        ("duration(3725.2)", "62\u202fmin 5\u202fs"),
+    ],
+)
+def test_numbers_are_written_as_they_should(tmp_path: Path, expression: str, text: str) -> None:
+    shutil.copy(TEMPLATE.parent / "wording.typ", tmp_path)
+    main = tmp_path / "main.typ"
+    main.write_text(f'#import "wording.typ": *\n#metadata({expression}) <value>\n')
+    found = json.loads(typst.query(main, "<value>", field="value", ignore_system_fonts=True))
+    assert found == [text]

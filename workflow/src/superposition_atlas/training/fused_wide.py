@@ -1,0 +1,143 @@
+"""One step of a wide toy model, traced: five matrix products over chunks of the batch that stay in cache.
+
+A matrix lies as [row, lane of the chunk], so that every product has samples in its lanes. In h = W x, in
+z = Wᵀ h + b and in back = W g a lane is an output, and tiles of outputs stay in registers while the sum runs.
+In the gradient h gᵀ + back xᵀ the sum runs over the samples: tiles of 4 by 4 sums keep sixteen part-sums
+each and are merged once a chunk.
+"""
+
+from superposition_atlas.training.lanes import LANES, Memory, Traced, Variable, lane_sums, long, loop
+from superposition_atlas.training.lanes import loop_over_tiles, multiply_add
+from superposition_atlas.training.traced_batch import BLOCK, TracedBatch
+
+CHUNK = 512
+"""Positions of a chunk: a multiple of BLOCK. Four matrices of a chunk lie in scratch memory."""
+
+_HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
+_FEATURE_TILE = 8
+_GRADIENT_TILE = 4  # four by four: sixteen sums, merged into one vector
+
+
+def scratch_size(n_features: int, n_hidden: int) -> int:
+    """float32 elements of scratch memory that a step needs."""
+    return 2 * CHUNK * (n_features + n_hidden) + LANES * n_features
+
+
+def trace_gradient(batch: TracedBatch) -> Traced:
+    """Write the batch's gradient; the same formulas as `fused_small.trace_gradient`."""
+    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
+    x = batch.scratch
+    g = x.from_index(CHUNK * n)
+    h = g.from_index(CHUNK * n)
+    back = h.from_index(CHUNK * m)
+    sum_b = back.from_index(CHUNK * m)
+    sum_loss = Variable(builder)
+
+    zeros = Variable(builder).get()
+    with loop(long(builder, n)) as i:
+        sum_b.store_lanes(zeros, i * LANES)
+
+    blocks_a_chunk = CHUNK // BLOCK
+    with loop((batch.n_blocks + (blocks_a_chunk - 1)) // blocks_a_chunk) as chunk:
+        first = chunk * blocks_a_chunk
+        left = batch.n_blocks - first
+        n_blocks = left.where(left < blocks_a_chunk, long(builder, blocks_a_chunk))
+        with loop(n_blocks) as block:
+            lane = block * BLOCK
+            _draw(batch, first + block, x.from_index(lane))
+            _project(batch, x.from_index(lane), h.from_index(lane))
+            _reconstruct(batch, first + block, *(row.from_index(lane) for row in (x, h, g)), sum_b, sum_loss)
+            _project(batch, g.from_index(lane), back.from_index(lane))
+        _add_gradient(batch, n_blocks * (BLOCK // LANES), x, g, h, back)
+
+    with loop(long(builder, n)) as i:
+        batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
+    return sum_loss.get().sum()
+
+
+def _draw(batch: TracedBatch, block: Traced, x: Memory) -> None:
+    """The inputs of one block."""
+    with loop(long(batch.builder, batch.n_features)) as i:
+        for half, values in enumerate(batch.inputs(block, i)):
+            x.store_lanes(values, i * CHUNK + half * LANES)
+
+
+def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
+    """projected = W values, for one block."""
+
+    def tile(start: Traced, size: int) -> None:
+        sums = [[Variable(batch.builder) for _ in range(2)] for _ in range(size)]
+        with loop(long(batch.builder, batch.n_features)) as i:
+            column = [values.load_lanes(i * CHUNK + half * LANES) for half in range(2)]
+            for k in range(size):
+                weight = batch.weights.load((start + k) * batch.n_features + i)
+                for half in range(2):
+                    sums[k][half].set(multiply_add(column[half], weight, sums[k][half].get()))
+        for k in range(size):
+            for half in range(2):
+                projected.store_lanes(sums[k][half].get(), (start + k) * CHUNK + half * LANES)
+
+    loop_over_tiles(batch.builder, batch.n_hidden, _HIDDEN_TILE, tile)
+
+
+def _reconstruct(
+    batch: TracedBatch, block: Traced, x: Memory, h: Memory, g: Memory, sum_b: Memory, sum_loss: Variable
+) -> None:
+    """z = Wᵀ h + b of one block, and what follows from it sample by sample: loss, g, the gradient of b."""
+    used = batch.used(block)
+
+    def tile(start: Traced, size: int) -> None:
+        z = [[Variable(batch.builder) for _ in range(2)] for _ in range(size)]
+        for i in range(size):
+            for half in range(2):
+                z[i][half].set(batch.bias.load(start + i))
+        with loop(long(batch.builder, batch.n_hidden)) as k:
+            hidden = [h.load_lanes(k * CHUNK + half * LANES) for half in range(2)]
+            for i in range(size):
+                weight = batch.weights.load(k * batch.n_features + start + i)
+                for half in range(2):
+                    z[i][half].set(multiply_add(hidden[half], weight, z[i][half].get()))
+        for i in range(size):
+            importance = batch.importance.load(start + i)
+            total = sum_b.load_lanes((start + i) * LANES)
+            for half in range(2):
+                active = z[i][half].get() > 0.0
+                error = z[i][half].get().where(active) - x.load_lanes((start + i) * CHUNK + half * LANES)
+                weighted = (error * importance).where(used[half])
+                sum_loss.set(multiply_add(weighted, error, sum_loss.get()))
+                gradient = weighted.where(active)
+                g.store_lanes(gradient, (start + i) * CHUNK + half * LANES)
+                total = total + gradient
+            sum_b.store_lanes(total, (start + i) * LANES)
+
+    loop_over_tiles(batch.builder, batch.n_features, _FEATURE_TILE, tile)
+
+
+def _add_gradient(
+    batch: TracedBatch, n_columns: Traced, x: Memory, g: Memory, h: Memory, back: Memory
+) -> None:
+    """Add h gᵀ + back xᵀ of one chunk to the gradient of W; a column is sixteen samples."""
+
+    def feature_tile(first_feature: Traced, n_features: int) -> None:
+        def tile(first_hidden: Traced, n_hidden: int) -> None:
+            # Sixteen sums whatever the tile's size, since they are merged sixteen at a time.
+            sums = [[Variable(batch.builder) for _ in range(_GRADIENT_TILE)] for _ in range(_GRADIENT_TILE)]
+            with loop(n_columns) as column:
+                lane = column * LANES
+                x_tile = [x.load_lanes((first_feature + i) * CHUNK + lane) for i in range(n_features)]
+                g_tile = [g.load_lanes((first_feature + i) * CHUNK + lane) for i in range(n_features)]
+                for k in range(n_hidden):
+                    hidden = h.load_lanes((first_hidden + k) * CHUNK + lane)
+                    backward = back.load_lanes((first_hidden + k) * CHUNK + lane)
+                    for i in range(n_features):
+                        direct = multiply_add(hidden, g_tile[i], sums[k][i].get())
+                        sums[k][i].set(multiply_add(backward, x_tile[i], direct))
+            merged = lane_sums([cell.get() for row in sums for cell in row])
+            for k in range(n_hidden):
+                for i in range(n_features):
+                    index = (first_hidden + k) * batch.n_features + first_feature + i
+                    batch.gradient.store(batch.gradient.load(index) + merged.lane(_GRADIENT_TILE * k + i), index)
+
+        loop_over_tiles(batch.builder, batch.n_hidden, _GRADIENT_TILE, tile)
+
+    loop_over_tiles(batch.builder, batch.n_features, _GRADIENT_TILE, feature_tile)
