@@ -59,12 +59,8 @@ def case_of(wildcards):
 
 
 def experiment_json(wildcards):
-    """The configuration of one experiment, with those that it starts from."""
-    wanted, name = {}, wildcards.experiment
-    while name:
-        wanted[name] = config["experiments"][name]
-        name = wanted[name].get("like")
-    return as_json({"experiments": wanted})
+    """The experiment as a configuration of its own."""
+    return as_json(configuration.schedule_source(config, wildcards.experiment))
 
 
 def case_json(wildcards):

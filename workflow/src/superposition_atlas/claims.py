@@ -113,7 +113,7 @@ class Observation:
 
 
 def _not_all_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
-    return ~cases[case].represented(thresholds).all(axis=1)
+    return np.logical_not(cases[case].represented(thresholds).all(axis=1))
 
 
 def _three_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
@@ -121,7 +121,7 @@ def _three_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerSe
 
 
 def _none_dedicated(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
-    return ~cases[case].dedicated(thresholds).any(axis=1)
+    return np.logical_not(cases[case].dedicated(thresholds).any(axis=1))
 
 
 def _fewest_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
@@ -155,7 +155,7 @@ def _densest_not_represented(cases: Cases, case: str, thresholds: Thresholds) ->
     measured = cases[case]
     n_densest = max(1, round(DENSEST_SHARE * measured.norm.shape[1]))
     densest = np.argsort(-measured.probability, axis=1, kind="stable")[:, :n_densest]
-    return ~np.take_along_axis(measured.represented(thresholds), densest, axis=1).any(axis=1)
+    return np.logical_not(np.take_along_axis(measured.represented(thresholds), densest, axis=1).any(axis=1))
 
 
 def _below_sparsest_uniform(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:

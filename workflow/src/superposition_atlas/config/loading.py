@@ -25,15 +25,7 @@ def load(raw: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: one line that names the first key that is wrong, its value, and what is allowed.
     """
-    written = _plain(raw, ())
-    # What is written is checked first, so that a message names the place where it stands; only what is
-    # then put together can be held to be complete.
-    check(written, complete=False)
-    experiments = written.get("experiments")
-    if experiments:
-        written["experiments"] = {name: _with_inherited(experiments, name) for name in experiments}
-    whole = _without_empty(written)
-    check(whole, complete=True)
+    whole = _whole(raw)
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
@@ -48,7 +40,34 @@ def load(raw: Mapping[str, Any]) -> Config:
     )
 
 
+def schedule_source(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """One experiment as a configuration of its own: nothing taken over, nothing left to defaults, no SAEs.
+
+    It changes when the experiment's schedules or their description do, and not when another experiment does.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    experiment = with_defaults(_whole(raw), schema())["experiments"][name]
+    kept = {key: value for key, value in experiment.items() if key not in ("like", "saes")}
+    return {"experiments": {name: kept | {"shown_seeds": load(raw).experiments[name].shown_seeds}}}
+
+
 # --- before the schema's defaults --------------------------------------------------------------------------
+
+
+def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written, checked, with what each experiment takes over and without what is null."""
+    written = _plain(raw, ())
+    # What is written is checked first, so that a message names the place where it stands; only what is
+    # then put together can be held to be complete.
+    check(written, complete=False)
+    experiments = written.get("experiments")
+    if experiments:
+        written["experiments"] = {name: _with_inherited(experiments, name) for name in experiments}
+    whole = _without_empty(written)
+    check(whole, complete=True)
+    return dict(whole)
 
 
 def _plain(value: Any, key: Key) -> Any:

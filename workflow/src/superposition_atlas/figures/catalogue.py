@@ -1,4 +1,4 @@
-"""Which figures a configuration asks for: what each draws, from which files, and where it stands in the report.
+"""Which figures a configuration asks for: what each draws, from which files, and in which section.
 
 The Snakefile makes its targets from this list and the report its sections; a new figure is a module beside
 this one, a caption in workflow/report/captions, and an entry here.
@@ -81,8 +81,8 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "uniform",
             {"features": case_table("talk", "uniform", "features")},
             "Uniform sparsity",
-            "Eight toy models with growing sparsity: feature directions in the plane above, feature norms as bars "
-            "coloured by superposition below.",
+            "Eight toy models with growing sparsity: feature directions in the plane above, below them "
+            "feature norms as bars, coloured by superposition.",
         )
     sae_setting = _sae_setting(config)
     if sae_setting:
@@ -127,23 +127,23 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "A grid of planes, cases by seeds, with the feature directions and the number represented.",
         )
         wide = experiments.get("wide")
-        for case in talk.cases.values():
-            if case.name == "uniform":
+        for name, described in talk.cases.items():
+            if name == "uniform":
                 continue
-            plane, bars = SLIDES_OF_CASES.get(case.name, ("", ""))
-            labels = {"case": case.name, "title": case.title}
+            plane, bars = SLIDES_OF_CASES.get(name, ("", ""))
+            labels = {"case": name, "title": described.title}
             if talk.n_hidden == 2:
                 yield FigureTarget(
-                    f"{plane}_{case.name}_plane".lstrip("_"),
+                    f"{plane}_{name}_plane".lstrip("_"),
                     "plane",
-                    {"features": case_table("talk", case.name, "features")},
+                    {"features": case_table("talk", name, "features")},
                     "Case by case",
-                    f"Planes with the feature directions of {case.name}, one a seed.",
-                    {"title": case.title},
+                    f"Planes with the feature directions of {name}, one a seed.",
+                    {"title": described.title},
                     labels,
                 )
-            if wide and case.name in wide.cases:
-                yield _bars(wide, case.name, f"{bars}_{case.name}_bars".lstrip("_"))
+            if wide and name in wide.cases:
+                yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
 
 
 def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
@@ -184,17 +184,19 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "thresholds",
             {"claims": CLAIMS},
             "The observations",
-            "How the share of seeds in which an observation holds moves with the thresholds of its criterion.",
+            "How the share of seeds in which an observation holds moves with its criterion's thresholds.",
         )
     controls = config.experiments.get("controls")
-    pentagons = [case for case in controls.cases.values() if case.name.startswith("pentagon_")] if controls else []
+    pentagons = (
+        [case for case in controls.cases.values() if case.name.startswith("pentagon_")] if controls else []
+    )
     if pentagons:
         yield FigureTarget(
             "initial_scale",
             "initial_scale",
             {case.name: case_table("controls", case.name, "features") for case in pentagons},
             "Uniform sparsity",
-            "Shares of seeds with four and with five represented features, by initial scale and learning rate.",
+            "Shares of seeds with four and five represented features, by initial scale and learning rate.",
             {case.name: case.title for case in pentagons},
         )
     with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
@@ -251,7 +253,7 @@ def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
         "bars",
         {"features": case_table(experiment.name, case_name, "features")},
         "Case by case" if experiment.name == "wide" else "Other families and sizes",
-        f"Bars of feature norms in {case_name}, coloured by superposition, over the heat map of WᵀW; one a seed.",
+        f"Bars of feature norms in {case_name}, coloured by superposition, and heat maps of WᵀW.",
         {"title": case.title},
         {"case": case_name, "title": case.title, "experiment": experiment.name},
     )

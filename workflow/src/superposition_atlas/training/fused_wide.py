@@ -10,7 +10,7 @@ from superposition_atlas.training.lanes import LANES, Memory, Traced, Variable, 
 from superposition_atlas.training.lanes import loop_over_tiles, multiply_add
 from superposition_atlas.training.traced_batch import BLOCK, TracedBatch
 
-CHUNK = 512
+CHUNK = 256
 """Positions of a chunk: a multiple of BLOCK. Four matrices of a chunk lie in scratch memory."""
 
 _HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
