@@ -23,8 +23,11 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    hold_folder()
+
+
 rule all:
     default_target: True
     input:
-        "results/report.pdf",
-        FIGURE_FILES,
+        TARGETS,

@@ -418,6 +418,7 @@ def test_stages_are_summed_in_the_order_of_the_chain(tmp_path: Path) -> None:
         "figures/slide05": "0.1\t0:00:00\t-\t-\n",
         "claims": "2.0\t0:00:02\t50.0\tNA\n",
         "report": "3.0\t0:00:03\t50.0\t1.0\n",
+        "report_zip": "9.0\t0:00:09\t50.0\t8.0\n",
         "schedules/talk": "0.5\t0:00:00\t80.0\t0.4\n",
     }.items():
         path = tmp_path / f"{name}.tsv"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas.digest import code_digest
-from superposition_atlas.errors import ConfigError
+from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.locking import lock_folder
 
 COMMAND = "python -m superposition_atlas"
 
@@ -38,6 +39,14 @@ wildcard_constraints:
     sae="[A-Za-z][A-Za-z0-9_-]*",
     table="models|features|saes|latents|recovered|history",
     figure="|".join(FIGURES) or "none",
+
+
+def hold_folder():
+    """Two runs at once would train everything twice."""
+    try:
+        lock_folder(Path.cwd())
+    except AtlasError as error:
+        sys.exit(f"error: {error}")
 
 
 def as_json(value):

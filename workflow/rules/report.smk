@@ -1,23 +1,25 @@
 """The reports: results/report.pdf from figures and tables, and Snakemake's own report as a zip."""
 
 
-def report_tables():
-    """Every table that the PDF reads numbers from."""
-    tables = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+def report_sources():
+    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
+    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
     for name, experiment in EXPERIMENTS.items():
-        tables += [
-            catalogue.schedules(name),
-            catalogue.experiment_table(name, "models"),
-        ]
-        if experiment.saes:
-            tables.append(catalogue.experiment_table(name, "saes"))
-    return tables
+        tables = ["models", "saes"] if experiment.saes else ["models"]
+        sources.append(catalogue.schedules(name))
+        sources += [catalogue.experiment_table(name, table) for table in tables]
+        for case in experiment.cases:
+            sources.append(f"results/models/{name}/{case}.safetensors")
+            sources += [catalogue.case_table(name, case, table) for table in tables]
+            sources += [f"results/saes/{name}/{case}/{sae}.safetensors" for sae in experiment.saes]
+    return sources
 
 
 rule report:
-    """The PDF."""
+    """The PDF, and beside it the numbers that it shows."""
     input:
         template="workflow/report/report.typ",
+        parts=sorted(str(path) for path in Path("workflow/report").glob("*.typ")),
         captions=sorted(
             {
                 f"workflow/report/captions/{figure.module}.rst"
@@ -25,9 +27,10 @@ rule report:
             }
         ),
         figures=[f"results/figures/{name}.svg" for name in FIGURES],
-        tables=report_tables(),
+        sources=report_sources(),
     output:
-        "results/report.pdf",
+        pdf="results/report.pdf",
+        numbers="results/report.json",
     log:
         "results/logs/report.log",
     benchmark:
@@ -40,8 +43,30 @@ rule report:
         runtime=5,
     params:
         code=command_digest("report"),
-        spec=as_json(config),
+        spec=json.dumps(config),
     shell:
         COMMAND + " report --spec {params.spec:q} --template {input.template:q}"
         " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
-        " --output {output:q} 2> {log:q}"
+        " --output {output.pdf:q} 2> {log:q}"
+
+
+rule report_zip:
+    """Snakemake's own report, to browse: every figure with its caption, the jobs, their code and settings."""
+    input:
+        TARGETS,
+    output:
+        "results/report.zip",
+    log:
+        "results/logs/report_zip.log",
+    benchmark:
+        "results/benchmarks/report_zip.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        configfiles=workflow.configfiles,
+    shell:
+        "snakemake --nolock --configfile {params.configfiles:q} --report {output:q} -- all 2> {log:q}"

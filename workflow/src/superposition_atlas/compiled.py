@@ -1,8 +1,8 @@
 """What every compiled (numba) kernel shares: settings, the cache of machine code, and the stream's generator.
 
 Kernels are compiled once per machine and kept on disk. numba notices when a kernel's own file changes but not
-when a function that the kernel calls does; so kernels call compiled functions of their own file or of this
-one only, and the cache folder carries this file's digest.
+when what the kernel calls does; so the cache folder carries the digest of every other file whose code goes
+into kernels.
 """
 
 import hashlib
@@ -17,15 +17,25 @@ from numba import uint32, uint64
 
 from superposition_atlas.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
 
+_CALLED_BY_KERNELS = (
+    "compiled.py",
+    "stream.py",
+    "training/state.py",
+    "training/lanes.py",
+    "training/traced_batch.py",
+    "training/fused_step.py",
+)
+
 
 def _cache_directory() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    return Path(root) / "superposition-atlas" / f"numba-{digest}"
+    digest = hashlib.sha256()
+    for name in _CALLED_BY_KERNELS:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "superposition-atlas" / f"numba-{digest.hexdigest()[:16]}"
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_directory())
+numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]  # numba makes it at run time
 
 # Sums may be reordered into vector lanes, the same way in every run of the same machine code. NaN and
 # infinity keep their meaning: training must notice them.
@@ -34,8 +44,9 @@ FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 
 def compile_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`numba.njit` with what all kernels want: cached machine code, the GIL released, no error model."""
-    settings = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
-    return numba.njit(**(settings | options))
+    settings: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
+    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(**(settings | options))
+    return decorator
 
 
 _MULTIPLIER_0, _MULTIPLIER_1 = (np.uint64(multiplier) for multiplier in MULTIPLIERS)

@@ -1,10 +1,13 @@
 """Artefacts on disk: Parquet for tables, safetensors for weights, both written whole or not at all.
 
-Every artefact carries its provenance. No time of day stands in it: the same inputs give the same bytes.
+Every artefact carries its provenance. No time of day stands in it: the same inputs give the same bytes. With
+it stands a checksum of the whole file, since neither format notices every damage by itself.
 """
 
+import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +25,9 @@ from safetensors.numpy import save
 from superposition_atlas.errors import ArtefactError
 
 PROVENANCE_KEY = "superposition_atlas"
+_CHECKSUM = re.compile(rb"superposition_atlas:sha256:([0-9a-f]{64})")
+_NO_CHECKSUM = f"superposition_atlas:sha256:{'0' * 64}"
+"""Keeps the checksum's place while the file is summed."""
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
 
 
@@ -75,15 +81,16 @@ def write_table(frame: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) 
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
-    with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), buffer)
+    _write_sealed(buffer.getvalue().to_pybytes(), path)
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Reads a Parquet file of ours.
 
     Raises:
-        ArtefactError: if it is missing, truncated, not ours, or lacks a column that is asked for.
+        ArtefactError: if it is missing, damaged, not ours, or lacks a column that is asked for.
     """
     table = _parquet(path)
     missing = [column for column in columns or () if column not in table.column_names]
@@ -98,17 +105,15 @@ def table_provenance(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: as `read_table`.
     """
-    metadata = _parquet(path).schema.metadata or {}
-    return _parsed_provenance(path, metadata.get(PROVENANCE_KEY.encode()))
+    return _parsed_provenance(_parquet(path).schema.metadata[PROVENANCE_KEY.encode()])
 
 
 def _parquet(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    _check_seal(path, "Parquet")
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True).read()
+        return pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
-        raise ArtefactError(_damaged(path, "Parquet", error)) from None
+        raise _damaged(path, "Parquet", str(error)) from None
 
 
 def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
@@ -118,40 +123,65 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Map
         ArtefactError: if the file can't be written.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    content = save(arrays, metadata={PROVENANCE_KEY: _json(provenance)})
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    _write_sealed(save(arrays, metadata={PROVENANCE_KEY: _json(provenance)}), path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Tensors and provenance of a safetensors file of ours.
 
     Raises:
-        ArtefactError: if it is missing, truncated, or not ours.
+        ArtefactError: if it is missing, damaged, or not ours.
     """
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    _check_seal(path, "safetensors")
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ArtefactError(_damaged(path, "safetensors", error)) from None
-    return tensors, _parsed_provenance(path, metadata.get(PROVENANCE_KEY))
+            text = file.metadata()[PROVENANCE_KEY]
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, "safetensors", str(error)) from None
+    return tensors, _parsed_provenance(text)
 
 
-def _damaged(path: Path, kind: str, error: BaseException) -> str:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return f"{path}: not a whole {kind} file ({reason}); delete it and run the same command again"
+def _write_sealed(content: bytes, path: Path) -> None:
+    """Writes a file, the checksum of its other bytes in the place that the provenance keeps for it."""
+    checksum = _NO_CHECKSUM.replace("0" * 64, hashlib.sha256(content).hexdigest())
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.replace(_NO_CHECKSUM.encode(), checksum.encode(), 1))
 
 
-def _parsed_provenance(path: Path, text: str | bytes | None) -> dict[str, Any]:
-    if text is None:
-        raise ArtefactError(f"{path}: carries no provenance, so it was not made by this pipeline")
+def _check_seal(path: Path, kind: str) -> None:
+    """Raises an ArtefactError unless the file is one of ours, every bit as it was written."""
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no such file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, kind, str(error.strerror)) from None
+    found = _CHECKSUM.search(content)
+    if found is None:
+        raise _damaged(path, kind, "no checksum: it ends early, or this pipeline did not make it")
+    summed = hashlib.sha256(memoryview(content)[: found.start(1)])
+    summed.update(b"0" * 64)
+    summed.update(memoryview(content)[found.end(1) :])
+    if summed.hexdigest() != found[1].decode():
+        raise _damaged(path, kind, "its checksum is wrong")
+
+
+def _damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+    line = reason.strip().partition("\n")[0]
+    return ArtefactError(
+        f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
+    )
+
+
+def _parsed_provenance(text: str | bytes) -> dict[str, Any]:
     parsed = json.loads(text)
     assert isinstance(parsed, dict)
+    del parsed["checksum"]
     return parsed
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+def _json(provenance: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {**provenance, "checksum": _NO_CHECKSUM}, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )

@@ -108,12 +108,17 @@ def sample(
 ) -> Float[np.ndarray, "instance batch feature"]:
     """The batch of one step, float32: x_i = 0 with probability 1 - p_i, else U[0, 1].
 
-    One uniform word u decides both: x = u / p if u < p else 0.
+    One uniform word decides both: x = word · scale if word ≤ threshold else 0, of `words`, `thresholds` and
+    `scales`. Compiled, to the same bits as these.
     """
-    threshold = thresholds(np.atleast_2d(probability))[:, None, :]
-    word = words(seeds, step, batch_size, threshold.shape[-1], purpose)
-    magnitude = word.astype(np.float32) * scales(threshold)
-    return np.where(word <= threshold, magnitude, np.float32(0.0))
+    from superposition_atlas.compiled_sample import fill_sample  # here: only those who sample wait for numba
+
+    seed = np.asarray(seeds, dtype=np.uint64)
+    p = np.atleast_2d(np.asarray(probability, dtype=np.float64))
+    threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), (len(seed), p.shape[-1])))
+    x = np.empty((len(seed), batch_size, p.shape[-1]), dtype=np.float32)
+    fill_sample(x, seed, step, int(purpose), threshold, scales(threshold))
+    return x
 
 
 def uniform(

@@ -72,14 +72,15 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
     """
     spec = storage.table_provenance(schedules)["spec"]
     table = storage.read_table(schedules, ["case", "variant", "feature", "importance", "probability"])
-    cases = {}
-    for name, case in spec.pop("cases").items():
+    descriptions, cases = spec.pop("cases"), {}
+    # In the table's order, which is the configuration's: provenance is sorted by name.
+    for name in table["case"].unique():
         rows = table[table["case"] == name].sort_values(["variant", "feature"])
         shape = (rows["variant"].nunique(), spec["n_features"])
         cases[name] = CaseDescription(
             name=name,
             importance=rows["importance"].to_numpy().reshape(shape),
             probability=rows["probability"].to_numpy().reshape(shape),
-            **case,
+            **descriptions[name],
         )
     return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)

@@ -8,6 +8,7 @@ import pandas as pd
 from superposition_atlas import claims, storage
 from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import AtlasError
 
 COLUMNS = [
     "case",
@@ -32,6 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes one row an observation, case, sample of seeds and pair of thresholds."""
+    if len(arguments.schedules) != len(arguments.features):
+        n_schedules, n_features = len(arguments.schedules), len(arguments.features)
+        raise AtlasError(
+            f"--features: got {n_features} files, allowed is one a file of --schedules ({n_schedules})"
+        )
     tables = []
     for schedules, features in zip(arguments.schedules, arguments.features, strict=True):
         experiment = read_experiment(schedules)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from superposition_atlas import config
 from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import ConfigError
 from superposition_atlas.storage import provenance, write_table
 
 
@@ -22,7 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Resolves the experiment and writes its schedules."""
-    experiment = config.load(arguments.spec).experiments[arguments.experiment]
+    experiments = config.load(arguments.spec).experiments
+    if arguments.experiment not in experiments:
+        raise ConfigError(f"--experiment {arguments.experiment}: allowed is one of {', '.join(experiments)}")
+    experiment = experiments[arguments.experiment]
     frames = []
     for case in experiment.cases.values():
         importance, probability = np.broadcast_arrays(case.importance, case.probability)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superposition_atlas import artefacts
+from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.figures import planes, rows, style
 from superposition_atlas.figures.canvas import Canvas
 
@@ -24,7 +24,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         paths: `features` and `schedules`, the experiment's.
     """
     features = rows.read(paths["features"], rows.PLANE_COLUMNS)
-    experiment = artefacts.read_experiment(paths["schedules"])
+    experiment = read_experiment(paths["schedules"])
     models = {
         case: rows.toy_models(group)[:_MOST_SEEDS] for case, group in features.groupby("case", sort=False)
     }
@@ -57,7 +57,9 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             if row == 0:
                 axes.set_title(f"seed {model.seed}", fontsize=7, pad=3)
         if has_more:
-            axes = canvas.axes(_LABELS + n_columns * cell + 0.12, above + 0.1, counts_width - 0.17, cell - 0.22)
+            axes = canvas.axes(
+                _LABELS + n_columns * cell + 0.12, above + 0.1, counts_width - 0.17, cell - 0.22
+            )
             _counts(axes, features[features["case"] == case], experiment.n_features)
             if row == 0:
                 axes.set_title(f"{len(experiment.seeds)} seeds", fontsize=7, pad=3 + 0.08 * 72)
@@ -69,6 +71,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         borderaxespad=0.1,
     )
     return canvas.figure
+
 
 def _counts(axes: Axes, features: pd.DataFrame, n_features: int) -> None:
     """How many seeds have how many features represented, as shares."""

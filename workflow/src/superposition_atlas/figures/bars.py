@@ -10,45 +10,46 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition_atlas import artefacts
 from superposition_atlas.figures import bar_panels, rows, style
 from superposition_atlas.figures.canvas import Canvas
 
 _MODELS = 4
 _COLUMNS = 2
 # Inches.
-_LEFT, _PROFILE, _BARS, _MAP = 0.36, 0.62, 0.78, 1.74
+_LEFT, _PROFILE, _BARS, _MAP = 0.36, 0.6, 0.76, 1.7
 _ABOVE, _BELOW, _GAP = 0.3, 0.2, 0.2
+_SCALE = 2.2
 
 
-def draw(paths: Mapping[str, Path], case: str) -> Figure:
+def draw(paths: Mapping[str, Path], title: str = "") -> Figure:
     """Of the first seeds that are shown: bars and WᵀW, features downwards; on the left the case's schedule.
 
     Args:
-        paths: `features`, the case's table, and `schedules`, the experiment's.
-        case: its name.
+        paths: `features`, the case's table.
+        title: of the case, written above.
     """
-    features = rows.read(
-        paths["features"], [*rows.PLANE_COLUMNS, "norm", "polysemanticity", "dedicated", "probability"]
-    )
-    description = artefacts.read_experiment(paths["schedules"]).case(case)
-    n_variants = len(description.probability)
-    models = rows.toy_models(features)
-    models = models[:_MODELS] if n_variants == 1 else rows.one_a_density(models, _MODELS)
+    columns = [*rows.PLANE_COLUMNS, "norm", "polysemanticity", "dedicated", "importance", "probability"]
+    shown = rows.toy_models(rows.read(paths["features"], columns))
+    importance, probability = (rows.schedules_of(shown, name) for name in ("importance", "probability"))
+    n_variants = len(probability)
+    models = shown[:_MODELS] if n_variants == 1 else rows.one_a_density(shown, _MODELS)
     n_rows = -(-len(models) // _COLUMNS)
     n_features = len(models[0].weights)
     row_height = _ABOVE + _MAP + _BELOW
-    canvas = Canvas(row_height * n_rows + 0.5)
+    above = 0.2 if title else 0.0
+    canvas = Canvas(above + row_height * n_rows + 0.62)
+    if title:
+        canvas.text(style.WIDTH / 2, 0.03, style.literal(title), ha="center", va="top", fontsize=8.5, fontweight="bold")
     longest = max(float(model.values("norm").max()) for model in models)
 
     for row in range(n_rows):
-        axes = canvas.axes(_LEFT, row * row_height + _ABOVE, _PROFILE, _MAP)
-        _profile(axes, description.importance, description.probability)
+        axes = canvas.axes(_LEFT, above + row * row_height + _ABOVE, _PROFILE, _MAP)
+        _profile(axes, importance, probability)
         bar_panels.name_features(axes, n_features)
         axes.set_ylabel("feature")
     for index, model in enumerate(models):
         row, column = divmod(index, _COLUMNS)
-        top = row * row_height + _ABOVE
+        top = above + row * row_height + _ABOVE
         left = _LEFT + _PROFILE + _GAP + column * (_BARS + 0.05 + _MAP + _GAP)
         axes = canvas.axes(left, top, _BARS, _MAP)
         bar_panels.draw_bars(axes, model, longest)
@@ -56,18 +57,18 @@ def draw(paths: Mapping[str, Path], case: str) -> Figure:
         axes.spines["bottom"].set_visible(True)
         bar_panels.draw_products(canvas.axes(left + _BARS + 0.05, top, _MAP, _MAP), model, longest**2)
         canvas.text(left, top - 0.06, _heading(model, n_variants), fontsize=7.5)
-    scales = row_height * n_rows + 0.12
+    scales = above + row_height * n_rows + 0.12
     first = _LEFT + _PROFILE + _GAP
     bar_panels.scale(
-        canvas.axes(first, scales, 2.2, 0.07),
+        canvas.axes(first, scales, _SCALE, 0.07),
         ScalarMappable(style.POLYSEMANTICITY_RANGE, style.POLYSEMANTICITY),
         f"bars: length ‖Wᵢ‖, colour {style.SUPERPOSITION}",
         [0, 0.5, 1],
     )
     bar_panels.scale(
-        canvas.axes(first + _BARS + 0.05 + _MAP + _GAP, scales, 2.2, 0.07),
+        canvas.axes(first + _BARS + 0.05 + _MAP + _GAP, scales, _SCALE, 0.07),
         ScalarMappable(Normalize(-(longest**2), longest**2), style.SIGNED),
-        "squares: WᵀW",
+        r"squares: $W^\top W$",
         [-1, 0, 1] if longest > 1 else [0],
     )
     return canvas.figure
@@ -91,14 +92,16 @@ def _profile(
         (probability, style.INK, "-", "p"),
     ):
         if len(values) > 1:
-            axes.fill_betweenx(features, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, lw=0)
+            axes.fill_betweenx(
+                features, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, lw=0
+            )
         marker = "o" if len(features) <= 20 else None
         axes.plot(
             np.median(values, axis=0),
             features,
             color=colour,
             linestyle=line,
-            linewidth=0.8,
+            linewidth=0.7,
             marker=marker,
             markersize=2,
             label=label,
@@ -107,5 +110,10 @@ def _profile(
     axes.set_xlim(0, 1.05 * max(1.0, float(importance.max())))
     axes.set_xticks([0, 1])
     axes.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=2, handlelength=1.3, columnspacing=0.8, borderpad=0
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.98),
+        ncols=2,
+        handlelength=1.3,
+        columnspacing=0.8,
+        borderpad=0,
     )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from superposition_atlas import artefacts
+from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.figures import rows, style
 
 _VALUES_UP_TO = 10  # features
@@ -22,7 +22,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     Args:
         paths: `schedules`, the experiment's.
     """
-    experiment = artefacts.read_experiment(paths["schedules"])
+    experiment = read_experiment(paths["schedules"])
     cases = list(experiment.cases.values())
     figure = Figure(figsize=(style.WIDTH, 0.75 + 0.33 * len(cases)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -33,7 +33,10 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     _heat_map(left, importance, Normalize(0, highest), "importance")
     _heat_map(right, probability, LogNorm(least, 1.0), "feature probability (1 − sparsity)")
     left.set_yticks(
-        np.arange(len(cases)), [rows.case_label(case.name, case.title, 42) for case in cases], linespacing=1.05
+        np.arange(len(cases)),
+        [rows.case_label(case.name, case.title, 46) for case in cases],
+        fontsize=style.SMALL,
+        linespacing=1.15,
     )
     return figure
 
@@ -42,7 +45,8 @@ def _heat_map(
     axes: Axes, cases: list[Float[np.ndarray, "variant feature"]], norm: Normalize, title: str
 ) -> None:
     n_features = cases[0].shape[1]
-    for row, values in enumerate(cases):
+    for row, variants in enumerate(cases):
+        values = variants[:1] if (variants == variants[0]).all() else variants
         # A line of white between cases, none between the toy models of one.
         edges = np.linspace(row - 0.46, row + 0.46, len(values) + 1)
         mesh = axes.pcolormesh(
@@ -53,7 +57,7 @@ def _heat_map(
             for feature, value in enumerate(values[0]):
                 _write(axes, feature, row, style.short(value), float(norm(value)))
         elif len(values) > 1:
-            text = f"one toy model each: {style.span(values)}"
+            text = f"{style.short(values[0].mean())} to {style.short(values[-1].mean())}, by toy model"
             axes.text(
                 (n_features - 1) / 2,
                 row,

@@ -99,18 +99,16 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "reconstruct them.",
             {"sae": sae},
         )
-        yield FigureTarget(
-            "slide10_sae_training",
-            "sae_training",
-            {
-                "features": case_table(experiment, case, "features"),
-                "history": case_table(experiment, case, "history"),
-            },
-            "Sparse autoencoders",
-            "Rows of planes, one a training step: the SAE's decoder directions turn towards the toy model's "
-            "feature directions.",
-            {"sae": sae},
-        )
+        if experiments[experiment].saes[sae].record_steps:
+            yield FigureTarget(
+                "slide10_sae_training",
+                "sae_training",
+                {table: case_table(experiment, case, table) for table in ("features", "latents", "history")},
+                "Sparse autoencoders",
+                "Rows of planes, one a training step: the SAE's decoder directions turn towards the feature "
+                "directions of the toy model.",
+                {"sae": sae},
+            )
     if talk:
         yield FigureTarget(
             "slide11_cases",

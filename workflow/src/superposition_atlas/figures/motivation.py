@@ -1,4 +1,4 @@
-"""Slide 5: uniform sparsity, and how many features fit into two dimensions as it grows (Elhage et al. 2022)."""
+"""Slide 5: the sparser the features, the more of them fit into two dimensions (Elhage et al. 2022)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,11 +33,11 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             fontsize=7,
         )
     importance = chosen[0].values("importance")
-    handles = style.feature_handles(len(importance))
-    for handle in handles:
-        feature = int(handle.get_label().removeprefix("feature "))
-        handle.set_label(f"{feature}: {importance[feature]:.2f}")
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), title="feature: importance")
+    labels = [f"{feature}: {style.short(value)}" for feature, value in enumerate(importance)]
+    handles = style.feature_handles(len(labels), labels)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), title="feature: importance"
+    )
     return figure
 
 
@@ -46,8 +46,8 @@ def _best(paths: Mapping[str, Path], name: str) -> rows.ToyModelRows:
     features_path = paths[f"features.{name}"]
     models = rows.read(paths[f"models.{name}"], ["seed", "shown", "loss"])
     features = rows.read(features_path, [*rows.PLANE_COLUMNS, "importance", "probability"])
-    shown = models[models["shown"]]
-    seed = int(shown.loc[shown["loss"].idxmin(), "seed"])
+    shown = models[models["shown"]].sort_values("loss", kind="stable")
+    seed = int(shown["seed"].iloc[0])
     for model in rows.toy_models(features):
         if model.seed == seed:
             return model

@@ -8,25 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from superposition_atlas import artefacts
 from superposition_atlas.figures import planes, rows, style
 
 _COLUMNS = 4
 
 
-def draw(paths: Mapping[str, Path], case: str) -> Figure:
+def draw(paths: Mapping[str, Path], title: str = "") -> Figure:
     """A plane for each seed that is shown, and beside them the case's importance and probability.
 
     Args:
-        paths: `features`, the case's table, and `schedules`, the experiment's.
-        case: its name.
+        paths: `features`, the case's table.
+        title: of the case, written above.
     """
-    features = rows.read(paths["features"], rows.PLANE_COLUMNS)
-    models = rows.toy_models(features)
-    description = artefacts.read_experiment(paths["schedules"]).case(case)
+    models = rows.toy_models(rows.read(paths["features"], [*rows.PLANE_COLUMNS, "importance", "probability"]))
     limit = planes.common_limit(model.weights for model in models)
     n_rows = -(-len(models) // _COLUMNS)
-    figure = Figure(figsize=(style.WIDTH, 0.15 + 1.5 * n_rows), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH, (0.3 if title else 0.1) + 1.5 * n_rows), layout="constrained")
     grid = GridSpec(2 * n_rows, _COLUMNS + 1, figure=figure, width_ratios=[1] * _COLUMNS + [0.72])
     for index, model in enumerate(models):
         row, column = divmod(index, _COLUMNS)
@@ -34,8 +31,10 @@ def draw(paths: Mapping[str, Path], case: str) -> Figure:
         planes.frame_plane(axes, limit)
         planes.draw_features(axes, model.weights, model.represented)
         axes.set_title(f"seed {model.seed}: {model.n_represented} represented", fontsize=7.5)
-    _profile(figure.add_subplot(grid[:n_rows, -1]), description.importance, "importance")
-    _profile(figure.add_subplot(grid[n_rows:, -1]), description.probability, "probability")
+    for part, column_name in ((grid[:n_rows, -1], "importance"), (grid[n_rows:, -1], "probability")):
+        _profile(figure.add_subplot(part), rows.schedules_of(models, column_name), column_name)
+    if title:
+        figure.suptitle(style.literal(title), fontsize=8.5, fontweight="bold")
     return figure
 
 
@@ -58,6 +57,8 @@ def _profile(axes: Axes, values: np.ndarray, name: str) -> None:
     if few:
         for feature in features:
             text = style.span(values[:, feature])
-            axes.text(high[feature], feature, f" {text}", va="center_baseline", fontsize=style.SMALL)
+            axes.text(
+                float(high[feature]), float(feature), f" {text}", va="center_baseline", fontsize=style.SMALL
+            )
     else:
         axes.set_xticks([0, float(high.max())], ["0", style.short(float(high.max()))])

@@ -83,10 +83,11 @@ def draw_features(
         )
     )
     axes.scatter(
-        *tips[order].T,
+        tips[order, 0],
+        tips[order, 1],
         s=np.where(represented, 16.0, 8.0)[order] * size**2,
         facecolors=np.where(represented[:, None], colours, to_rgba("white"))[order],
-        edgecolors=colours[order],
+        edgecolors=[tuple(colour) for colour in colours[order]],
         linewidths=0.8 * size,
         zorder=3,
         clip_on=False,
@@ -95,7 +96,8 @@ def draw_features(
         named = np.flatnonzero(represented)
         for feature, position in zip(named, label_positions(tips, named), strict=True):
             axes.text(
-                *position,
+                float(position[0]),
+                float(position[1]),
                 str(feature),
                 ha="center",
                 va="center_baseline",

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import style
 
 PLANE_COLUMNS = ("case", "seed", "shown", "feature", "weights", "represented")
 """What `toy_models` needs at least."""
@@ -27,7 +28,7 @@ class ToyModelRows:
     @property
     def weights(self) -> Float[np.ndarray, "feature hidden"]:
         """The columns of W."""
-        return np.stack(self.table["weights"].to_numpy()).astype(np.float64)
+        return np.stack(self.table["weights"].to_list()).astype(np.float64)
 
     @property
     def represented(self) -> Bool[np.ndarray, " feature"]:
@@ -65,8 +66,8 @@ def toy_models(features: pd.DataFrame, only_shown: bool = True) -> list[ToyModel
     """The toy models of one case, in the order of the table."""
     rows = features[features["shown"]] if only_shown else features
     return [
-        ToyModelRows(int(seed), group.sort_values("feature"))
-        for seed, group in rows.groupby("seed", sort=False)
+        ToyModelRows(int(group["seed"].iloc[0]), group.sort_values("feature"))
+        for _, group in rows.groupby("seed", sort=False)
     ]
 
 
@@ -81,6 +82,11 @@ def one_a_density(models: Sequence[ToyModelRows], most: int) -> list[ToyModelRow
     return [ordered[round(k * (len(ordered) - 1) / (most - 1))] for k in range(most)]
 
 
+def schedules_of(models: Sequence[ToyModelRows], column: str) -> Float[np.ndarray, "variant feature"]:
+    """The distinct importances or probabilities of these toy models, in order of appearance."""
+    return np.stack(list({tuple(model.values(column)): model.values(column) for model in models}.values()))
+
+
 def case_label(name: str, title: str, width: int = 30) -> str:
     """A case as rows of figures name it: its name, and its title below in lines of at most `width`."""
-    return f"{name}\n{fill(title, width)}" if title and title != name else name
+    return style.literal(f"{name}\n{fill(title, width)}" if title and title != name else name)

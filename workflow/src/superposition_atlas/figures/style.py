@@ -4,15 +4,16 @@ Widths are those of the report's text, so that type stands at its true size ther
 meaning alone: a label, a shape or a line style says the same, for colour-blind readers and for grey prints.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -34,14 +35,39 @@ ACCENT = "#c8440b"
 POLYSEMANTICITY: Colormap = mpl.colormaps["viridis"]
 POLYSEMANTICITY_RANGE = Normalize(0.0, 1.0)
 """As in the bar figures of the post: purple is a dimension of one's own, yellow is superposition."""
-SIGNED: Colormap = mpl.colormaps["RdBu"]
-"""Symmetric around 0."""
-AMOUNT: Colormap = mpl.colormaps["YlGnBu"]
-"""Importance, probability, shares: white is little."""
-SUPERPOSITION = r"$\sqrt{\sum_{j\neq i}(\hat W_i\cdot W_j)^2}$"
+SIGNED: Colormap = LinearSegmentedColormap.from_list(
+    "signed", ["#d9541a", "#f5c8ad", "#f7f7f7", "#a5c4e0", "#0a2f66"]
+)
+"""Symmetric around 0: orange below, blue above, which in grey is the darker of the two."""
+AMOUNT: Colormap = LinearSegmentedColormap.from_list(
+    "amount", mpl.colormaps["YlGnBu"](np.linspace(0.04, 0.85, 64))
+)
+"""Importance, probability, shares: light is little."""
+SUPERPOSITION = r"$\sqrt{\Sigma_{j\neq i}\,(\hat W_i\cdot W_j)^2}$"
 """The colour of the bars: column `polysemanticity`."""
 
-_RC = {
+# A marker goes with each verdict: a full circle, a half-full diamond, a cross.
+VERDICTS: dict[str, dict[str, Any]] = {
+    "holds": {"color": "#0b5c8a", "marker": "o", "fillstyle": "full"},
+    "depends": {"color": "#b57a00", "marker": "D", "fillstyle": "left"},
+    "fails": {"color": "#b2182b", "marker": "X", "fillstyle": "full"},
+}
+SERIES: tuple[dict[str, Any], ...] = (
+    {"color": "#20639b", "marker": "o", "linestyle": "-"},
+    {"color": "#d1681c", "marker": "s", "linestyle": (0, (4, 1.5))},
+    {"color": "#3c8d5a", "marker": "^", "linestyle": (0, (1, 1))},
+    {"color": "#7b4f9d", "marker": "D", "linestyle": (0, (4, 1, 1, 1))},
+)
+"""What is drawn side by side (experiments, resampling schemes), told apart by shape as well."""
+
+
+def series(index: int) -> Mapping[str, Any]:
+    """Look of the index-th of several series; beyond the fourth they repeat."""
+    return SERIES[index % len(SERIES)]
+
+
+# Matplotlib's stubs know each setting by name; a plain mapping does not fit them.
+_RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "mathtext.fontset": "dejavusans",
@@ -108,12 +134,13 @@ def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:
     return np.asarray(mpl.colormaps["plasma"](np.linspace(0.0, 0.86, n_features)))
 
 
-def feature_handles(n_features: int) -> list[Line2D]:
-    """Legend entries for the features; of many features only the first and the last."""
+def feature_handles(n_features: int, labels: Sequence[str] | None = None) -> list[Line2D]:
+    """Legend entries for the features, by default by number; of many only the first and the last."""
     colours = feature_colours(n_features)
     shown = range(n_features) if n_features <= 10 else (0, n_features - 1)
+    names = labels or [f"feature {feature}" for feature in range(n_features)]
     return [
-        Line2D([], [], color=colours[feature], marker="o", markersize=3.5, label=f"feature {feature}")
+        Line2D([], [], color=colours[feature], marker="o", markersize=3.5, label=names[feature])
         for feature in shown
     ]
 
@@ -126,7 +153,7 @@ def bare(axes: Axes) -> None:
 
 
 def feature_ticks(n_features: int, most: int = 10) -> list[int]:
-    """Features to name on an axis: all where there are few, else round numbers apart, and always the first."""
+    """Features to name on an axis: all where there are few, else round numbers from 0."""
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, n_features) if n_features <= step * most)
     return list(range(0, n_features, step))
 
@@ -146,3 +173,8 @@ def percent(share: float) -> str:
     """A share as a percentage to two significant digits: 80 %, 99.5 %."""
     value = 100 * share
     return f"{value:.0f} %" if np.isclose(value, round(value), atol=0.05) else f"{value:.1f} %"
+
+
+def literal(text: str) -> str:
+    """A user's text as it stands: Matplotlib would set what is between two dollar signs as a formula."""
+    return text.replace("$", r"\$")

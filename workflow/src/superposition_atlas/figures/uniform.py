@@ -29,7 +29,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
 
     cell = (style.WIDTH - _LEFT) / max(len(models), 4)
     plane, bars = min(cell - 0.04, 1.2), 1.0
-    canvas = Canvas(_ABOVE + plane + bars + 0.9)
+    canvas = Canvas(_ABOVE + plane + bars + 1.0)
     for column, model in enumerate(models):
         left = _LEFT + column * cell + 0.02
         above = canvas.axes(left, _ABOVE, plane, plane)

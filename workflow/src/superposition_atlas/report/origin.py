@@ -13,6 +13,7 @@ from superposition_atlas.errors import ArtefactError
 
 # The order of the chain; what it doesn't name comes after it.
 _STAGES = ("schedules", "train", "saes", "features", "recovery", "collect", "claims", "figures")
+_REPORTS = ("report", "report_zip")
 _OF_THE_REPORT = ("snakemake", "matplotlib", "seaborn", "typst")
 
 
@@ -66,7 +67,7 @@ def _processor() -> str:
 def stages(benchmarks: Path) -> list[dict[str, Any]]:
     """Seconds, CPU seconds and largest memory by stage, summed over Snakemake's benchmark files.
 
-    The report's own time is left out: it is not known while the report is made.
+    The reports' own time is left out: it is not known while this one is made.
 
     Raises:
         ArtefactError: if a benchmark file is damaged.
@@ -74,7 +75,7 @@ def stages(benchmarks: Path) -> list[dict[str, Any]]:
     found: dict[str, list[pd.DataFrame]] = {}
     for path in sorted(benchmarks.rglob("*.tsv")) if benchmarks.is_dir() else ():
         stage = path.relative_to(benchmarks).with_suffix("").parts[0]
-        if stage != "report":
+        if stage not in _REPORTS:
             found.setdefault(stage, []).append(_benchmark(path))
     order = [*(stage for stage in _STAGES if stage in found), *sorted(set(found) - set(_STAGES))]
     rows = []

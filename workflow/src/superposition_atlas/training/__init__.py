@@ -1,21 +1,21 @@
 """Training of toy models: one `train`, one module an engine behind it."""
 
+import ctypes
 import operator
 import os
+import sys
 from collections.abc import Iterable
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Integer
 from tqdm import tqdm
 
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import InitScale, ToyModels, TrainingSettings
 from superposition_atlas.training.state import Engine, Problem, TrainingState
-
-if TYPE_CHECKING:
-    from superposition_atlas.schedules import Schedule
 
 __all__ = ["LOSS_WINDOW", "Device", "EngineName", "train"]
 
@@ -29,7 +29,7 @@ _CHUNKS = 100  # how often weights are checked and the progress bar moves
 
 
 def train(
-    schedule: "Schedule",
+    schedule: Schedule,
     n_hidden: int,
     seeds: Iterable[int],
     *,
@@ -80,11 +80,6 @@ def train(
         n_hidden=n_hidden,
         settings=settings,
     )
-    if problem.importance.shape != problem.probability.shape:
-        raise TrainingError(
-            f"importance has {problem.n_features} features and probability {problem.probability.shape[1]}: "
-            "they must have the same number"
-        )
     chosen = _engine(engine, device, threads)
     state = TrainingState.initial(problem)
     loss = np.full(len(seed_array), np.nan)
@@ -95,8 +90,8 @@ def train(
             _check_finite(state, loss, start, problem)
             bar.update(end - start)
     return ToyModels(
-        W=state.W,
-        b=state.b,
+        W=state.weights.W,
+        b=state.weights.b,
         loss=loss,
         seeds=problem.seeds,
         importance=problem.importance,
@@ -122,9 +117,11 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     if name == "fused" and device == "cuda":
         raise TrainingError("engine fused runs on the CPU only: use engine torch (or auto) with device cuda")
     threads = _available_threads() if threads is None else _at_least_one("threads", threads)
-    on_cuda = device != "cpu" and name != "fused" and _cuda_is_available()
-    if device == "cuda" and not on_cuda:
-        raise TrainingError("device is cuda, but torch finds no CUDA device here: use device cpu or auto")
+    on_cuda = name != "fused" and (device == "cuda" or (device == "auto" and _cuda_driver_exists()))
+    if on_cuda and not _cuda_is_available():
+        if device == "cuda":
+            raise TrainingError("device is cuda, but torch finds no CUDA device: use device cpu or auto")
+        on_cuda = False
     if name == "torch" or on_cuda:
         from superposition_atlas.training.torch_engine import TorchEngine
 
@@ -132,6 +129,15 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     from superposition_atlas.training.fused_engine import FusedEngine
 
     return FusedEngine(threads)
+
+
+def _cuda_driver_exists() -> bool:
+    """Whether it is worth asking torch, whose import takes seconds."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _cuda_is_available() -> bool:
@@ -191,27 +197,23 @@ def _positive(name: str, value: float) -> float:
 def _per_instance(
     name: str, values: Float[np.ndarray, "*instance feature"], n_instances: int
 ) -> Float[np.ndarray, "instance feature"]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim not in (1, 2) or array.shape[-1] == 0:
-        raise TrainingError(f"{name} has shape {array.shape}: must be [feature] or [instance, feature]")
-    if array.ndim == 2 and len(array) != n_instances:
-        raise TrainingError(f"{name} has {len(array)} rows for {n_instances} seeds: must have one a seed")
-    upper = 1.0 if name == "probability" else np.inf
-    valid = (array > 0) & (array <= upper) if name == "probability" else (array >= 0) & (array < upper)
-    if not valid.all():
-        allowed = "above 0 and at most 1" if name == "probability" else "finite and at least 0"
-        raise TrainingError(f"{name} holds {array[~valid][0]}: must be {allowed}")
-    return np.ascontiguousarray(np.broadcast_to(np.atleast_2d(array), (n_instances, array.shape[-1])))
+    rows = np.atleast_2d(values)
+    if values.ndim == 2 and len(rows) != n_instances:
+        raise TrainingError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
+    return np.ascontiguousarray(np.broadcast_to(rows, (n_instances, rows.shape[1])))
 
 
 def _check_finite(
     state: TrainingState, loss: Float[np.ndarray, " instance"], start: int, problem: Problem
 ) -> None:
-    finite = np.isfinite(loss) & np.isfinite(state.W).all((1, 2)) & np.isfinite(state.b).all(1)
+    # A square that overflows stops its weight for good while weight and loss stay finite: it counts as well.
+    finite = np.isfinite(loss)
+    for values in (state.weights, state.mean, state.square):
+        finite &= np.isfinite(values.W).all((1, 2)) & np.isfinite(values.b).all(1)
     if not finite.all():
         seed = problem.seeds[~finite][0]
         raise TrainingError(
-            f"training diverged: the toy model of seed {seed} has a loss or weight that is not finite in "
-            f"steps {start} to {state.step - 1}; learning_rate is {problem.settings.learning_rate}, "
+            f"training diverged: the toy model of seed {seed} has a loss, weight or running mean that is not "
+            f"finite in steps {start} to {state.step - 1}; learning_rate is {problem.settings.learning_rate}, "
             f"init_scale is {problem.settings.init_scale}"
         )

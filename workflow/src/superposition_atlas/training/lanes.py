@@ -149,7 +149,7 @@ class Variable:
 
     def __init__(self, builder: Any) -> None:
         self._builder = builder
-        self._slot = cgutils.alloca_once(builder, _FLOATS)
+        self._slot = cgutils.alloca_once(builder, _FLOATS)  # type: ignore[no-untyped-call]  # numba's own
         self.clear()  # here, where the program stands: in a loop, on every turn
 
     def clear(self) -> None:
@@ -250,5 +250,6 @@ def _spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
 
 def _call(builder: Any, name: str, returns: Any, arguments: list[Any], fastmath: tuple[str, ...] = ()) -> Any:
     function_type = ir.FunctionType(returns, [argument.type for argument in arguments])
-    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    module = builder.module
+    function = cgutils.get_or_insert_function(module, function_type, name)  # type: ignore[no-untyped-call]
     return builder.call(function, arguments, fastmath=fastmath)

@@ -39,30 +39,37 @@ class Problem:
 
 
 @dataclass
-class TrainingState:
-    """Everything that training carries from one step to the next; an engine advances it in place.
+class Weights:
+    """One float32 value for each weight of each instance."""
 
-    Arrays are float32. The moments are Adam's running means of the gradient and of its square, without the
-    correction for their start at zero, as `torch.optim.Adam` keeps them.
-    """
+    W: Float[np.ndarray, "instance hidden feature"]
+    b: Float[np.ndarray, "instance feature"]
+
+    def zeros_like(self) -> "Weights":
+        """Zeros in the same shapes."""
+        return Weights(np.zeros_like(self.W), np.zeros_like(self.b))
+
+
+@dataclass
+class TrainingState:
+    """Everything that training carries from one step to the next; an engine advances it in place."""
 
     step: int
     """Steps taken so far: the next batch is the stream's batch of this step."""
-    W: Float[np.ndarray, "instance hidden feature"]
-    b: Float[np.ndarray, "instance feature"]
-    first_moment_W: Float[np.ndarray, "instance hidden feature"]
-    second_moment_W: Float[np.ndarray, "instance hidden feature"]
-    first_moment_b: Float[np.ndarray, "instance feature"]
-    second_moment_b: Float[np.ndarray, "instance feature"]
+    weights: Weights
+    mean: Weights
+    """Adam's running mean of the gradient, not corrected for its start at zero (`exp_avg` in torch)."""
+    square: Weights
+    """Adam's running mean of the gradient's square, likewise (`exp_avg_sq` in torch)."""
 
     @classmethod
     def initial(cls, problem: Problem) -> "TrainingState":
-        """The state before the first step: normal W, biases and moments 0."""
+        """The state before the first step: normal W, biases and running means 0."""
         W = toy_model.initial_weights(
             problem.seeds, problem.n_features, problem.n_hidden, problem.settings.init_scale
         )
-        b = np.zeros((problem.n_instances, problem.n_features), dtype=np.float32)
-        return cls(0, W, b, *(np.zeros_like(array) for array in (W, W, b, b)))
+        weights = Weights(W, np.zeros((problem.n_instances, problem.n_features), dtype=np.float32))
+        return cls(0, weights, weights.zeros_like(), weights.zeros_like())
 
 
 class Engine(Protocol):
@@ -74,8 +81,6 @@ class Engine(Protocol):
 
     name: str
 
-    def advance(
-        self, state: TrainingState, n_steps: int, problem: Problem
-    ) -> Float[np.ndarray, " instance"]:
+    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> Float[np.ndarray, " instance"]:
         """Take n_steps (at least 1) steps in place; returns each instance's mean loss over them (float64)."""
         ...

@@ -1,4 +1,4 @@
-"""The reference engine: autograd and `torch.optim.Adam`, on the CPU or a CUDA device, as one would write it."""
+"""The reference engine: autograd and `torch.optim.Adam`, on the CPU or a CUDA device, as written by hand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,25 +85,23 @@ class HostStream:
 class TorchEngine:
     """Autograd and `torch.optim.Adam`."""
 
-    def __init__(self, device: str, threads: int | None = None) -> None:
+    def __init__(self, device: str, threads: int) -> None:
         self.device = torch.device(device)
         self.threads = threads
         self.name = f"torch-{self.device.type}"
 
-    def advance(
-        self, state: TrainingState, n_steps: int, problem: Problem
-    ) -> Float[np.ndarray, " instance"]:
+    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> Float[np.ndarray, " instance"]:
         """See `state.Engine`."""
         settings = problem.settings
         inputs = HostStream(problem) if self.device.type == "cpu" else DeviceStream(problem, self.device)
         importance = self._tensor(problem.importance)[:, None, :]
-        W = self._tensor(state.W).requires_grad_()
-        b = self._tensor(state.b).requires_grad_()
+        W = self._tensor(state.weights.W).requires_grad_()
+        b = self._tensor(state.weights.b).requires_grad_()
         optimiser = torch.optim.Adam(
             [W, b], lr=settings.learning_rate, betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON
         )
-        optimiser.state[W] = self._moments(state.step, state.first_moment_W, state.second_moment_W)
-        optimiser.state[b] = self._moments(state.step, state.first_moment_b, state.second_moment_b)
+        optimiser.state[W] = self._running_means(state.step, state.mean.W, state.square.W)
+        optimiser.state[b] = self._running_means(state.step, state.mean.b, state.square.b)
         total = torch.zeros(problem.n_instances, dtype=torch.float64, device=self.device)
 
         with _torch_threads(self.threads):
@@ -113,18 +111,19 @@ class TorchEngine:
                 reconstruction = torch.relu(torch.einsum("ibh,ihf->ibf", hidden, W) + b[:, None, :])
                 loss = (importance * (x - reconstruction) ** 2).mean(dim=(1, 2))
                 optimiser.zero_grad()
-                loss.sum().backward()  # instances share no weight, so each gets its own gradient
+                # Instances share no weight, so each gets its own gradient.
+                loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimiser.step()
                 total += loss.detach()
 
         state.step += n_steps
         for array, tensor in (
-            (state.W, W),
-            (state.b, b),
-            (state.first_moment_W, optimiser.state[W]["exp_avg"]),
-            (state.second_moment_W, optimiser.state[W]["exp_avg_sq"]),
-            (state.first_moment_b, optimiser.state[b]["exp_avg"]),
-            (state.second_moment_b, optimiser.state[b]["exp_avg_sq"]),
+            (state.weights.W, W),
+            (state.weights.b, b),
+            (state.mean.W, optimiser.state[W]["exp_avg"]),
+            (state.mean.b, optimiser.state[b]["exp_avg"]),
+            (state.square.W, optimiser.state[W]["exp_avg_sq"]),
+            (state.square.b, optimiser.state[b]["exp_avg_sq"]),
         ):
             array[...] = tensor.detach().cpu().numpy()
         return (total / n_steps).cpu().numpy()
@@ -132,20 +131,20 @@ class TorchEngine:
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)  # a copy, never a view
 
-    def _moments(self, step: int, first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+    def _running_means(self, step: int, mean: np.ndarray, square: np.ndarray) -> dict[str, Any]:
         """One parameter's entry in the optimiser, in the names of `torch.optim.Adam`."""
         return {
             "step": torch.tensor(float(step)),
-            "exp_avg": self._tensor(first),
-            "exp_avg_sq": self._tensor(second),
+            "exp_avg": self._tensor(mean),
+            "exp_avg_sq": self._tensor(square),
         }
 
 
 @contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
+def _torch_threads(threads: int) -> Iterator[None]:
     """Torch's thread count is global: set it for the length of a call."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

@@ -29,8 +29,9 @@ class TracedBatch:
     """uint32, see `stream.thresholds`."""
     scale: Memory
     gradient: Memory
-    """Where the sums over the batch go, laid out as the weights; zero before the step."""
+    """Where the sums over the batch go, laid out as the weights; W's part is zero before the step."""
     scratch: Memory
+    """At least `fused_step.scratch_size` elements, of any content."""
 
     @property
     def bias(self) -> Memory:

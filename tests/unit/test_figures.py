@@ -1,0 +1,471 @@
+"""Figures: every module draws small tables of really trained models, the same bytes each time."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from superposition_atlas import claims, config, schedules, storage
+from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
+from superposition_atlas.metrics.features import feature_table, model_table
+from superposition_atlas.metrics.recovery import evaluate, latent_table, sae_table
+from superposition_atlas.metrics.sae_history import history_table
+from superposition_atlas.report import captions
+from superposition_atlas.sae import train_saes
+from superposition_atlas.training import train
+
+REPOSITORY = Path(__file__).parents[2]
+CAPTIONS = REPOSITORY / "workflow/report/captions"
+N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
+STEPS = [0, 20, 60]
+SCHEDULES = {
+    "case1": (0.9 ** np.arange(5), np.linspace(0.9, 0.1, 5)),
+    "case2": (0.9 ** np.arange(5), np.linspace(0.1, 0.9, 5)),
+    "post4": (np.ones(5), np.linspace(0.9, 0.1, 5)),
+    "uniform": (0.9 ** np.arange(5), np.repeat(np.geomspace(1.0, 0.02, N_SEEDS)[:, None], 5, axis=1)),
+    "uniform_matched": (0.9 ** np.arange(5), np.full(5, 0.5)),
+}
+
+
+def write(frame: pd.DataFrame, path: Path, spec: dict[str, object] | None = None) -> Path:
+    storage.write_table(frame, path, {"spec": spec or {}, "code": "test"})
+    return path
+
+
+class Tables:
+    """An experiment's tables under one folder, under the paths that the pipeline gives them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.schedules = self._schedules()
+        features, models, saes, latents, histories = [], [], [], [], []
+        for case, (importance, probability) in SCHEDULES.items():
+            schedule = schedules.explicit(importance=importance, probability=probability)
+            trained = train(
+                schedule, n_hidden=2, seeds=range(N_SEEDS), steps=150, batch_size=64, learning_rate=0.02
+            )
+            features.append(self._with_case(feature_table(trained), case))
+            models.append(self._with_case(model_table(trained), case))
+            for name in ("none", "simple"):
+                fitted = train_saes(
+                    trained,
+                    n_latents=4,
+                    resampling=name,
+                    steps=STEPS[-1],
+                    batch_size=32,
+                    resample_every=20,
+                    dead_window=10,
+                    record_steps=STEPS,
+                )
+                evaluation = evaluate(trained, fitted, n_samples=256)
+                for table, kept in (
+                    (sae_table(evaluation), saes),
+                    (latent_table(evaluation), latents),
+                    (history_table(fitted), histories),
+                ):
+                    table = self._with_case(table.drop(columns="instance", errors="ignore"), case)
+                    kept.append(table.assign(sae=f"relu_{name}"))
+        self.tables = {
+            name: pd.concat(parts, ignore_index=True)
+            for name, parts in (
+                ("features", features),
+                ("models", models),
+                ("saes", saes),
+                ("latents", latents),
+                ("history", histories),
+            )
+        }
+        self.tables["claims"] = pd.concat(
+            [
+                claims.tested("talk", "linear", self.tables["features"]),
+                claims.tested("controls", "uniform", self._renamed("uniform_matched", "pentagon_talk")),
+            ],
+            ignore_index=True,
+        )
+        for name, table in self.tables.items():
+            write(table, folder / f"{name}.parquet")
+            for case in SCHEDULES if "case" in table and name != "claims" else ():
+                write(table[table["case"] == case], folder / case / f"{name}.parquet")
+
+    def _with_case(self, table: pd.DataFrame, case: str) -> pd.DataFrame:
+        return table.assign(case=case, shown=table["seed"] < N_SHOWN)
+
+    def _renamed(self, case: str, name: str) -> pd.DataFrame:
+        table = self.tables["features"]
+        return table[table["case"] == case].assign(case=name)
+
+    def _schedules(self) -> Path:
+        frames = []
+        for case, (importance, probability) in SCHEDULES.items():
+            p = np.atleast_2d(probability)
+            variant, feature = np.indices(p.shape)
+            columns = {"variant": variant, "feature": feature, "probability": p}
+            frame = pd.DataFrame({name: values.reshape(-1) for name, values in columns.items()})
+            frames.append(frame.assign(case=case, importance=np.tile(importance, len(p))))
+        spec = {
+            "name": "talk",
+            "title": "5 features in 2 dimensions",
+            "family": "linear",
+            "n_features": N_FEATURES,
+            "n_hidden": 2,
+            "shown_seeds": N_SHOWN,
+            "claims": True,
+            "seeds": list(range(N_SEEDS)),
+            "cases": {case: {"title": f"The title of {case}", "training": {}} for case in SCHEDULES},
+        }
+        return write(pd.concat(frames), self.folder / "schedules.parquet", spec)
+
+    def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, str]]:
+        """What the catalogue would give the module."""
+        folder, case = self.folder, self.folder / "case2"
+        table = {name: folder / f"{name}.parquet" for name in self.tables}
+        schedules_and = {"schedules": self.schedules}
+        named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+            "motivation": (
+                {
+                    f"{name}.{shown}": folder / shown / f"{name}.parquet"
+                    for shown in ("case1", "case2")
+                    for name in ("features", "models")
+                },
+                {},
+            ),
+            "uniform": ({"features": folder / "uniform/features.parquet"}, {}),
+            "cases": (schedules_and, {}),
+            "all_cases": ({"features": table["features"], **schedules_and}, {}),
+            "plane": ({"features": case / "features.parquet"}, {"title": "A title"}),
+            "bars": ({"features": case / "features.parquet"}, {"title": "A title"}),
+            "sae_setup": (
+                {name: case / f"{name}.parquet" for name in ("features", "latents")},
+                {"sae": "relu_simple"},
+            ),
+            "sae_training": (
+                {name: case / f"{name}.parquet" for name in ("features", "latents", "history")},
+                {"sae": "relu_simple"},
+            ),
+            "frobenius_norms": (
+                {
+                    "models": table["models"],
+                    "published": REPOSITORY / catalogue.PUBLISHED_NORMS,
+                },
+                {},
+            ),
+            "represented_counts": ({"models.talk": table["models"], "schedules.talk": self.schedules}, {}),
+            "observations": ({"claims": table["claims"]}, {}),
+            "thresholds": ({"claims": table["claims"]}, {}),
+            "initial_scale": (
+                {"pentagon_talk": case / "features.parquet", "pentagon_x": case / "features.parquet"},
+                {"pentagon_talk": "A title", "pentagon_x": "Another"},
+            ),
+            "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
+        }
+        return named[module]
+
+    def draw(self, module: str) -> Figure:
+        paths, options = self.inputs(module)
+        return draw(module, paths, options)
+
+
+def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure:
+    return import_module(f"superposition_atlas.figures.{module}").draw(paths, **options)
+
+
+def catalogued() -> list[str]:
+    text = (REPOSITORY / "config/config.yaml").read_text()
+    return sorted({figure.module for figure in catalogue.figures(config.load(_yaml(text)))})
+
+
+def _yaml(text: str) -> dict[str, object]:
+    loaded = yaml.safe_load(text)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+MODULES = catalogued()
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    return Tables(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(autouse=True)
+def settings_of_style() -> Iterator[None]:
+    with style.applied():
+        yield
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_draws_the_same_bytes_again(tables: Tables, module: str, tmp_path: Path) -> None:
+    for name in ("once", "again"):
+        figure = tables.draw(module)
+        style.save(figure, tmp_path / f"{name}.svg")
+    once, again = ((tmp_path / f"{name}.svg").read_bytes() for name in ("once", "again"))
+    assert once == again
+    assert ElementTree.fromstring(once).tag.endswith("svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.svg", "once.svg"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_figures_have_the_width_of_the_text_and_fit_a_page(tables: Tables, module: str) -> None:
+    width, height = tables.draw(module).get_size_inches()
+    assert width == pytest.approx(style.WIDTH)
+    assert 1.0 < height <= 8.5
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_written_outside_the_page(tables: Tables, module: str) -> None:
+    figure = tables.draw(module)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (left, bottom), (right, top) = figure.bbox.get_points()
+    for text in [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]:
+        if text.get_visible() and text.get_text():
+            box = text.get_window_extent(canvas.get_renderer())
+            assert left - 1 <= box.x0 <= box.x1 <= right + 1, text.get_text()
+            assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_missing_column_is_one_line_that_names_it(tables: Tables, module: str, tmp_path: Path) -> None:
+    paths, options = tables.inputs(module)
+    role = next(role for role in paths if role not in ("published",))
+    table = storage.read_table(paths[role])
+    column = {"schedules": "probability", "saes.talk": "fvu", "claims": "verdict"}.get(role, "seed")
+    provenance = storage.table_provenance(paths[role])
+    damaged = write(table.drop(columns=column), tmp_path / "table.parquet", provenance["spec"])
+    with pytest.raises(ArtefactError, match=f"no column '{column}'") as error:
+        draw(module, {**paths, role: damaged}, options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_missing_file_is_one_line(tables: Tables, module: str, tmp_path: Path) -> None:
+    paths, options = tables.inputs(module)
+    role = next(iter(paths))
+    with pytest.raises(ArtefactError, match="no such file"):
+        draw(module, {**paths, role: tmp_path / "nothing.parquet"}, options)
+
+
+def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> None:
+    paths = {case: {"features": tables.folder / case / "features.parquet"} for case in ("case1", "case2")}
+    for case, inputs in paths.items():
+        style.save(draw("plane", inputs, {"title": "A title"}), tmp_path / f"{case}.svg")
+    assert (tmp_path / "case1.svg").read_bytes() != (tmp_path / "case2.svg").read_bytes()
+
+
+def test_png_is_written_too(tables: Tables, tmp_path: Path) -> None:
+    style.save(tables.draw("cases"), tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+# --- colours -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_features", [2, 5, 20])
+def test_features_differ_in_grey_too(n_features: int) -> None:
+    luminance = style.feature_colours(n_features)[:, :3] @ [0.299, 0.587, 0.114]
+    assert (np.diff(luminance) > 0).all()
+
+
+def test_verdicts_and_series_differ_in_shape() -> None:
+    for looks in (style.VERDICTS.values(), style.SERIES):
+        assert len({look["marker"] for look in looks}) == len(looks)
+
+
+# --- what is drawn -----------------------------------------------------------------------------------------
+
+
+def test_a_plane_has_a_line_and_a_dot_for_each_feature(tables: Tables) -> None:
+    features = storage.read_table(tables.folder / "case2/features.parquet")
+    figure = tables.draw("plane")
+    panels = [axes for axes in figure.axes if axes.get_title().startswith("seed ")]
+    assert len(panels) == N_SHOWN
+    for seed, axes in enumerate(panels):
+        lines = [c for c in axes.collections if hasattr(c, "get_segments")]
+        assert sum(len(collection.get_segments()) for collection in lines) == N_FEATURES
+        there = features.loc[features["seed"] == seed, "represented"]
+        assert f"{there.sum()} represented" in axes.get_title()
+        assert sorted(text.get_text() for text in axes.texts if text.get_text().isdigit()) == [
+            str(feature) for feature in np.flatnonzero(there)
+        ]
+
+
+def test_features_that_are_not_represented_are_grey() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    weights = np.array([[1.0, 0.0], [0.0, 0.2]])
+    planes.draw_features(axes, weights, np.array([True, False]))
+    (lines,) = [c for c in axes.collections if hasattr(c, "get_segments")]
+    colours = {tuple(colour) for colour in lines.get_colors()}
+    assert colours == {tuple(style.feature_colours(2)[0]), to_rgba(style.MUTED)}
+
+
+def test_labels_keep_clear_of_each_other() -> None:
+    """Five features of which three coincide."""
+    tips = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.01], [-1.0, 0.0], [0.0, 1.0]])
+    positions = planes.label_positions(tips, range(5))
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1) + 9 * np.eye(5)
+    assert distance.min() > 0.15
+
+
+def test_bars_have_the_length_of_the_norms(tables: Tables) -> None:
+    features = storage.read_table(tables.folder / "case2/features.parquet")
+    norms = [group.sort_values("feature")["norm"] for _, group in features[features["shown"]].groupby("seed")]
+    widths = [[patch.get_width() for patch in axes.patches] for axes in tables.draw("bars").axes]
+    drawn = [row for row in widths if len(row) == N_FEATURES]
+    for expected in norms:
+        assert any(np.allclose(row, expected) for row in drawn)
+
+
+@pytest.mark.parametrize("n_features", [2, 12, 40])
+def test_planes_and_bars_take_any_width(n_features: int, tmp_path: Path) -> None:
+    schedule = schedules.geometric(n_features=n_features, first=0.5, last=0.1, importance=0.9)
+    for n_hidden in (1, 3):
+        models = train(schedule, n_hidden=n_hidden, seeds=range(3), steps=2, batch_size=8)
+        table = feature_table(models).assign(case="case1", shown=True)
+        path = write(table, tmp_path / f"{n_hidden}.parquet")
+        for module in ("bars", "plane"):
+            style.save(draw(module, {"features": path}, {"title": "A title"}), tmp_path / "figure.svg")
+
+
+def test_represented_counts_are_shares_of_all_seeds(tables: Tables) -> None:
+    figure = tables.draw("represented_counts")
+    axes = next(axes for axes in figure.axes if "talk" in axes.get_title())
+    meshes = [collection for collection in axes.collections if isinstance(collection, QuadMesh)]
+    assert len(meshes) == len(SCHEDULES)
+    for mesh in meshes:
+        assert float(np.ma.filled(mesh.get_array(), 0).sum()) == pytest.approx(100)
+
+
+def test_observations_show_every_claim_at_its_share(tables: Tables) -> None:
+    primary = claim_rows.widest(tables.tables["claims"].query("primary"))
+    figure = tables.draw("observations")
+    shares = [
+        float(line.get_xdata()[0])
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_marker() not in ("None", None, "")
+    ]
+    assert sorted(shares) == pytest.approx(sorted(primary["fraction"]))
+    counts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert sorted(counts) == sorted(f"{row.n_holding}/{row.n_seeds}" for row in primary.itertuples())
+
+
+def test_all_seeds_take_the_place_of_the_shown_ones(tables: Tables) -> None:
+    chosen = claim_rows.widest(tables.tables["claims"])
+    assert set(chosen["sample"]) == {"all"}
+    only_shown = tables.tables["claims"].query("sample == 'shown'")
+    assert len(claim_rows.widest(only_shown)) == len(only_shown) == len(chosen)
+
+
+def test_controls_stand_in_a_block_of_their_own(tables: Tables) -> None:
+    blocks = claim_rows.blocks(tables.tables["claims"])
+    assert [list(block.experiments) for block in blocks] == [["talk"], ["controls"]]
+    assert "O1" in blocks[0].observations
+    assert "C1" in blocks[1].observations
+
+
+def test_thresholds_leave_out_what_does_not_depend_on_them(tables: Tables) -> None:
+    titles = [text.get_text() for text in tables.draw("thresholds").texts]
+    assert titles.count("O1") == 1, "on the norm only"
+    assert titles.count("O2") == 2, "on the norm and on the dimensionality"
+    assert "P4" not in titles, "on neither"
+
+
+def test_published_norms_stand_where_the_post_has_them(tables: Tables) -> None:
+    published = pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS).set_index("case")["published_norm"]
+    axes = tables.draw("frobenius_norms").axes[0]
+    drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "D")
+    assert drawn == pytest.approx(sorted(published[[case for case in SCHEDULES if case in published]]))
+
+
+def test_a_damaged_table_of_published_norms_is_one_line(tables: Tables, tmp_path: Path) -> None:
+    paths, _ = tables.inputs("frobenius_norms")
+    (tmp_path / "published.csv").write_text("case,norm\nuniform,much\n")
+    with pytest.raises(ArtefactError, match="published_norm"):
+        draw("frobenius_norms", {**paths, "published": tmp_path / "published.csv"}, {})
+
+
+def test_training_has_a_plane_for_each_seed_and_recorded_step(tables: Tables) -> None:
+    figure = tables.draw("sae_training")
+    assert len(figure.axes) == N_SHOWN * len(STEPS)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [f"step {step}" for step in STEPS]
+
+
+@pytest.mark.parametrize("module", ["sae_setup", "sae_training"])
+def test_an_unknown_sae_is_named(tables: Tables, module: str) -> None:
+    paths, _ = tables.inputs(module)
+    with pytest.raises(ArtefactError, match="relu_missing"):
+        draw(module, paths, {"sae": "relu_missing"})
+
+
+def test_initial_scale_counts_every_seed(tables: Tables) -> None:
+    figure = tables.draw("initial_scale")
+    counts = [text.get_text() for axes in figure.axes for text in axes.texts if "/" in text.get_text()]
+    per_case = [int(text.partition("/")[0]) for text in counts]
+    assert sum(per_case) == 2 * N_SEEDS
+    assert {text.partition("/")[2] for text in counts} == {str(N_SEEDS)}
+
+
+def test_sae_recovery_draws_a_mark_for_each_sae(tables: Tables) -> None:
+    n_saes = tables.tables["saes"]["dead_fraction"].notna().sum()
+    axes = tables.draw("sae_recovery").axes[2]
+    small = [line for line in axes.lines if line.get_markersize() < 3]
+    assert sum(len(line.get_xdata()) for line in small) == n_saes
+
+
+def test_a_case_without_schedule_is_refused(tables: Tables) -> None:
+    with pytest.raises(ArtefactError, match="has no case 'case9'"):
+        read_experiment(tables.schedules).case("case9")
+
+
+# --- catalogue and captions --------------------------------------------------------------------------------
+
+
+def test_every_module_has_a_caption_and_every_caption_a_module() -> None:
+    assert sorted(path.stem for path in CAPTIONS.glob("*.rst")) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("labels", [{}, {"case": "case9", "title": "A title", "experiment": "mine"}])
+def test_captions_are_plain_sentences(module: str, labels: dict[str, str]) -> None:
+    caption = captions.render(CAPTIONS / f"{module}.rst", labels)
+    assert caption.endswith(".")
+    assert caption[0] == caption[0].upper() or caption.startswith("case9")
+    assert not set("{}`*|") & set(caption)
+    assert len(caption) > 80
+
+
+@pytest.mark.parametrize("module", ["plane", "bars"])
+def test_captions_say_which_case(module: str) -> None:
+    labels = {"case": "case9", "title": "A title", "experiment": "mine"}
+    caption = captions.render(CAPTIONS / f"{module}.rst", labels)
+    assert "case9" in caption
+    assert "A title" in caption
+
+
+def test_catalogue_gives_every_module_the_roles_that_it_reads(tables: Tables) -> None:
+    text = (REPOSITORY / "config/config.yaml").read_text()
+    for figure in catalogue.figures(config.load(_yaml(text))):
+        paths, options = tables.inputs(figure.module)
+        if figure.module != "initial_scale":  # its roles are names of cases
+            assert {role.partition(".")[0] for role in figure.inputs} == {
+                role.partition(".")[0] for role in paths
+            }, figure.name
+            assert set(figure.options) == set(options), figure.name
+
+
+def test_names_of_roles_keep_their_order() -> None:
+    roles = ["features.b", "models.b", "features.a"]
+    assert rows.names(roles, "features") == ["b", "a"]
