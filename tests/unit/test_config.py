@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from superposition_atlas import schedules
-from superposition_atlas.config import SAE, case_spec, load, read, sae_spec
+from superposition_atlas.config import SAE, load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
 from superposition_atlas.config.schema import definition, resolved, schema
 from superposition_atlas.errors import ConfigError
@@ -630,47 +630,68 @@ def test_we_read_what_snakemake_reads(path: Path) -> None:
 
 def specs(raw: dict[str, Any]) -> dict[str, Any]:
     experiment = load(raw).experiments["talk"]
-    cases = {name: case_spec(experiment, case) for name, case in experiment.cases.items()}
+    cases = {name: schedule_source(raw, "talk", name) for name in experiment.cases}
     return cases | {name: sae_spec(sae) for name, sae in experiment.saes.items()}
 
 
-def test_specs_are_sorted_plain_values() -> None:
+def test_specs_are_plain_values() -> None:
     for spec in specs(small()).values():
         text = json.dumps(spec, allow_nan=False)
-        assert text == json.dumps(spec, sort_keys=True)
         assert json.loads(text) == spec
 
 
 @pytest.mark.parametrize(
     ("key", "value", "differ"),
     [
-        ("title", "Another", set()),
-        ("family", "ours", set()),
-        ("claims", True, set()),
-        ("shown_seeds", 3, set()),
-        ("cases.case1.title", "Another", set()),
-        ("cases.case3", {}, set()),
-        ("training.init_scale", "xavier", set()),
-        ("training.learning_rate", 0.001, set()),
-        ("cases.case1.probability", LINEAR, set()),
-        ("seeds", [0, 1, 2, 3, 4, 5, 6, 7], set()),
-        ("cases.case2.probability", {"family": "permutation", "of": "base", "seed": 1}, {"case2"}),
-        ("cases.case1.training", {"steps": 7}, {"case1"}),
-        ("probability", LINEAR | {"last": 0.2}, {"case1", "case2"}),
-        ("training.steps", 7, {"case1", "case2"}),
-        ("n_hidden", 3, {"case1", "case2"}),
-        ("seeds", 9, {"case1", "case2"}),
-        ("saes.relu.steps", 6000, {"relu"}),
-        ("saes.relu.seeds", 5, {"relu"}),
-        ("seeds", [1, 0, 2, 3, 4, 5, 6, 7], {"case1", "case2", "relu"}),
+        ("title", "Another", ()),
+        ("family", "ours", ()),
+        ("claims", True, ()),
+        ("shown_seeds", 3, ()),
+        ("cases.case1.title", "Another", ()),
+        ("cases.case3", {}, ()),
+        ("training.init_scale", "xavier", ()),
+        ("training.learning_rate", 0.001, ()),
+        ("cases.case1.probability", LINEAR, ("case1",)),
+        ("seeds", [0, 1, 2, 3, 4, 5, 6, 7], ()),
+        ("cases.case2.probability", {"family": "permutation", "of": "base", "seed": 1}, ("case2",)),
+        ("cases.case1.training", {"steps": 7}, ("case1",)),
+        ("probability", LINEAR | {"last": 0.2}, ("case1", "case2")),
+        ("training.steps", 7, ("case1", "case2")),
+        ("n_hidden", 3, ("case1", "case2")),
+        ("seeds", 9, ("case1", "case2")),
+        ("saes.relu.steps", 6000, ("relu",)),
+        ("saes.relu.seeds", 5, ("relu",)),
+        ("seeds", [1, 0, 2, 3, 4, 5, 6, 7], ("case1", "case2", "relu")),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_a_spec_changes_with_what_training_depends_on_and_nothing_else(
-    key: str, value: Any, differ: set[str]
+    key: str, value: Any, differ: tuple[str, ...]
 ) -> None:
     before, after = specs(small()), specs(talk_with(key, value))
-    assert {name for name, spec in before.items() if after[name] != spec} == differ
+    assert {name for name, spec in before.items() if after[name] != spec} == set(differ)
+
+
+@pytest.mark.parametrize("path", [TALK, SMOKE], ids=["config", "smoke"])
+def test_an_experiment_and_a_case_alone_are_what_they_are_among_others(path: Path) -> None:
+    raw = read(TALK)
+    if path != TALK:
+        update_config(raw, read(path))
+    for name, experiment in load(raw).experiments.items():
+        alone = load(schedule_source(raw, name)).experiments[name]
+        assert list(alone.cases) == list(experiment.cases)
+        for field in fields(experiment):
+            if field.name not in ("cases", "saes"):
+                assert getattr(alone, field.name) == getattr(experiment, field.name)
+        for case_name, case in experiment.cases.items():
+            single = load(schedule_source(raw, name, case_name)).experiments[name]
+            assert single.seeds == experiment.seeds
+            assert (single.n_features, single.n_hidden) == (experiment.n_features, experiment.n_hidden)
+            assert list(single.cases) == [case_name]
+            for other in (alone.cases[case_name], single.cases[case_name]):
+                assert other.training == case.training
+                np.testing.assert_array_equal(other.importance, case.importance)
+                np.testing.assert_array_equal(other.probability, case.probability)
 
 
 def test_an_integer_and_the_same_float_are_one_setting() -> None:

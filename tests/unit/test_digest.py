@@ -312,6 +312,14 @@ def test_packages_run_their_init_and_imports_may_go_in_circles(tmp_path: Path) -
         assert code_digest(root, start) != before, module
 
 
+def test_a_module_runs_the_init_of_every_package_above_it(tmp_path: Path) -> None:
+    root = small_package(tmp_path, {"a.py": "import superposition_atlas.sub.deep.b\n", "sub/deep/b.py": ""})
+    for module in ("sub/deep/__init__.py", "sub/__init__.py", "__init__.py"):
+        before = code_digest(root, "superposition_atlas.a")
+        append(root, module)
+        assert code_digest(root, "superposition_atlas.a") != before, module
+
+
 CHANGES = {
     "a number": ("return 1", "return 2"),
     "a default": ("def f(a=1)", "def f(a=2)"),

@@ -263,6 +263,13 @@ def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> N
     assert (tmp_path / "case1.svg").read_bytes() != (tmp_path / "case2.svg").read_bytes()
 
 
+@pytest.mark.parametrize("module", ["plane", "bars", "initial_scale"])
+def test_titles_are_text_and_no_formulas(tables: Tables, module: str, tmp_path: Path) -> None:
+    paths, options = tables.inputs(module)
+    figure = draw(module, paths, dict.fromkeys(options, r"costs $\frac{1$"))
+    style.save(figure, tmp_path / "figure.svg")
+
+
 def test_png_is_written_too(tables: Tables, tmp_path: Path) -> None:
     style.save(tables.draw("cases"), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

@@ -151,6 +151,12 @@ def test_the_same_content_gives_the_same_bytes(kind: str, tmp_path: Path, conten
     assert again.read_bytes() == content
 
 
+def test_the_order_of_keys_does_not_count(tmp_path: Path) -> None:
+    for name, spec in (("a", {"x": 1, "y": {"p": 2, "q": 3}}), ("b", {"y": {"q": 3, "p": 2}, "x": 1})):
+        storage.write_tensors(TENSORS, tmp_path / name, storage.provenance(spec, "code"))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
 def test_other_provenance_gives_other_bytes(tmp_path: Path) -> None:
     other = storage.provenance(SPEC, "another digest", engine="by hand")
     storage.write_tensors(TENSORS, tmp_path / "a", PROVENANCE)

@@ -1,6 +1,7 @@
-"""What all stages share: the checked configuration, and the digest of the code behind each command."""
+"""What the rules ask for: the checked configuration, digests of code, and each stage's inputs and params."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,8 +10,6 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
-
-COMMAND = "python -m superposition_atlas"
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -31,6 +30,7 @@ FIGURES = {figure.name: figure for figure in catalogue.figures(CONFIG)}
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ]
+TARGETS = ["results/report.pdf", *FIGURE_FILES]
 
 
 wildcard_constraints:
@@ -69,16 +69,136 @@ def case_of(wildcards):
 
 def experiment_json(wildcards):
     """The experiment as a configuration of its own."""
-    return as_json(configuration.schedule_source(config, wildcards.experiment))
+    # Not sorted: figures and tables keep the order in which the cases are written.
+    return json.dumps(configuration.schedule_source(config, wildcards.experiment))
 
 
 def case_json(wildcards):
-    """All that the models of a case depend on: only its change retrains them."""
+    """All that the toy models of a case depend on: only its change retrains them."""
     return as_json(
-        configuration.case_spec(experiment_of(wildcards), case_of(wildcards))
+        configuration.schedule_source(config, wildcards.experiment, wildcards.case)
     )
 
 
 def sae_json(wildcards):
     """All that an SAE depends on beside its toy models."""
     return as_json(configuration.sae_spec(experiment_of(wildcards).saes[wildcards.sae]))
+
+
+# --- training -------------------------------------------------------------------------------------------------
+
+
+def on_gpu():
+    """Whether training runs on a GPU: with auto, where this machine has one."""
+    if CONFIG.device == "cpu" or CONFIG.engine == "fused":
+        return False
+    return CONFIG.device == "cuda" or shutil.which("nvidia-smi") is not None
+
+
+def train_minutes(wildcards, attempt):
+    """A generous estimate, at 5e8 multiply-adds a second; each retry asks for as much again."""
+    experiment, training = experiment_of(wildcards), case_of(wildcards).training
+    size = experiment.n_features * (experiment.n_hidden + 5)
+    work = len(experiment.seeds) * training.steps * training.batch_size * size
+    return attempt * (5 + round(work / 5e8 / 60))
+
+
+def train_megabytes(wildcards, attempt):
+    """Compiler and libraries, and what grows with the ensemble; each retry asks for as much again."""
+    experiment = experiment_of(wildcards)
+    weights = len(experiment.seeds) * experiment.n_features * (experiment.n_hidden + 1)
+    return attempt * (1500 + round(weights * 4 * 10 / 1e6))
+
+
+# --- metrics --------------------------------------------------------------------------------------------------
+
+
+TESTED = [
+    name
+    for name, experiment in EXPERIMENTS.items()
+    if experiment.claims or name == "controls"
+]
+
+
+def tables_of_cases(wildcards):
+    return [
+        catalogue.case_table(wildcards.experiment, case, wildcards.table)
+        for case in experiment_of(wildcards).cases
+    ]
+
+
+def saes_of_case(wildcards):
+    return [
+        f"results/saes/{wildcards.experiment}/{wildcards.case}/{sae}.safetensors"
+        for sae in experiment_of(wildcards).saes
+    ]
+
+
+def tested_tables(table):
+    """A table of every experiment on which the talk's observations are tested."""
+    return [catalogue.experiment_table(name, table) for name in TESTED]
+
+
+# --- figures --------------------------------------------------------------------------------------------------
+
+
+def figure_of(wildcards):
+    return FIGURES[wildcards.figure]
+
+
+def figure_inputs(wildcards):
+    return list(figure_of(wildcards).inputs.values())
+
+
+def figure_digest(wildcards):
+    """The code of this figure's own module and of what every figure shares."""
+    return code_digest(
+        "superposition_atlas.commands.figure",
+        f"superposition_atlas.figures.{figure_of(wildcards).module}",
+    )
+
+
+def figure_arguments(wildcards):
+    figure = figure_of(wildcards)
+    pairs = [("--input", figure.inputs), ("--option", figure.options)]
+    return [
+        f"{flag}={key}={value}"
+        for flag, values in pairs
+        for key, value in sorted(values.items())
+    ]
+
+
+def figure_module(wildcards):
+    return figure_of(wildcards).module
+
+
+def figure_labels(wildcards):
+    return dict(sorted(figure_of(wildcards).labels.items()))
+
+
+def figure_report_labels(wildcards):
+    return {"figure": wildcards.figure, **figure_labels(wildcards)}
+
+
+def figure_category(wildcards):
+    return figure_of(wildcards).category
+
+
+# --- report ---------------------------------------------------------------------------------------------------
+
+
+def report_sources():
+    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
+    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    for name, experiment in EXPERIMENTS.items():
+        tables = ["models", "saes"] if experiment.saes else ["models"]
+        sources.append(catalogue.schedules(name))
+        sources += [catalogue.experiment_table(name, table) for table in tables]
+        for case in experiment.cases:
+            sources.append(f"results/models/{name}/{case}.safetensors")
+            sources += [catalogue.case_table(name, case, table) for table in tables]
+            sources += [
+                f"results/saes/{name}/{case}/{sae}.safetensors"
+                for sae in experiment.saes
+            ]
+    return sources

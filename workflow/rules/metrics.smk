@@ -4,32 +4,6 @@ Each case is measured by itself, so that a change in one leaves the others' figu
 """
 
 
-def tables_of_cases(wildcards):
-    return [
-        catalogue.case_table(wildcards.experiment, case, wildcards.table)
-        for case in experiment_of(wildcards).cases
-    ]
-
-
-def saes_of_case(wildcards):
-    return [
-        f"results/saes/{wildcards.experiment}/{wildcards.case}/{sae}.safetensors"
-        for sae in experiment_of(wildcards).saes
-    ]
-
-
-def tested_tables(table):
-    """A table of every experiment on which the talk's observations are tested."""
-    return [catalogue.experiment_table(name, table) for name in TESTED]
-
-
-TESTED = [
-    name
-    for name, experiment in EXPERIMENTS.items()
-    if experiment.claims or name == "controls"
-]
-
-
 rule features:
     """What the toy models of one case represent."""
     input:
@@ -51,7 +25,7 @@ rule features:
         code=command_digest("features"),
         shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
     shell:
-        COMMAND + " features --models {input.models:q} --case {wildcards.case:q}"
+        "python -m superposition_atlas features --models {input.models:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-models {output.models:q}"
         " --output-features {output.features:q} 2> {log:q}"
 
@@ -80,8 +54,7 @@ rule recovery:
         code=command_digest("recovery"),
         shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
     shell:
-        COMMAND
-        + " recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
+        "python -m superposition_atlas recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
         " --output-latents {output.latents:q} --output-recovered {output.recovered:q}"
         " --output-history {output.history:q} 2> {log:q}"
@@ -106,7 +79,7 @@ rule collect:
     params:
         code=command_digest("collect"),
     shell:
-        COMMAND + " collect --tables {input:q} --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas collect --tables {input:q} --output {output:q} 2> {log:q}"
 
 
 rule claims:
@@ -129,6 +102,5 @@ rule claims:
     params:
         code=command_digest("claims"),
     shell:
-        COMMAND
-        + " claims --schedules {input.schedules:q} --features {input.features:q}"
+        "python -m superposition_atlas claims --schedules {input.schedules:q} --features {input.features:q}"
         " --output {output:q} 2> {log:q}"

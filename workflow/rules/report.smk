@@ -1,20 +1,6 @@
 """The reports: results/report.pdf from figures and tables, and Snakemake's own report as a zip."""
 
 
-def report_sources():
-    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
-    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
-    for name, experiment in EXPERIMENTS.items():
-        tables = ["models", "saes"] if experiment.saes else ["models"]
-        sources.append(catalogue.schedules(name))
-        sources += [catalogue.experiment_table(name, table) for table in tables]
-        for case in experiment.cases:
-            sources.append(f"results/models/{name}/{case}.safetensors")
-            sources += [catalogue.case_table(name, case, table) for table in tables]
-            sources += [f"results/saes/{name}/{case}/{sae}.safetensors" for sae in experiment.saes]
-    return sources
-
-
 rule report:
     """The PDF, and beside it the numbers that it shows."""
     input:
@@ -45,7 +31,7 @@ rule report:
         code=command_digest("report"),
         spec=json.dumps(config),
     shell:
-        COMMAND + " report --spec {params.spec:q} --template {input.template:q}"
+        "python -m superposition_atlas report --spec {params.spec:q} --template {input.template:q}"
         " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
         " --output {output.pdf:q} 2> {log:q}"
 

@@ -21,6 +21,5 @@ rule saes:
         code=command_digest("saes"),
         spec=sae_json,
     shell:
-        COMMAND
-        + " saes --models {input.models:q} --spec {params.spec:q} --threads {threads}"
+        "python -m superposition_atlas saes --models {input.models:q} --spec {params.spec:q} --threads {threads}"
         " --output {output:q} 2> {log:q}"

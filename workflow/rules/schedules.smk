@@ -1,8 +1,30 @@
-"""Schedules: from the configuration to results/schedules/{experiment}.parquet."""
+"""Schedules: from the configuration to results/schedules/{experiment}/{case}.parquet, and to {experiment}.parquet."""
+
+
+rule schedule:
+    """Importance and feature probability of one case, alone: what its toy models are trained on."""
+    output:
+        "results/schedules/{experiment}/{case}.parquet",
+    log:
+        "results/logs/schedules/{experiment}/{case}.log",
+    benchmark:
+        "results/benchmarks/schedules/{experiment}/{case}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=2,
+    params:
+        code=command_digest("schedules"),
+        spec=case_json,
+    shell:
+        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec {params.spec:q}"
+        " --output {output:q} 2> {log:q}"
 
 
 rule schedules:
-    """Importance and feature probability of every case of an experiment."""
+    """Importance and feature probability of all cases of an experiment, with titles, for figures and the report."""
     output:
         "results/schedules/{experiment}.parquet",
     log:
@@ -19,6 +41,5 @@ rule schedules:
         code=command_digest("schedules"),
         spec=experiment_json,
     shell:
-        COMMAND
-        + " schedules --experiment {wildcards.experiment} --spec {params.spec:q}"
+        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec {params.spec:q}"
         " --output {output:q} 2> {log:q}"

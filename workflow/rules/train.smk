@@ -1,26 +1,10 @@
-"""Training: from an experiment's schedules to results/models/{experiment}/{case}.safetensors."""
-
-
-def on_gpu():
-    """Whether training runs on a GPU: with auto, where this machine has one."""
-    if CONFIG.device == "cpu" or CONFIG.engine == "fused":
-        return False
-    return CONFIG.device == "cuda" or Path("/dev/nvidia0").exists()
-
-
-def train_minutes(wildcards):
-    """A generous estimate: a core does 5e8 multiply-adds a second; a retry asks for more in the profiles."""
-    experiment, training = experiment_of(wildcards), case_of(wildcards).training
-    size = experiment.n_features * (experiment.n_hidden + 5)
-    work = len(experiment.seeds) * training.steps * training.batch_size * size
-    return 5 + round(work / 5e8 / 60)
+"""Training: from a case's schedule to results/models/{experiment}/{case}.safetensors."""
 
 
 rule train:
     """All seeds of one case, trained as one ensemble."""
     input:
-        # ancient: the file changes with every case; what this case depends on is in the params.
-        schedules=ancient("results/schedules/{experiment}.parquet"),
+        schedule="results/schedules/{experiment}/{case}.parquet",
     output:
         "results/models/{experiment}/{case}.safetensors",
     log:
@@ -31,15 +15,14 @@ rule train:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=train_megabytes,
         runtime=train_minutes,
         gpu=1 if on_gpu() else 0,
     params:
         code=command_digest("train"),
-        spec=case_json,
         engine=CONFIG.engine,
         device=CONFIG.device,
     shell:
-        COMMAND + " train --schedules {input.schedules:q} --case {wildcards.case:q}"
+        "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
         " --engine {params.engine} --device {params.device} --threads {threads}"
         " --output {output:q} 2> {log:q}"

@@ -6,7 +6,7 @@ interval lies above or below one half. What is left depends on the seed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -78,6 +78,10 @@ class CaseMeasurements:
             W=weights.reshape(n_seeds, -1, weights.shape[-1]).swapaxes(1, 2),
             **{name: column(name) for name in names},
         )
+
+    def only(self, chosen: PerSeed) -> "CaseMeasurements":
+        """The chosen seeds alone."""
+        return replace(self, **{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     def represented(self, thresholds: Thresholds) -> Bool[np.ndarray, "seed feature"]:
         """Which features are represented."""
@@ -362,16 +366,16 @@ def tested(experiment: str, family: str, features: pd.DataFrame) -> pd.DataFrame
 
 
 def _rows(cases: Cases) -> Iterator[dict[str, object]]:
+    samples = {"shown": {name: measured.only(measured.shown) for name, measured in cases.items()}}
+    if not all(measured.shown.all() for measured in cases.values()):
+        samples["all"] = dict(cases)
     for observation in OBSERVATIONS:
-        for case, measured in cases.items():
+        for case in cases:
             if not observation.applies(cases, case):
                 continue
             for thresholds in (PRIMARY, *SWEEP):
-                holds = observation.holds(cases, case, thresholds)
-                samples = {"shown": holds[measured.shown]}
-                if not measured.shown.all():
-                    samples["all"] = holds
-                for sample, answers in samples.items():
+                for sample, sampled in samples.items():
+                    answers = observation.holds(sampled, case, thresholds)
                     n_holding, n_seeds = int(answers.sum()), len(answers)
                     low, high = wilson_interval(n_holding, n_seeds)
                     yield {

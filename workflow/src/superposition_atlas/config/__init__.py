@@ -7,7 +7,7 @@ Nothing here imports torch, numba or pandas: the Snakefile reads its configurati
 """
 
 from superposition_atlas.config.loading import load, schedule_source
-from superposition_atlas.config.settings import SAE, Case, Config, Experiment, case_spec, sae_spec
+from superposition_atlas.config.settings import SAE, Case, Config, Experiment, sae_spec
 from superposition_atlas.config.yaml_file import read
 
-__all__ = ["SAE", "Case", "Config", "Experiment", "case_spec", "load", "read", "sae_spec", "schedule_source"]
+__all__ = ["SAE", "Case", "Config", "Experiment", "load", "read", "sae_spec", "schedule_source"]

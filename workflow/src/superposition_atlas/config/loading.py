@@ -40,17 +40,36 @@ def load(raw: Mapping[str, Any]) -> Config:
     )
 
 
-def schedule_source(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) -> dict[str, Any]:
     """One experiment as a configuration of its own: nothing taken over, nothing left to defaults, no SAEs.
 
     It changes when the experiment's schedules or their description do, and not when another experiment does.
+    With `case`, it holds that case alone and only what its toy models depend on: no titles, no figures.
 
     Raises:
         ConfigError: as `load`.
     """
-    experiment = with_defaults(_whole(raw), schema())["experiments"][name]
-    kept = {key: value for key, value in experiment.items() if key not in ("like", "saes")}
-    return {"experiments": {name: kept | {"shown_seeds": load(raw).experiments[name].shown_seeds}}}
+    filled = with_defaults(_whole(raw), schema())["experiments"][name]
+    loaded = load(raw).experiments[name]
+    # A case's training is what the experiment says unless the case says otherwise: no default may hide that.
+    cases = {
+        key: settings | {"training": loaded.cases[key].training.as_dict()}
+        for key, settings in filled["cases"].items()
+    }
+    if case is None:
+        kept = {key: value for key, value in filled.items() if key not in ("like", "saes")}
+        return {"experiments": {name: kept | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
+    alone = {
+        **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
+        "seeds": _as_number(loaded.seeds),
+        "cases": {case: {key: value for key, value in cases[case].items() if key != "title"}},
+    }
+    return {"experiments": {name: alone}}
+
+
+def _as_number(seeds: tuple[int, ...]) -> int | list[int]:
+    """Seeds as a configuration writes them, one way only."""
+    return len(seeds) if seeds == tuple(range(len(seeds))) else list(seeds)
 
 
 # --- before the schema's defaults --------------------------------------------------------------------------

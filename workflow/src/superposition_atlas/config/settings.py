@@ -74,21 +74,6 @@ class Config:
     experiments: dict[str, Experiment]
 
 
-def case_spec(experiment: Experiment, case: Case) -> dict[str, Any]:
-    """Everything that the training of a case depends on and nothing else, as plain sorted values.
-
-    Snakemake trains a case again when this changes: titles, names and other cases are not in it.
-    """
-    return {
-        "importance": case.importance.tolist(),
-        "n_features": experiment.n_features,
-        "n_hidden": experiment.n_hidden,
-        "probability": case.probability.tolist(),
-        "seeds": list(experiment.seeds),
-        "training": dict(sorted(case.training.as_dict().items())),
-    }
-
-
 def sae_spec(sae: SAE) -> dict[str, Any]:
     """Everything that the training of an SAE depends on beside its toy models, as plain sorted values."""
     settings = asdict(sae)

@@ -39,7 +39,15 @@ def draw(paths: Mapping[str, Path], title: str = "") -> Figure:
     above = 0.2 if title else 0.0
     canvas = Canvas(above + row_height * n_rows + 0.62)
     if title:
-        canvas.text(style.WIDTH / 2, 0.03, style.literal(title), ha="center", va="top", fontsize=8.5, fontweight="bold")
+        canvas.text(
+            style.WIDTH / 2,
+            0.03,
+            style.literal(title),
+            ha="center",
+            va="top",
+            fontsize=8.5,
+            fontweight="bold",
+        )
     longest = max(float(model.values("norm").max()) for model in models)
 
     for row in range(n_rows):

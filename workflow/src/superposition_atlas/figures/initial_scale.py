@@ -48,7 +48,7 @@ def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
         canvas.text(
             0.02,
             top + plane / 2,
-            fill(titles.get(case, ""), 25),
+            style.literal(fill(titles.get(case, ""), 25)),
             va="top",
             fontsize=style.SMALL,
             linespacing=1.15,
@@ -57,7 +57,7 @@ def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
         axes = canvas.axes(_LABELS + 0.2, top + (plane - height) / 2, _BARS - 0.4, height)
         _shares(axes, of_case, counts)
         if row == len(models) - 1:
-            axes.set_xlabel(f"share of {len(of_case)} seeds")
+            axes.set_xlabel("share of seeds")
         for column, count in enumerate(drawn):
             left = _LABELS + _BARS + 0.3 + column * (plane + _GAP)
             example = next((model for model in of_case if model.n_represented == count), None)
@@ -68,7 +68,8 @@ def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
                 continue
             planes.frame_plane(axes, limit)
             planes.draw_features(axes, example.weights, example.represented, size=0.95)
-            axes.set_title(f"seed {example.seed}: {count} represented", fontsize=7, pad=2)
+            what = " represented" if plane > 1.15 else ""  # as there is room
+            axes.set_title(f"seed {example.seed}: {count}{what}", fontsize=7, pad=2)
     return canvas.figure
 
 

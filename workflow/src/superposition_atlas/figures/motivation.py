@@ -17,21 +17,13 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """
     chosen = [_best(paths, name) for name in rows.names(paths, "features")]
     limit = planes.common_limit(model.weights for model in chosen)
-    figure = Figure(figsize=(style.WIDTH, 2.75), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH, 2.85), layout="constrained")
     for axes, model in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
         planes.frame_plane(axes, limit)
         planes.draw_features(axes, model.weights, model.represented, size=1.3)
         sparsity = style.span(100 * (1 - model.values("probability")))
-        axes.set_title(f"{sparsity} % sparsity", fontweight="bold", pad=12)
-        axes.text(
-            0.5,
-            1.01,
-            f"{model.n_represented} of {len(model.weights)} represented",
-            transform=axes.transAxes,
-            ha="center",
-            va="bottom",
-            fontsize=7,
-        )
+        axes.set_title(f"{sparsity} % sparsity", fontweight="bold")
+        axes.set_xlabel(f"{model.n_represented} of {len(model.weights)} represented")
     importance = chosen[0].values("importance")
     labels = [f"{feature}: {style.short(value)}" for feature, value in enumerate(importance)]
     handles = style.feature_handles(len(labels), labels)

@@ -32,7 +32,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     n_rows = sum(len(block.cases) for block in blocks)
     n_headers = sum(len(block.observations) for block in blocks)
     fixed = _TOP + _BOTTOM + _BLOCK * len(blocks)
-    shrink = min(1.0, (_TALLEST - fixed) / (_ROW * n_rows + _HEADER * n_headers))
+    # To fit a page, but never so far that rows touch; beyond that the report scales the whole figure.
+    shrink = min(1.0, max(0.75, (_TALLEST - fixed) / (_ROW * n_rows + _HEADER * n_headers)))
     row_height, header = _ROW * shrink, _HEADER * shrink
     canvas = Canvas(fixed + row_height * n_rows + header * n_headers)
 
@@ -43,7 +44,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         for column, (name, family) in enumerate(block.experiments.items()):
             left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
             canvas.text(left, top + 0.18, name, fontsize=7.5, fontweight="bold")
-            canvas.text(left, top + 0.31, family, fontsize=style.SMALL)
+            canvas.text(left, top + 0.31, style.literal(family), fontsize=style.SMALL)
             for share, text in ((0, "0"), (0.5, "½"), (1, "1")):
                 canvas.text(
                     left + panel * (share - _RANGE[0]) / (_RANGE[1] - _RANGE[0]),

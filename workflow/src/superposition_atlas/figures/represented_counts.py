@@ -45,7 +45,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     n_rows = -(-len(experiments) // n_columns)
     width = (style.WIDTH - _LABELS) / n_columns - _GAP
     # As tall as a page holds, but no taller than reads well.
-    cell = min(0.34, (7.6 / n_rows - _ABOVE - _BELOW) / len(cases))
+    cell = min(0.34, max(0.16, (7.6 / n_rows - _ABOVE - _BELOW) / len(cases)))
     height = _ABOVE + cell * len(cases) + _BELOW
     canvas = Canvas(n_rows * height + 0.42)
     for index, (experiment, models) in enumerate(experiments):
@@ -91,7 +91,7 @@ def _heat_map(axes: Axes, experiment: ExperimentDescription, models: pd.DataFram
                     ha="center",
                     va="center_baseline",
                     fontsize=style.SMALL,
-                    color="white" if shares[k] > 55 else style.INK,
+                    color="white" if shares[k] > 70 else style.INK,
                 )
         else:
             axes.plot(counts.mean(), row, marker="|", markersize=8, color=style.ACCENT, markeredgewidth=1.2)
@@ -105,9 +105,9 @@ def _heat_map(axes: Axes, experiment: ExperimentDescription, models: pd.DataFram
         axes.xaxis.set_major_formatter("{x:.0f}")
     axes.tick_params(axis="x", length=0 if experiment.n_features <= _VALUES_UP_TO else 2.5)
     axes.set_xlabel("features represented")
+    size = f"{experiment.n_features} → {experiment.n_hidden}"
     axes.set_title(
-        f"{experiment.name}\n{experiment.n_features} → {experiment.n_hidden}, {experiment.family},"
-        f" {len(experiment.seeds)} seeds",
+        f"{experiment.name}\n{size}, {style.literal(experiment.family)}, {len(experiment.seeds)} seeds",
         fontsize=7,
         linespacing=1.3,
     )

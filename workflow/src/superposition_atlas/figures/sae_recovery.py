@@ -40,7 +40,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     kinds = list(dict.fromkeys(sae for table in tables.values() for sae in table["sae"]))
     n_cases = sum(table["case"].nunique() for table in tables.values())
     fixed = _TOP + _HEADER * len(tables) + _BOTTOM
-    cell = min(_LINE * (len(kinds) + 0.6), (_TALLEST - fixed) / n_cases)
+    cell = min(_LINE * (len(kinds) + 0.6), max(0.16, (_TALLEST - fixed) / n_cases))
     canvas = Canvas(fixed + cell * n_cases)
     width = (style.WIDTH - _LABELS) / len(_MEASURES)
     limits = {measure: _limits(tables, measure) for measure in _MEASURES}
@@ -56,7 +56,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         canvas.text(
             _LABELS,
             top + _HEADER - 0.07,
-            f"{experiment.n_features} → {experiment.n_hidden}, {experiment.family}, "
+            f"{experiment.n_features} → {experiment.n_hidden}, {style.literal(experiment.family)}, "
             f"{n_models} toy models each",
             fontsize=style.SMALL,
         )

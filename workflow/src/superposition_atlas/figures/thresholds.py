@@ -44,7 +44,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     ]
     n_rows = sum(len(moving) for _, _, moving in parts)
     fixed = (_BLOCK + _AXIS) * len(parts) + _BETWEEN * (n_rows - len(parts)) + _LEGEND
-    panel = min(_PANEL, (_TALLEST - fixed) / max(n_rows, 1))
+    panel = min(_PANEL, max(0.3, (_TALLEST - fixed) / max(n_rows, 1)))
     canvas = Canvas(fixed + panel * n_rows)
     width = (style.WIDTH - _LABELS) / max((len(block.experiments) for _, block, _ in parts), default=1)
 

@@ -1,4 +1,4 @@
-"""The geometry of toy models: which features are represented, which share dimensions, how much room each has."""
+"""The geometry of toy models: which features are represented, and how much room each has for itself."""
 
 import numpy as np
 import pandas as pd

@@ -211,9 +211,9 @@ def _check_finite(
     for values in (state.weights, state.mean, state.square):
         finite &= np.isfinite(values.W).all((1, 2)) & np.isfinite(values.b).all(1)
     if not finite.all():
-        seed = problem.seeds[~finite][0]
+        seed, settings = problem.seeds[~finite][0], problem.settings
         raise TrainingError(
             f"training diverged: the toy model of seed {seed} has a loss, weight or running mean that is not "
-            f"finite in steps {start} to {state.step - 1}; learning_rate is {problem.settings.learning_rate}, "
-            f"init_scale is {problem.settings.init_scale}"
+            f"finite in steps {start} to {state.step - 1}; "
+            f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}"
         )

@@ -7,7 +7,7 @@ With z = Wᵀ h + b, e = x' - x and g_i = I_i e_i where x'_i > 0 (else 0), the s
 A matrix lies as [row, sample of the chunk], so that samples fill the lanes of every product, and no small
 number of features or hidden dimensions leaves lanes empty. In h = W x, z and back = W g a lane is an output,
 and a tile of outputs stays in registers while the sum runs. In h gᵀ + back xᵀ the sum runs over the samples:
-a tile of 4 by 4 sums keeps sixteen part-sums each, and they are merged once a chunk.
+a tile of sixteen sums keeps sixteen part-sums each, and they are merged once a chunk.
 
 One program serves all sizes. Unrolling the whole step of a 5→2 model so that nothing leaves the registers
 gains 10 %, and from 6→2 on it loses to this.
@@ -31,7 +31,7 @@ CHUNK = 256
 
 _HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
 _FEATURE_TILE = 8
-_GRADIENT_TILE = 4  # by itself: sixteen sums, merged into one vector
+_GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dimensions: at most 16 sums
 _HALVES = range(BLOCK // LANES)
 
 
@@ -136,11 +136,13 @@ def _add_gradient(
     batch: TracedBatch, n_columns: Traced, x: Memory, g: Memory, h: Memory, back: Memory
 ) -> None:
     """Add h gᵀ + back xᵀ of one chunk to the gradient of W; a column is sixteen samples."""
+    hidden_tile = min(_GRADIENT_TILE, batch.n_hidden)
+    feature_tile = LANES // hidden_tile
 
-    def feature_tile(first_feature: Traced, n_features: int) -> None:
+    def tile_of_features(first_feature: Traced, n_features: int) -> None:
         def tile(first_hidden: Traced, n_hidden: int) -> None:
             # Sixteen sums whatever the tile's size, since they are merged sixteen at a time.
-            sums = [[Variable(batch.builder) for _ in range(_GRADIENT_TILE)] for _ in range(_GRADIENT_TILE)]
+            sums = [Variable(batch.builder) for _ in range(LANES)]
             with loop(n_columns) as column:
                 lane = column * LANES
                 x_tile = [x.load_lanes((first_feature + i) * CHUNK + lane) for i in range(n_features)]
@@ -149,15 +151,17 @@ def _add_gradient(
                     hidden = h.load_lanes((first_hidden + k) * CHUNK + lane)
                     backward = back.load_lanes((first_hidden + k) * CHUNK + lane)
                     for i in range(n_features):
-                        direct = multiply_add(hidden, g_tile[i], sums[k][i].get())
-                        sums[k][i].set(multiply_add(backward, x_tile[i], direct))
-            merged = lane_sums([cell.get() for row in sums for cell in row])
+                        cell = sums[k * n_features + i]
+                        cell.set(
+                            multiply_add(backward, x_tile[i], multiply_add(hidden, g_tile[i], cell.get()))
+                        )
+            merged = lane_sums([cell.get() for cell in sums])
             for k in range(n_hidden):
                 for i in range(n_features):
                     index = (first_hidden + k) * batch.n_features + first_feature + i
-                    total = batch.gradient.load(index) + merged.lane(_GRADIENT_TILE * k + i)
+                    total = batch.gradient.load(index) + merged.lane(k * n_features + i)
                     batch.gradient.store(total, index)
 
-        loop_over_tiles(batch.builder, batch.n_hidden, _GRADIENT_TILE, tile)
+        loop_over_tiles(batch.builder, batch.n_hidden, hidden_tile, tile)
 
-    loop_over_tiles(batch.builder, batch.n_features, _GRADIENT_TILE, feature_tile)
+    loop_over_tiles(batch.builder, batch.n_features, feature_tile, tile_of_features)
