@@ -8,7 +8,10 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
-configfile: "config/config.yaml"
+DEFAULT_CONFIG = "config/config.yaml"
+
+
+configfile: DEFAULT_CONFIG
 
 
 include: "workflow/rules/common.smk"

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
     ("wrong", "named"),
     [
         ("experiments: {talk: {n_hidden: 0}}", ("experiments.talk.n_hidden", "0")),
-        ("experiments: {talk: {steps: 5}}", ("experiments.talk.steps", "not a key")),
+        ("experiments: {talk: {steps: 5}}", ("experiments.talk.steps", "unknown key")),
         (
             "experiments: {talk: {probability: {family: linear, first: 1.5, last: 0.1}}}",
             ("experiments.talk.probability.first", "1.5"),
@@ -90,11 +90,11 @@ def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     path = workflow.folder / "results/metrics/talk/models.parquet"
     provenance = storage.table_provenance(path)
     table: pd.DataFrame = storage.read_table(path)
-    storage.write_table(table.drop(columns="n_represented"), path, provenance)
+    storage.write_table(table.drop(columns="n_represented_l1"), path, provenance)
     result = workflow.run("results/report.pdf")
     assert result.returncode != 0
     assert (
-        "results/metrics/talk/models.parquet: has no column 'n_represented'" in result.stdout + result.stderr
+        "results/metrics/talk/models.parquet: has no column 'n_represented_l1'" in result.stdout + result.stderr
     )
     assert not (workflow.folder / "results/report.pdf").exists()
 

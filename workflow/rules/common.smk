@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from snakemake.utils import update_config
 from superposition_atlas import config as configuration
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
@@ -20,7 +21,10 @@ if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
 try:
     for path in workflow.configfiles:
         configuration.read(path)  # Snakemake's own reader lets a key stand twice
-    CONFIG = configuration.load(config)
+    # Snakemake puts what is laid over first: the order of config.yaml is the order of figures and tables.
+    RAW = configuration.read(DEFAULT_CONFIG)
+    update_config(RAW, config)
+    CONFIG = configuration.load(RAW)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -30,7 +34,16 @@ FIGURES = {figure.name: figure for figure in catalogue.figures(CONFIG)}
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES]
+TABLES = [
+    catalogue.experiment_table(name, table)
+    for name, experiment in EXPERIMENTS.items()
+    for table in (
+        "models",
+        "features",
+        *(("saes", "latents", "recovered") if experiment.saes else ()),
+    )
+]
+TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES]
 
 
 wildcard_constraints:
@@ -70,13 +83,13 @@ def case_of(wildcards):
 def experiment_json(wildcards):
     """The experiment as a configuration of its own."""
     # Not sorted: figures and tables keep the order in which the cases are written.
-    return json.dumps(configuration.schedule_source(config, wildcards.experiment))
+    return json.dumps(configuration.schedule_source(RAW, wildcards.experiment))
 
 
 def case_json(wildcards):
     """All that the toy models of a case depend on: only its change retrains them."""
     return as_json(
-        configuration.schedule_source(config, wildcards.experiment, wildcards.case)
+        configuration.schedule_source(RAW, wildcards.experiment, wildcards.case)
     )
 
 

@@ -29,7 +29,7 @@ rule report:
         runtime=5,
     params:
         code=command_digest("report"),
-        spec=json.dumps(config),
+        spec=json.dumps(RAW),
     shell:
         "python -m superposition_atlas report --spec {params.spec:q} --template {input.template:q}"
         " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
@@ -53,6 +53,8 @@ rule report_zip:
         mem_mb=1000,
         runtime=5,
     params:
-        configfiles=workflow.configfiles,
+        config=json.dumps(RAW),
     shell:
-        "snakemake --nolock --configfile {params.configfiles:q} --report {output:q} -- all 2> {log:q}"
+        # The configuration as it is: which files and options it came from does not matter then.
+        "file=$(mktemp --suffix .json); trap 'rm -f $file' EXIT; printf %s {params.config:q} > $file;"
+        " snakemake --nolock --configfile $file --report {output:q} -- all 2> {log:q}"

@@ -53,11 +53,11 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
     loaded = load(raw).experiments[name]
     # A case's training is what the experiment says unless the case says otherwise: no default may hide that.
     cases = {
-        key: settings | {"training": loaded.cases[key].training.as_dict()}
+        key: dict(sorted((settings | {"training": loaded.cases[key].training.as_dict()}).items()))
         for key, settings in filled["cases"].items()
     }
     if case is None:
-        kept = {key: value for key, value in filled.items() if key not in ("like", "saes")}
+        kept = {key: value for key, value in sorted(filled.items()) if key not in ("like", "saes")}
         return {"experiments": {name: kept | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
