@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = dict(arguments.spec)
     chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
     saes = train_saes(
-        models.select(chosen), threads=arguments.threads, progress=sys.stderr.isatty(), **settings
+        models.select(chosen), threads=arguments.threads, progress=None, **settings
     )
     spec = {"models": str(arguments.models), **arguments.spec}
     write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.commands.saes"))

@@ -1,15 +1,14 @@
 """Trains one SAE for every toy model: the loop around the engines."""
 
-import os
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Integer
-from tqdm import tqdm
 
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.running import available_threads, progress_bar
 from superposition_atlas.sae import resampling as resampling_schemes
 from superposition_atlas.sae.architecture import (
     Architecture,
@@ -100,7 +99,7 @@ def train_saes(
 
     chunk = -(-steps // _CHUNKS)
     stops = sorted({0, steps, *range(0, steps, chunk), *records, *resamplings})
-    with tqdm(total=steps, desc=f"{architecture} SAEs", disable=_tqdm_disable(progress)) as bar:
+    with progress_bar(steps, f"{architecture} SAEs", progress) as bar:
         for stop in stops:
             n_steps = stop - state.step
             if engine_name == "fused" and chosen.advance is not None:
@@ -162,15 +161,10 @@ def _engine(engine: str, architecture: Architecture) -> str:
 
 def _threads(threads: int | None) -> int:
     if threads is None:
-        # Under Slurm or taskset these are fewer than the machine's.
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available_threads()
     if not isinstance(threads, Integral) or threads < 1:
         raise TrainingError(f"threads is {threads!r}; allowed: an integer of at least 1")
     return int(threads)
-
-
-def _tqdm_disable(progress: bool | None) -> bool | None:
-    return None if progress is None else not progress  # tqdm reads None as "unless on a terminal"
 
 
 def _seeds(

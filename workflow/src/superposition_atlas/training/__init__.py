@@ -2,7 +2,6 @@
 
 import ctypes
 import operator
-import os
 import sys
 from collections.abc import Iterable
 from math import isfinite
@@ -10,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Integer
-from tqdm import tqdm
 
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.running import available_threads, progress_bar
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import InitScale, ToyModels, TrainingSettings
 from superposition_atlas.training.state import Engine, Problem, TrainingState
@@ -83,7 +82,7 @@ def train(
     chosen = _engine(engine, device, threads)
     state = TrainingState.initial(problem)
     loss = np.full(len(seed_array), np.nan)
-    with tqdm(total=steps, unit="step", desc="training", disable=_tqdm_disable(progress)) as bar:
+    with progress_bar(steps, "training", progress) as bar:
         for end in _chunk_ends(steps):
             start = state.step
             loss = chosen.advance(state, end - start, problem)
@@ -116,7 +115,7 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         raise TrainingError(f"device is {device!r}: must be auto, cpu or cuda")
     if name == "fused" and device == "cuda":
         raise TrainingError("engine fused runs on the CPU only: use engine torch (or auto) with device cuda")
-    threads = _available_threads() if threads is None else _at_least_one("threads", threads)
+    threads = available_threads() if threads is None else _at_least_one("threads", threads)
     on_cuda = name != "fused" and (device == "cuda" or (device == "auto" and _cuda_driver_exists()))
     if on_cuda and not _cuda_is_available():
         if device == "cuda":
@@ -144,17 +143,6 @@ def _cuda_is_available() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-def _available_threads() -> int:
-    """CPUs that this process may run on: fewer than the machine's under Slurm or taskset."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _tqdm_disable(progress: bool | None) -> bool | None:
-    return None if progress is None else not progress  # tqdm reads None as "unless on a terminal"
 
 
 def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:
