@@ -328,9 +328,18 @@ def test_claims_are_those_of_the_features(chain: Chain) -> None:
     table = storage.read_table(chain.claims)
     assert set(table["experiment"]) == {"talk"}
     assert set(table["family"]) == {"linear"}
-    assert {"O1", "O1-three", "O2", "O3", "P1-fewest", "P1-least", "P1-top", "P2", "P4"} == set(
-        table["observation"]
-    )
+    assert {
+        "O1",
+        "O1-three",
+        "O2",
+        "O3",
+        "P1-fewest",
+        "P1-strictly",
+        "P1-least",
+        "P1-top",
+        "P2",
+        "P4",
+    } == set(table["observation"])
     assert set(table["n_seeds"]) == {2, 4}
     row = table[(table["observation"] == "O1") & (table["case"] == "case1") & (table["sample"] == "all")]
     features = storage.read_table(chain.table("features", "case1"))

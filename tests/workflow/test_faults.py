@@ -94,7 +94,8 @@ def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     result = workflow.run("results/report.pdf")
     assert result.returncode != 0
     assert (
-        "results/metrics/talk/models.parquet: has no column 'n_represented_l1'" in result.stdout + result.stderr
+        "results/metrics/talk/models.parquet: has no column 'n_represented_l1'"
+        in result.stdout + result.stderr
     )
     assert not (workflow.folder / "results/report.pdf").exists()
 
@@ -112,6 +113,48 @@ def test_explain_names_what_a_result_was_made_from(built: Workflow) -> None:
     assert provenance["spec"]["case"] == "case2"
     assert provenance["spec"]["training"]["steps"] == 100
     assert {"code", "engine", "versions"} <= set(provenance)
+
+
+OWN = """
+experiments:
+  talk: null
+  talk_geometric: null
+  wide: null
+  controls: null
+  sae_arena: null
+  mine:
+    title: 'Braces {wildcards.case}, $\\mathbb{R}^2$, {{ 7*7 }}, #emph[x], $(touch pwned)'
+    n_features: 3
+    n_hidden: 2
+    seeds: [4, 7]
+    claims: CLAIMS
+    training: {steps: 20, batch_size: 3}
+    cases: {first: {}, second: {probability: {family: zipf, first: 0.9, exponent: 1.0}}}
+"""
+
+
+@pytest.mark.parametrize("claims", ["true", "false"])
+def test_an_experiment_of_ones_own_alone_ends_in_a_report(unbuilt: Workflow, claims: str) -> None:
+    (unbuilt.folder / "tiny.yaml").write_text(OWN.replace("CLAIMS", claims))
+    result = unbuilt.run("all")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
+    assert not (unbuilt.folder / "pwned").exists()
+
+
+def test_another_family_replaces_the_keys_of_the_one_before(unbuilt: Workflow) -> None:
+    (unbuilt.folder / "tiny.yaml").write_text(
+        "experiments: {talk: {probability: {family: zipf, first: 0.9, exponent: 1.0}}}"
+    )
+    assert "results/models/talk/case1.safetensors" in unbuilt.planned("all")["train"]
+
+
+def test_a_damaged_figure_is_named(workflow: Workflow) -> None:
+    figure = workflow.folder / "results/figures/slide11_cases.svg"
+    figure.write_bytes(figure.read_bytes()[:-100])
+    result = workflow.run("all")
+    assert result.returncode != 0
+    assert "error: results/figures/slide11_cases.svg: not a whole SVG file" in result.stdout + result.stderr
 
 
 def test_snakemakes_own_report_has_the_figures(workflow: Workflow) -> None:

@@ -5,7 +5,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from snakemake.utils import update_config
 from superposition_atlas import config as configuration
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
@@ -19,11 +18,16 @@ if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     )
 
 try:
-    for path in workflow.configfiles:
-        configuration.read(path)  # Snakemake's own reader lets a key stand twice
-    # Snakemake puts what is laid over first: the order of config.yaml is the order of figures and tables.
-    RAW = configuration.read(DEFAULT_CONFIG)
-    update_config(RAW, config)
+    # Snakemake's own merge would mix the keys of two families of schedules, and put what is laid over first.
+    RAW = configuration.laid_over(
+        configuration.read(DEFAULT_CONFIG),
+        *[
+            configuration.read(path)
+            for path in workflow.configfiles
+            if path != DEFAULT_CONFIG
+        ],
+        workflow.config_settings.config or {},
+    )
     CONFIG = configuration.load(RAW)
 except ConfigError as error:
     sys.exit(f"error: {error}")
@@ -84,6 +88,11 @@ def experiment_json(wildcards):
     """The experiment as a configuration of its own."""
     # Not sorted: figures and tables keep the order in which the cases are written.
     return json.dumps(configuration.schedule_source(RAW, wildcards.experiment))
+
+
+def whole_json(wildcards):
+    """The whole configuration, as it is written. (A function: Snakemake takes braces in plain params for wildcards.)"""
+    return json.dumps(RAW)
 
 
 def case_json(wildcards):
@@ -177,7 +186,7 @@ def figure_arguments(wildcards):
     return [
         f"{flag}={key}={value}"
         for flag, values in pairs
-        for key, value in sorted(values.items())
+        for key, value in values.items()
     ]
 
 

@@ -29,7 +29,7 @@ rule report:
         runtime=5,
     params:
         code=command_digest("report"),
-        spec=json.dumps(RAW),
+        spec=whole_json,
     shell:
         "python -m superposition_atlas report --spec {params.spec:q} --template {input.template:q}"
         " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
@@ -53,7 +53,7 @@ rule report_zip:
         mem_mb=1000,
         runtime=5,
     params:
-        config=json.dumps(RAW),
+        config=whole_json,
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
         "file=$(mktemp --suffix .json); trap 'rm -f $file' EXIT; printf %s {params.config:q} > $file;"

@@ -132,6 +132,14 @@ def _fewest_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerS
     return _lowest(cases, case, lambda measured: measured.represented(thresholds).sum(axis=1).astype(float))
 
 
+def _strictly_fewest_represented(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
+    def count(measured: CaseMeasurements) -> Float[np.ndarray, " seed"]:
+        # A lead of half a feature is a lead of at least one.
+        return measured.represented(thresholds).sum(axis=1) + (0.5 if measured is cases[case] else 0.0)
+
+    return _lowest(cases, case, count)
+
+
 def _least_superposition(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
     def mean_interference(measured: CaseMeasurements) -> Float[np.ndarray, " seed"]:
         there = measured.represented(thresholds)
@@ -252,23 +260,32 @@ OBSERVATIONS = (
     ),
     Observation(
         "P1-fewest",
-        "Case 1 represents the fewest features.",
-        "no other case has fewer features with norm > {norm} at the same seed",
+        "Case 1 represents the fewest features, ties allowed.",
+        "no other case (uniform sparsity apart) has fewer features with norm > {norm} at the same seed",
         "always",
         _has_rivals,
         _fewest_represented,
     ),
     Observation(
+        "P1-strictly",
+        "Case 1 represents fewer features than any other case.",
+        "every other case (uniform sparsity apart) has more features with norm > {norm} at the same seed",
+        "always",
+        _has_rivals,
+        _strictly_fewest_represented,
+    ),
+    Observation(
         "P1-least",
         "Case 1 has the least superposition.",
-        "no other case has lower mean interference of the features with norm > {norm} at the same seed",
+        "no other case (uniform sparsity apart) has lower mean interference of the features with "
+        "norm > {norm} at the same seed",
         "always",
         _has_rivals,
         _least_superposition,
     ),
     Observation(
         "P1-top",
-        "In case 1 the top features get dedicated dimensions.",
+        "In case 1 the top features get dedicated dimensions (read as: at least the first does).",
         "the most important feature has norm > {norm} and D > {dimensionality}",
         "always",
         _is("case1"),
@@ -284,7 +301,7 @@ OBSERVATIONS = (
     ),
     Observation(
         "P4",
-        "Uniform sparsity represents most (as the post compares: its sparsest instance).",
+        "Uniform sparsity represents most (as the post compares: the norm of its sparsest instance).",
         "the Frobenius norm of W is below the largest among the uniform instances",
         "always",
         _is_scenario_beside("uniform"),
@@ -292,7 +309,7 @@ OBSERVATIONS = (
     ),
     Observation(
         "P4-matched",
-        "Uniform sparsity represents most also at the same mean density (a control that the post lacks).",
+        "Uniform sparsity has the larger norm also at the same mean density (a control that the post lacks).",
         "the Frobenius norm of W is below that of uniform_matched at the same seed",
         "always",
         _is_scenario_beside("uniform_matched"),
@@ -319,25 +336,26 @@ OBSERVATIONS = (
 """O: the talk's. P: the post's. C: controls with a known answer."""
 
 
-COLUMNS = (
-    "observation",
-    "statement",
-    "criterion",
-    "experiment",
-    "case",
-    "family",
-    "sample",
-    "quantifier",
-    "n_seeds",
-    "n_holding",
-    "fraction",
-    "ci_low",
-    "ci_high",
-    "verdict",
-    "norm_threshold",
-    "dedicated_threshold",
-    "primary",
-)
+COLUMNS = {
+    "observation": "str",
+    "statement": "str",
+    "criterion": "str",
+    "experiment": "str",
+    "case": "str",
+    "family": "str",
+    "sample": "str",
+    "quantifier": "str",
+    "n_seeds": "int64",
+    "n_holding": "int64",
+    "fraction": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "verdict": "str",
+    "norm_threshold": "float64",
+    "dedicated_threshold": "float64",
+    "primary": "bool",
+}
+EMPTY = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
 
 
 # --- the table ---------------------------------------------------------------------------------------------
@@ -362,7 +380,8 @@ def tested(experiment: str, family: str, features: pd.DataFrame) -> pd.DataFrame
     cases = {
         str(name): CaseMeasurements.from_table(rows) for name, rows in features.groupby("case", sort=False)
     }
-    return pd.DataFrame(_rows(cases), columns=COLUMNS).assign(experiment=experiment, family=family)
+    table = pd.DataFrame(_rows(cases), columns=list(COLUMNS)).assign(experiment=experiment, family=family)
+    return table.astype(COLUMNS)
 
 
 def _rows(cases: Cases) -> Iterator[dict[str, object]]:

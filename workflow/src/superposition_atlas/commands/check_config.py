@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from snakemake.utils import update_config
-
 from superposition_atlas import config
 
 
@@ -15,9 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints what the configuration comes to."""
-    merged: dict[str, object] = {}
-    for path in arguments.files:
-        update_config(merged, config.read(path))
+    merged = config.laid_over(*[config.read(path) for path in arguments.files])
     for experiment in config.load(merged).experiments.values():
         n_models = len(experiment.cases) * len(experiment.seeds)
         print(

@@ -26,8 +26,8 @@ COLUMNS = [
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--schedules", required=True, type=Path, nargs="+", help="one file an experiment")
-    parser.add_argument("--features", required=True, type=Path, nargs="+", help="in the same order")
+    parser.add_argument("--schedules", required=True, type=Path, nargs="*", help="one file an experiment")
+    parser.add_argument("--features", required=True, type=Path, nargs="*", help="in the same order")
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
 
 
@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise AtlasError(
             f"--features: got {n_features} files, allowed is one a file of --schedules ({n_schedules})"
         )
-    tables = []
+    # Typed also where no experiment is tested.
+    tables = [claims.EMPTY]
     for schedules, features in zip(arguments.schedules, arguments.features, strict=True):
         experiment = read_experiment(schedules)
         table = storage.read_table(features, COLUMNS)

@@ -28,9 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     models = read_models(arguments.models)
     settings = dict(arguments.spec)
     chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
-    saes = train_saes(
-        models.select(chosen), threads=arguments.threads, progress=None, **settings
-    )
+    saes = train_saes(models.select(chosen), threads=arguments.threads, progress=None, **settings)
     spec = {"models": str(arguments.models), **arguments.spec}
     write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.commands.saes"))
     n_resampled = int(saes.n_resampled.sum())

@@ -1,6 +1,8 @@
 """From the mapping that YAML gives to a checked `Config`: `like`, defaults, and what no schema can say."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,17 @@ def load(raw: Mapping[str, Any]) -> Config:
     )
 
 
+def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with others laid over it, in this order.
+
+    Mappings merge key by key, everything else replaces, and so does a schedule that names its family.
+    """
+    result = dict(base)
+    for layer in layers:
+        result = _merged(result, layer)
+    return result
+
+
 def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) -> dict[str, Any]:
     """One experiment as a configuration of its own: nothing taken over, nothing left to defaults, no SAEs.
 
@@ -49,8 +62,8 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
     Raises:
         ConfigError: as `load`.
     """
-    filled = with_defaults(_whole(raw), schema())["experiments"][name]
-    loaded = load(raw).experiments[name]
+    all_filled, all_loaded = _prepared(json.dumps(raw))
+    filled, loaded = all_filled["experiments"][name], all_loaded.experiments[name]
     # A case's training is what the experiment says unless the case says otherwise: no default may hide that.
     cases = {
         key: dict(sorted((settings | {"training": loaded.cases[key].training.as_dict()}).items()))
@@ -65,6 +78,13 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         "cases": {case: {key: value for key, value in cases[case].items() if key != "title"}},
     }
     return {"experiments": {name: alone}}
+
+
+@lru_cache(maxsize=1)
+def _prepared(raw: str) -> tuple[dict[str, Any], Config]:
+    """A configuration (as JSON) with its defaults filled in, and loaded: once for all of its cases."""
+    content = json.loads(raw)
+    return with_defaults(_whole(content), schema()), load(content)
 
 
 def _as_number(seeds: tuple[int, ...]) -> int | list[int]:

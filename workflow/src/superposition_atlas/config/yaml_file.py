@@ -43,6 +43,8 @@ def read(path: str | Path) -> dict[str, Any]:
         content = yaml.load(Path(path).read_bytes(), Loader=_Loader)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; allowed is a readable YAML file") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a configuration") from None
     except yaml.MarkedYAMLError as error:
         where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}{where}: {error.problem or 'not YAML'}") from None

@@ -49,6 +49,9 @@ def schedules(experiment: str) -> str:
     return f"{RESULTS}/schedules/{experiment}.parquet"
 
 
+TALKS_CASES = {"case1", "case2", "case5", "post4"}
+"""The observations speak of these: where none is configured, there is none to draw."""
+
 CLAIMS = f"{RESULTS}/claims.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
 
@@ -170,6 +173,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "The observations",
             "For each case and schedule family, the share of seeds by number of represented features.",
         )
+    if any(TALKS_CASES & set(experiment.cases) for experiment in tested):
         yield FigureTarget(
             "observations",
             "observations",

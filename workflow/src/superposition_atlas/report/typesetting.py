@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import typst
 
@@ -49,6 +50,12 @@ def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -
     shutil.copyfile(document, root / "data.json")
     (root / "figures").mkdir()
     for path in figures:
+        try:
+            ElementTree.parse(path)
+        except (ElementTree.ParseError, OSError) as error:
+            raise ArtefactError(
+                f"{path}: not a whole SVG file ({error}); delete it and run the same command again"
+            ) from None
         shutil.copyfile(path, root / "figures" / path.name)
 
 
