@@ -101,6 +101,7 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "Diagram: features enter the toy model, its hidden dimensions enter the SAE, whose latents "
             "reconstruct them.",
             {"sae": sae},
+            {"experiment": experiment, "sae": sae},
         )
         if experiments[experiment].saes[sae].record_steps:
             yield FigureTarget(
@@ -111,6 +112,7 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 "Rows of planes, one a training step: the SAE's decoder directions turn towards the feature "
                 "directions of the toy model.",
                 {"sae": sae},
+                {"experiment": experiment, "sae": sae},
             )
     if talk:
         yield FigureTarget(

@@ -96,21 +96,15 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
         va="center_baseline",
         fontsize=7,
     )
+    handles = [
+        Line2D([], [], color=_POSITIVE, linewidth=1.6, label="weight > 0"),
+        Line2D([], [], color=_NEGATIVE, linewidth=1.6, linestyle=(0, (3, 1.2)), label="weight < 0"),
+        Line2D([], [], marker="o", linestyle="", color=colours[0], label="latent, as its feature"),
+    ]
+    if not is_named.all():
+        handles.append(Line2D([], [], marker="x", linestyle="", color=style.INK, label="dead latent"))
     axes.legend(
-        handles=[
-            Line2D([], [], color=_POSITIVE, linewidth=1.6, label="weight > 0"),
-            Line2D([], [], color=_NEGATIVE, linewidth=1.6, linestyle=(0, (3, 1.2)), label="weight < 0"),
-            Line2D([], [], marker="o", linestyle="", color=colours[0], label="latent, as its feature"),
-            Line2D(
-                [],
-                [],
-                marker="o",
-                linestyle="",
-                markerfacecolor="white",
-                markeredgecolor=style.INK,
-                label="dead latent (×)",
-            ),
-        ],
+        handles=handles,
         loc="lower right",
         ncols=4,
         bbox_to_anchor=(0.985, -0.01),
