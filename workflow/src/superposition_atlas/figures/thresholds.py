@@ -64,11 +64,11 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             canvas.text(0.02, top + 0.1, observation, fontsize=7, fontweight="bold")
             canvas.text(
                 0.02,
-                top + 0.15,
-                fill(block.observations[observation].replace(" %", "\u00a0%"), 37),
+                top + 0.13,
+                fill(block.observations[observation].replace(" %", "\u00a0%"), 42),
                 va="top",
-                fontsize=5.8,
-                linespacing=1.1,
+                fontsize=5.3,
+                linespacing=1.05,
             )
             for column, name in enumerate(block.experiments):
                 axes = canvas.axes(_LABELS + column * width, top, width - _GAP, panel)
