@@ -416,7 +416,7 @@ def test_measurements_come_back_from_the_table_in_any_order_of_its_rows(table: p
 
 def test_the_table_counts_shown_and_all_seeds_apart(table: pd.DataFrame) -> None:
     tested = claims.tested("talk", "linear", table)
-    assert tuple(tested.columns) == claims.COLUMNS
+    assert list(tested.columns) == list(claims.COLUMNS)
     assert set(tested["experiment"]) == {"talk"}
     assert set(tested["family"]) == {"linear"}
     primary = tested[tested["primary"]].set_index(["observation", "case", "sample"])
@@ -466,4 +466,4 @@ def test_where_all_seeds_are_shown_there_is_one_sample(table: pd.DataFrame) -> N
 def test_without_a_case_that_is_spoken_of_the_table_is_empty(table: pd.DataFrame) -> None:
     tested = claims.tested("other", "linear", table[table["case"] == "uniform"])
     assert len(tested) == 0
-    assert tuple(tested.columns) == claims.COLUMNS
+    assert list(tested.columns) == list(claims.COLUMNS)

@@ -772,7 +772,7 @@ def test_the_readmes_examples_do_what_they_say() -> None:
     assert "case4" not in less["talk"].cases
     assert config.experiments["talk_zipf"].family == "zipf"
     medium = config.experiments["medium"]
-    assert (medium.n_features, medium.n_hidden, len(medium.seeds)) == (20, 5, 16)
+    assert (medium.n_features, medium.n_hidden, len(medium.seeds)) == (20, 5, 64)
     assert medium.cases["case1"].training.init_scale == "xavier"
     assert {name: sae.n_latents for name, sae in medium.saes.items()} == {"relu_simple": 20}
     pairs = config.experiments["pairs"]

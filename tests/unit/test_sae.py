@@ -113,8 +113,10 @@ def test_one_fused_step_is_one_step_of_autograd(
     RELU.advance(fused, 1, data, chosen, 1)
     reference.advance(RELU, torch_state, 1, data, chosen)
 
-    # Adam's first moment holds the gradient itself, a step of it only its direction.
-    np.testing.assert_allclose(fused.first_moment, torch_state.first_moment, rtol=1e-4, atol=2e-6)
+    # Adam's first moment holds the gradient itself, a step of it only its direction. In one dimension a unit
+    # decoder is ±1 and its gradient 0: what is left is rounding, divided by a norm that may be small.
+    atol = 2e-6 if n_hidden > 1 else 2e-5
+    np.testing.assert_allclose(fused.first_moment, torch_state.first_moment, rtol=1e-4, atol=atol)
     np.testing.assert_allclose(fused.second_moment, torch_state.second_moment, rtol=1e-4, atol=2e-6)
     np.testing.assert_allclose(fused.parameters, torch_state.parameters, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(fused.last_fired, torch_state.last_fired)
