@@ -105,7 +105,7 @@ def test_one_fused_step_is_one_step_of_autograd(
     from superposition_atlas.sae import reference
 
     models = random_models(2, n_features, n_hidden, seed)
-    data = TrainingData(models.W, models.probability, models.seeds)
+    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
     chosen = SAESettings(
         n_latents=n_latents, batch_size=batch_size, sparsity_coefficient=sparsity_coefficient
     )
@@ -272,7 +272,7 @@ def state_with_dead(models: ToyModels, dead: list[int]) -> tuple[SAEState, dict,
     parameters = split(flat, shapes)
     parameters["W_dec"] /= np.linalg.norm(parameters["W_dec"], axis=2, keepdims=True)
     parameters["b_enc"][:] = -0.1
-    return state, parameters, TrainingData(models.W, models.probability, models.seeds)
+    return state, parameters, TrainingData(models.W, models.probability, models.seeds, models.settings)
 
 
 @pytest.mark.parametrize("scheme", ["simple", "advanced"])
@@ -310,7 +310,7 @@ def test_advanced_resampling_points_at_badly_reconstructed_inputs() -> None:
     state = SAEState(
         100, join(parameters, shapes), *(np.zeros((64, 12), np.float32) for _ in "12"), last_fired
     )
-    data = TrainingData(models.W, models.probability, models.seeds)
+    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
     chosen = SAESettings(n_latents=2, resampling="advanced", dead_window=50)
     resampling.resample(state, split(state.parameters, shapes), data, RELU, chosen)
 
@@ -327,7 +327,7 @@ def test_advanced_resampling_leaves_perfect_reconstructions_alone() -> None:
     parameters["W_enc"][0, :, :2] = parameters["W_dec"][0, :2] = np.eye(2)
     flat = join(parameters, shapes)
     state = SAEState(100, flat.copy(), flat, flat, np.array([[99, 99, 10]]))
-    data = TrainingData(models.W, models.probability, models.seeds)
+    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
     chosen = SAESettings(n_latents=3, resampling="advanced", dead_window=50)
     before = state.parameters.copy()
     assert not resampling.resample(state, split(state.parameters, shapes), data, RELU, chosen).any()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
     from superposition_atlas.sae import train_saes as train_saes
+    from superposition_atlas.stream import sample as sample
     from superposition_atlas.training import train as train
 
 __version__ = "0.1.0"
@@ -21,12 +22,13 @@ __version__ = "0.1.0"
 # Loaded on first use: whoever does not train must not pay for importing torch or numba.
 _WHERE = {
     "metrics": ("superposition_atlas.metrics", None),
+    "sample": ("superposition_atlas.stream", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
     "train": ("superposition_atlas.training", "train"),
     "train_saes": ("superposition_atlas.sae", "train_saes"),
 }
 
-__all__ = ["__version__", "metrics", "schedules", "train", "train_saes"]
+__all__ = ["__version__", "metrics", "sample", "schedules", "train", "train_saes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,8 +20,10 @@ from superposition_atlas.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
 _CALLED_BY_KERNELS = (
     "compiled.py",
     "stream.py",
-    "training/state.py",
+    "magnitudes.py",
+    "training/optimizer.py",
     "training/lanes.py",
+    "training/vector_functions.py",
     "training/traced_batch.py",
     "training/fused_step.py",
 )

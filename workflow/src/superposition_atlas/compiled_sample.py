@@ -11,8 +11,8 @@ _HIGH = np.uint64(32)
 
 
 @compile_kernel()
-def fill_sample(out, seeds, step, purpose, threshold, scale):  # type: ignore[no-untyped-def]
-    """Write x[instance, batch, feature]; thresholds (uint32) and scales are [instance, feature]."""
+def fill_sample(out, seeds, step, purpose, threshold, scale, offset):  # type: ignore[no-untyped-def]
+    """Write x[instance, batch, feature]; thresholds (uint32), scales and offsets are [instance, feature]."""
     n_instances, batch_size, n_features = out.shape
     x = np.empty((4, _QUADS), np.float32)
     zero = np.float32(0.0)
@@ -20,12 +20,13 @@ def fill_sample(out, seeds, step, purpose, threshold, scale):  # type: ignore[no
         key0, key1 = uint32(seeds[instance] & _LOW_WORD), uint32(seeds[instance] >> _HIGH)
         for feature in range(n_features):
             limit, factor = threshold[instance, feature], scale[instance, feature]
+            summand = offset[instance, feature]
             for first in range(0, (batch_size + 3) // 4, _QUADS):
                 for quad in range(_QUADS):
                     w0, w1, w2, w3 = philox_quad(first + quad, feature, step, purpose, key0, key1)
-                    x[0, quad] = np.float32(w0) * factor if w0 <= limit else zero
-                    x[1, quad] = np.float32(w1) * factor if w1 <= limit else zero
-                    x[2, quad] = np.float32(w2) * factor if w2 <= limit else zero
-                    x[3, quad] = np.float32(w3) * factor if w3 <= limit else zero
+                    x[0, quad] = np.float32(w0) * factor + summand if w0 <= limit else zero
+                    x[1, quad] = np.float32(w1) * factor + summand if w1 <= limit else zero
+                    x[2, quad] = np.float32(w2) * factor + summand if w2 <= limit else zero
+                    x[3, quad] = np.float32(w3) * factor + summand if w3 <= limit else zero
                 for position in range(min(4 * _QUADS, batch_size - 4 * first)):
                     out[instance, 4 * first + position, feature] = x[position % 4, position // 4]

@@ -1,6 +1,11 @@
-"""What every long calculation asks of its process: how many threads, and a bar that shows how far it is."""
+"""What a long calculation asks of its process: threads, a bar that shows how far it is, an orderly end."""
 
 import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
@@ -18,3 +23,32 @@ def progress_bar(n_steps: int, description: str, progress: bool | None) -> "tqdm
     # tqdm reads None as "unless on a terminal".
     disable = None if progress is None else not progress
     return tqdm(total=n_steps, unit="step", desc=description, disable=disable)
+
+
+@contextmanager
+def deferred_signals() -> Iterator[Callable[[], str | None]]:
+    """Keeps Ctrl-C and SIGTERM from ending what is going on; gives a function that names one that came.
+
+    A second signal has its usual effect at once. Outside the main thread Python allows none of this.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    received: list[str] = []
+    watched = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in watched}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        received.append("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+        restore()
+
+    for number in watched:
+        signal.signal(number, remember)
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        restore()

@@ -21,6 +21,8 @@ from enum import IntEnum
 import numpy as np
 from jaxtyping import Float, Integer, UInt32
 
+from superposition_atlas.magnitudes import MAGNITUDES, MagnitudesName
+
 ROUNDS = 7
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
@@ -99,25 +101,46 @@ def scales(threshold: UInt32[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape
     return (1.0 / (threshold.astype(np.float64) + 1.0)).astype(np.float32)
 
 
+def offsets(scale: Float[np.ndarray, "*shape"], magnitudes: MagnitudesName) -> Float[np.ndarray, "*shape"]:
+    """float32 summand that keeps u = word · scale + offset above 0, where a quantile at 0 is no magnitude."""
+    return np.zeros_like(scale) if magnitudes == "uniform" else scale * np.float32(0.5)
+
+
 def sample(
-    seeds: Sequence[int] | Integer[np.ndarray, " instance"],
+    seeds: int | Sequence[int] | Integer[np.ndarray, " instance"],
     step: int,
     batch_size: int,
     probability: Float[np.ndarray, "#instance feature"],
     purpose: Purpose = Purpose.INPUTS,
+    magnitudes: MagnitudesName = "uniform",
 ) -> Float[np.ndarray, "instance batch feature"]:
-    """The batch of one step, float32: x_i = 0 with probability 1 - p_i, else U[0, 1].
+    """The batch of one step, float32: x_i = 0 with probability 1 - p_i, else a magnitude, U[0, 1].
 
     One uniform word decides both: x = word · scale if word ≤ threshold else 0, of `words`, `thresholds` and
-    `scales`. Compiled, to the same bits as these.
+    `scales`. Compiled, to the same bits as these. Other magnitudes are quantiles at word · scale + offset.
+
+    Args:
+        seeds: one an instance, 0 ≤ seed < 2^64; a single number is one instance.
+        step: 0 ≤ step < 2^32.
+        batch_size: number of samples.
+        probability: p_i in (0, 1], [feature] or [instance, feature].
+        purpose: what the samples are for; training draws INPUTS.
+        magnitudes: a name in `magnitudes.MAGNITUDES`.
+
+    Raises:
+        ValueError: if a probability is not in (0, 1].
     """
     from superposition_atlas.compiled_sample import fill_sample  # here: only those who sample wait for numba
 
-    seed = np.asarray(seeds, dtype=np.uint64)
+    seed = np.atleast_1d(np.asarray(seeds, dtype=np.uint64))
     p = np.atleast_2d(np.asarray(probability, dtype=np.float64))
     threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), (len(seed), p.shape[-1])))
+    scale = scales(threshold)
     x = np.empty((len(seed), batch_size, p.shape[-1]), dtype=np.float32)
-    fill_sample(x, seed, step, int(purpose), threshold, scales(threshold))
+    fill_sample(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes))
+    if magnitudes != "uniform":
+        active = x > 0.0
+        x[active] = MAGNITUDES[magnitudes].quantile(x[active], np)
     return x
 
 

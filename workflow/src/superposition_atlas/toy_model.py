@@ -6,19 +6,29 @@ Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARE
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas import stream
+from superposition_atlas import arguments, magnitudes, stream
+from superposition_atlas.errors import TrainingError
+from superposition_atlas.magnitudes import MAGNITUDES, MagnitudesName
 
 InitScale = float | Literal["xavier"]
+Output = Literal["relu", "linear"]
+Bias = Literal["trained", "zero", "mean"] | tuple[float, ...]
+Optimizer = Literal["adam", "adamw", "sgd"]
+LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How toy models are trained. Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8) at a constant learning rate."""
+    """What is trained beside the schedule, and how. Defaults are ARENA's.
+
+    Raises:
+        TrainingError: if a value is out of its range; the message names it.
+    """
 
     steps: int = 10_000
     batch_size: int = 1024
@@ -27,10 +37,99 @@ class TrainingSettings:
     init_scale: InitScale = "xavier"
     """Standard deviation of the initial W, or "xavier": sqrt(2 / (n_features + n_hidden)). It belongs to one
     instance and never depends on how many are trained together."""
+    optimizer: Optimizer = "adam"
+    """As in torch.optim: Adam and AdamW with β₁ = 0.9, β₂ = 0.999, ε = 1e-8; SGD with `momentum`."""
+    weight_decay: float = 0.0
+    """Of W and a trained b: decoupled for adamw, a part of the gradient for sgd; adam has none."""
+    momentum: float = 0.0
+    """Of sgd alone, in [0, 1)."""
+    learning_rate_schedule: LearningRateSchedule = "constant"
+    """What the rate is multiplied with after the warm-up, t from 0 to 1: 1, 1 - t, (1 + cos πt) / 2, or the
+    cos(πt / 2) of the notebooks of Anthropic and ARENA."""
+    warmup_steps: int = 0
+    """First steps, over which the rate rises in equal parts to its full height; fewer than `steps`."""
+    output: Output = "relu"
+    """x' = ReLU(z) or x' = z, of z = Wᵀ h + b."""
+    bias: Bias = "trained"
+    """b is trained from 0, or stays as it is: 0 ("zero"), E x_i ("mean"), or one value a feature."""
+    centred_inputs: bool = False
+    """Whether h = W (x - E x) rather than W x. The target is x either way."""
+    magnitudes: MagnitudesName = "uniform"
+    """Distribution of an active feature's magnitude, a name in `magnitudes.MAGNITUDES`."""
+    record_steps: tuple[int, ...] = ()
+    """Numbers of steps taken (0 … steps) at which weights and losses are kept, see `History`."""
 
-    def as_dict(self) -> dict[str, int | float | str]:
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size"):
+            self._set(name, arguments.integer(name, getattr(self, name)))
+        self._set("learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
+        if self.init_scale != "xavier":
+            self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
+        arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
+        self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
+        if self.optimizer == "adam" and self.weight_decay > 0:
+            raise TrainingError(f"weight_decay is {self.weight_decay}: must be 0 with adam; adamw decays")
+        self._set("momentum", arguments.number("momentum", self.momentum, least=0))
+        if self.momentum >= 1 or (self.momentum > 0 and self.optimizer != "sgd"):
+            raise TrainingError(f"momentum is {self.momentum}: must be below 1 with sgd, else 0")
+        arguments.choice(
+            "learning_rate_schedule", self.learning_rate_schedule, get_args(LearningRateSchedule)
+        )
+        self._set("warmup_steps", arguments.integer("warmup_steps", self.warmup_steps, least=0))
+        if self.warmup_steps >= self.steps:
+            raise TrainingError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
+        arguments.choice("output", self.output, get_args(Output))
+        self._check_bias()
+        if not isinstance(self.centred_inputs, bool):
+            raise TrainingError(f"centred_inputs is {self.centred_inputs!r}: must be True or False")
+        arguments.choice("magnitudes", self.magnitudes, magnitudes.NAMES)
+        self._check_record_steps()
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # the one way where a dataclass is frozen
+
+    def _check_bias(self) -> None:
+        if isinstance(self.bias, str):
+            arguments.choice("bias", self.bias, ("trained", "zero", "mean"))
+            return
+        try:
+            values = list(self.bias)
+        except TypeError:
+            allowed = "trained, zero, mean or one number a feature"
+            raise TrainingError(f"bias is {self.bias!r}: must be {allowed}") from None
+        self._set("bias", tuple(arguments.number("a value of bias", value) for value in values))
+
+    def _check_record_steps(self) -> None:
+        steps = {arguments.integer("a step of record_steps", step, least=0) for step in self.record_steps}
+        if steps and max(steps) > self.steps:
+            raise TrainingError(
+                f"a step of record_steps is {max(steps)}: must be at most steps ({self.steps})"
+            )
+        self._set("record_steps", tuple(sorted(steps)))
+
+    def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
-        return asdict(self)
+        lists = {"record_steps": list(self.record_steps)}
+        if not isinstance(self.bias, str):
+            lists["bias"] = list(self.bias)
+        return asdict(self) | lists
+
+
+@dataclass(frozen=True)
+class History:
+    """What was recorded while toy models were trained: as many records as `record_steps` asks for."""
+
+    steps: Integer[np.ndarray, " record"]
+    """Numbers of steps taken: 0 is the start, `settings.steps` the end."""
+    W: Float[np.ndarray, "record instance hidden feature"]
+    b: Float[np.ndarray, "record instance feature"]
+    feature_loss: Float[np.ndarray, "record instance feature"]
+    """I_i E(x_i - x'_i)² over a held-out batch, the same for all records of an instance (float64)."""
+
+    @property
+    def loss(self) -> Float[np.ndarray, "record instance"]:
+        """Mean over the features, as in training."""
+        return np.asarray(self.feature_loss.mean(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -46,14 +145,39 @@ class ToyModels:
     probability: Float[np.ndarray, "instance feature"]
     settings: TrainingSettings
     engine: str
+    history: History | None = None
+    """None unless `record_steps` were asked for."""
 
     def __len__(self) -> int:
         return len(self.W)
 
+    def encode(
+        self, x: Float[np.ndarray, "instance batch feature"]
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h, float32."""
+        return encode(x - centre(self.probability, self.settings)[:, None, :], self.W)
+
+    def reconstruct(
+        self, x: Float[np.ndarray, "instance batch feature"]
+    ) -> Float[np.ndarray, "instance batch feature"]:
+        """x', float32."""
+        return reconstruct(self.encode(x), self.W, self.b, self.settings.output)
+
+    def sample(
+        self, step: int, batch_size: int, purpose: stream.Purpose = stream.Purpose.EVALUATION
+    ) -> Float[np.ndarray, "instance batch feature"]:
+        """Inputs x as each toy model is made for, float32, from its own seed's stream."""
+        return stream.sample(
+            self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes
+        )
+
     def select(self, instances: Integer[np.ndarray, " chosen"] | slice) -> "ToyModels":
         """Some of the toy models, by index."""
         arrays = {name: getattr(self, name)[instances] for name in TENSORS}
-        return replace(self, **arrays)
+        if self.history is None:
+            return replace(self, **arrays)
+        recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
+        return replace(self, **arrays, history=replace(self.history, **recorded))
 
     @property
     def n_hidden(self) -> int:
@@ -69,6 +193,9 @@ class ToyModels:
 TENSORS = ("W", "b", "loss", "seeds", "importance", "probability")
 """The arrays of `ToyModels`, all with the instance as first axis."""
 
+HISTORY_TENSORS = ("W", "b", "feature_loss")
+"""The arrays of `History`, all with record and instance as first axes."""
+
 
 def xavier_scale(n_features: int, n_hidden: int) -> float:
     """Xavier's normal scale of one instance's W, sqrt(2 / (n + m)) (Glorot and Bengio 2010)."""
@@ -81,23 +208,62 @@ def initial_weights(
     n_hidden: int,
     init_scale: InitScale,
 ) -> Float[np.ndarray, "instance hidden feature"]:
-    """Normal W of each seed by itself; biases start at 0."""
+    """Normal W of each seed by itself."""
     scale = xavier_scale(n_features, n_hidden) if init_scale == "xavier" else float(init_scale)
     normal = stream.standard_normal(seeds, 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
     return (scale * normal).astype(np.float32)
 
 
+def mean_inputs(
+    probability: Float[np.ndarray, "*instance feature"], magnitudes: MagnitudesName
+) -> Float[np.ndarray, "*instance feature"]:
+    """E x_i = p_i E a (float64)."""
+    return np.asarray(probability, dtype=np.float64) * MAGNITUDES[magnitudes].mean
+
+
+def initial_bias(
+    probability: Float[np.ndarray, "instance feature"], settings: TrainingSettings
+) -> Float[np.ndarray, "instance feature"]:
+    """b before the first step, float32; where `settings.bias` is not "trained" it stays so.
+
+    Raises:
+        TrainingError: if `settings.bias` has another number of values than there are features.
+    """
+    b = np.zeros(probability.shape, dtype=np.float32)
+    if settings.bias == "mean":
+        b[...] = mean_inputs(probability, settings.magnitudes)
+    elif not isinstance(settings.bias, str):
+        if len(settings.bias) != probability.shape[-1]:
+            raise TrainingError(
+                f"bias has {len(settings.bias)} values: must have one for each of the "
+                f"{probability.shape[-1]} features"
+            )
+        b[...] = settings.bias
+    return b
+
+
+def centre(
+    probability: Float[np.ndarray, "*instance feature"], settings: TrainingSettings
+) -> Float[np.ndarray, "*instance feature"]:
+    """What the model takes off its inputs, float32: E x if they are centred, else 0."""
+    if not settings.centred_inputs:
+        return np.zeros(np.shape(probability), dtype=np.float32)
+    return mean_inputs(probability, settings.magnitudes).astype(np.float32)
+
+
 def encode(
     x: Float[np.ndarray, "instance batch feature"], W: Float[np.ndarray, "instance hidden feature"]
 ) -> Float[np.ndarray, "instance batch hidden"]:
-    """h = W x."""
+    """h = W x, of inputs that are centred already where the model wants it."""
     return x @ W.swapaxes(-1, -2)
 
 
 def reconstruct(
-    x: Float[np.ndarray, "instance batch feature"],
+    h: Float[np.ndarray, "instance batch hidden"],
     W: Float[np.ndarray, "instance hidden feature"],
     b: Float[np.ndarray, "instance feature"],
+    output: Output = "relu",
 ) -> Float[np.ndarray, "instance batch feature"]:
-    """x' = ReLU(Wᵀ W x + b)."""
-    return np.maximum(encode(x, W) @ W + b[:, None, :], 0.0)
+    """x' = ReLU(Wᵀ h + b), or without the ReLU."""
+    z = h @ W + b[:, None, :]
+    return np.maximum(z, 0.0) if output == "relu" else z

@@ -1,4 +1,7 @@
-"""Ensembles of toy models on disk: safetensors with `W`, `b` and what they were trained on."""
+"""Ensembles of toy models on disk: safetensors with `W`, `b` and what they were trained on.
+
+What was recorded while they were trained stands beside as `recorded_steps`, `recorded_W`, … (`History`).
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +9,10 @@ from typing import Any
 
 from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.toy_model import TENSORS, ToyModels, TrainingSettings
+from superposition_atlas.toy_model import HISTORY_TENSORS, TENSORS, History, ToyModels, TrainingSettings
+
+_RECORDED = "recorded_"
+_HISTORY = ("steps", *HISTORY_TENSORS)
 
 
 def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: str) -> None:
@@ -16,7 +22,12 @@ def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: s
         ArtefactError: if the file can't be written.
     """
     tensors = {name: getattr(models, name) for name in TENSORS}
-    storage.write_tensors(tensors, path, storage.provenance(spec, code, engine=models.engine))
+    if models.history is not None:
+        tensors |= {_RECORDED + name: getattr(models.history, name) for name in _HISTORY}
+    settings = models.settings.as_dict()
+    storage.write_tensors(
+        tensors, path, storage.provenance(spec, code, engine=models.engine, settings=settings)
+    )
 
 
 def read_models(path: Path) -> ToyModels:
@@ -27,7 +38,11 @@ def read_models(path: Path) -> ToyModels:
     """
     tensors, provenance = storage.read_tensors(path)
     try:
-        settings = TrainingSettings(**provenance["spec"]["training"])
-        return ToyModels(**tensors, settings=settings, engine=provenance["engine"])
+        settings = TrainingSettings(**provenance["settings"])
+        arrays = {name: tensors[name] for name in TENSORS}
+        history = None
+        if settings.record_steps:
+            history = History(**{name: tensors[_RECORDED + name] for name in _HISTORY})
+        return ToyModels(**arrays, settings=settings, engine=provenance["engine"], history=history)
     except (KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: holds no toy models ({error})") from None

@@ -8,14 +8,14 @@ random direction of the plane has a cosine above 0.9 with an arm of a regular pe
 the `_alive` columns leave dead latents out. What fires when is counted on fresh samples, seen in no training.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from scipy.optimize import linear_sum_assignment
 
-from superposition_atlas import stream, toy_model
+from superposition_atlas import stream
 from superposition_atlas.metrics.features import norms, represented
 from superposition_atlas.sae import SAEs, encode, reconstruct
 from superposition_atlas.toy_model import ToyModels
@@ -98,9 +98,9 @@ def _measure(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float, float]:
     """Counts and ratios of one instance; one by one, so that many fit into memory."""
     one = slice(instance, instance + 1)
-    purpose = stream.Purpose.EVALUATION
-    x = stream.sample(saes.seeds[one], 0, n_samples, models.probability[one], purpose)
-    h = toy_model.encode(x, models.W[one])
+    own = replace(models.select(one), seeds=saes.seeds[one])
+    x = own.sample(0, n_samples, stream.Purpose.EVALUATION)
+    h = own.encode(x)
     activations = encode(saes, h, instances=one)
     reconstruction = reconstruct(saes, activations, instances=one)
     active, fires = (x[0] > 0).astype(np.float64), (activations[0] > 0).astype(np.float64)

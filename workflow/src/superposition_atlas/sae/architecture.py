@@ -1,15 +1,17 @@
 """What an SAE architecture has to say for itself; each stands in a module of its own and says it there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.toy_model import TrainingSettings, centre, encode
 
 if TYPE_CHECKING:
     import torch
@@ -46,11 +48,27 @@ class SAEState:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an SAE is trained on: the hidden activations h = W x of its own toy model on its own samples."""
+    """What an SAE is trained on: the hidden activations h of its own toy model on its own samples."""
 
     W: Float[np.ndarray, "instance hidden feature"]
     probability: Float[np.ndarray, "instance feature"]
     seeds: Integer[np.ndarray, " instance"]
+    toy_settings: TrainingSettings
+    """The toy models', which say how large features are and whether inputs are centred."""
+
+    def hidden(
+        self, step: int, batch_size: int, purpose: stream.Purpose
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h of one batch, float32."""
+        x = stream.sample(
+            self.seeds, step, batch_size, self.probability, purpose, self.toy_settings.magnitudes
+        )
+        return encode(x - centre(self.probability, self.toy_settings)[:, None, :], self.W)
+
+    def one(self, instance: int) -> "TrainingData":
+        """One instance's, by itself."""
+        one = slice(instance, instance + 1)
+        return replace(self, W=self.W[one], probability=self.probability[one], seeds=self.seeds[one])
 
 
 FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int], None]
@@ -76,8 +94,8 @@ class Architecture:
     encode: Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
     """(parameters, h [instance, batch, hidden]) → activations [instance, batch, latent]."""
     advance: FusedAdvance | None
-    """(state, n_steps, data, settings, threads): the same steps, fused and compiled; None where there is no
-    such engine."""
+    """(state, n_steps, data, settings, threads): the same steps, fused and compiled, for toy models whose
+    inputs are U[0, 1] and not centred; None where there is no such engine."""
 
 
 def find(name: str) -> Architecture:

@@ -13,7 +13,6 @@ from superposition_atlas.sae.architecture import (
     split,
 )
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.toy_model import encode
 
 
 def advance(
@@ -31,8 +30,7 @@ def advance(
     second = {n: torch.from_numpy(a) for n, a in split(state.second_moment, shapes).items()}
 
     for step in range(state.step, state.step + n_steps):
-        x = stream.sample(data.seeds, step, settings.batch_size, data.probability, stream.Purpose.SAE_INPUTS)
-        h = torch.from_numpy(encode(x, data.W))
+        h = torch.from_numpy(data.hidden(step, settings.batch_size, stream.Purpose.SAE_INPUTS))
         loss, activations = architecture.loss(parameters, h, settings)
         gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
         with torch.no_grad():

@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float
 from superposition_atlas import stream
 from superposition_atlas.sae.architecture import Architecture, Parameters, SAEState, TrainingData
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.toy_model import encode
 
 _NEGLIGIBLE_LOSS = 1e-6
 
@@ -41,7 +40,7 @@ def resample(
     for instance in np.flatnonzero(dead.any(axis=1)):  # one by one: no batching, whatever others do
         one = slice(instance, instance + 1)
         own = {name: array[one] for name, array in parameters.items()}
-        own_data = TrainingData(data.W[one], data.probability[one], data.seeds[one])
+        own_data = data.one(int(instance))
         if settings.resampling == "simple":
             directions, scale = _random_directions(own_data, dead.shape[1], state.step), 1.0
         else:
@@ -71,8 +70,7 @@ def _badly_reconstructed(
     step: int,
 ) -> Float[np.ndarray, "latent hidden"] | None:
     purpose = stream.Purpose.SAE_RESAMPLING
-    x = stream.sample(data.seeds, step, settings.batch_size, data.probability, purpose)
-    h = encode(x, data.W)
+    h = data.hidden(step, settings.batch_size, purpose)
     activations = architecture.encode(parameters, h)
     reconstruction = activations @ parameters["W_dec"] + parameters["b_dec"][:, None, :]
     loss = np.square((reconstruction - h)[0].astype(np.float64)).mean(axis=-1)

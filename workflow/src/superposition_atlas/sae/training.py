@@ -85,9 +85,9 @@ def train_saes(
         resample_scale=resample_scale,
     )
     chosen = find(architecture)
-    engine_name = _engine(engine, chosen)
+    engine_name = _engine(engine, chosen, models)
     n_threads = _threads(threads)
-    data = TrainingData(models.W, models.probability, _seeds(models, seeds))
+    data = TrainingData(models.W, models.probability, _seeds(models, seeds), models.settings)
     records = _record_steps(record_steps, steps)
     resamplings = _resampling_steps(settings)
 
@@ -147,16 +147,18 @@ def _initial_state(architecture: Architecture, data: TrainingData, settings: SAE
     )
 
 
-def _engine(engine: str, architecture: Architecture) -> str:
+def _engine(engine: str, architecture: Architecture, models: ToyModels) -> str:
     if engine not in ("auto", "fused", "torch"):
         raise TrainingError(f"engine is {engine!r}; allowed: auto, fused, torch")
-    if engine == "fused" and architecture.advance is None:
-        raise TrainingError(
-            f"engine is 'fused'; architecture {architecture.name} has no fused engine: use torch"
-        )
-    if engine == "auto":
-        return "fused" if architecture.advance is not None else "torch"
-    return engine
+    if architecture.advance is None:
+        lacking = f"architecture {architecture.name} has no fused engine"
+    elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
+        lacking = "the fused engine has no toy models with centred inputs or other magnitudes than uniform"
+    else:
+        return "fused" if engine == "auto" else engine
+    if engine == "fused":
+        raise TrainingError(f"engine is 'fused'; {lacking}: use torch")
+    return "torch"
 
 
 def _threads(threads: int | None) -> int:

@@ -1,30 +1,44 @@
 """Training of toy models: one `train`, one module an engine behind it."""
 
 import ctypes
-import operator
+import logging
 import sys
 from collections.abc import Iterable
-from math import isfinite
-from typing import Literal
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.running import available_threads, progress_bar
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArtefactError, TrainingError
+from superposition_atlas.magnitudes import MagnitudesName
+from superposition_atlas.running import available_threads, deferred_signals, progress_bar
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.toy_model import InitScale, ToyModels, TrainingSettings
+from superposition_atlas.toy_model import (
+    Bias,
+    History,
+    InitScale,
+    LearningRateSchedule,
+    Optimizer,
+    Output,
+    ToyModels,
+    TrainingSettings,
+)
+from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
+from superposition_atlas.training.pace import Pace
 from superposition_atlas.training.state import Engine, Problem, TrainingState
 
 __all__ = ["LOSS_WINDOW", "Device", "EngineName", "train"]
+
+logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch"]
 Device = Literal["auto", "cpu", "cuda"]
 
 LOSS_WINDOW = 100
 """`ToyModels.loss` is the mean over this many last steps (over all where there are fewer)."""
-
-_CHUNKS = 100  # how often weights are checked and the progress bar moves
 
 
 def train(
@@ -36,86 +50,161 @@ def train(
     batch_size: int = 1024,
     learning_rate: float = 1e-3,
     init_scale: InitScale = "xavier",
+    optimizer: Optimizer = "adam",
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    learning_rate_schedule: LearningRateSchedule = "constant",
+    warmup_steps: int = 0,
+    output: Output = "relu",
+    bias: Bias = "trained",
+    centred_inputs: bool = False,
+    magnitudes: MagnitudesName = "uniform",
+    record_steps: Iterable[int] = (),
     engine: EngineName = "auto",
     device: Device = "auto",
     threads: int | None = None,
     progress: bool | None = False,
+    checkpoint: Path | str | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> ToyModels:
     """Train one toy model for each seed, all of them together.
 
     A toy model's result depends on its seed, its schedule and the settings alone: never on which others are
-    trained in the same call, on their order, or on the number of threads.
+    trained in the same call, on their order, on the number of threads, on what is recorded, or on
+    interruptions. How long it will take is logged after the first milliseconds of it (INFO).
 
     Args:
         schedule: importance and probability, each [feature] (shared) or [instance, feature].
         n_hidden: number of hidden dimensions, m.
         seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
-        steps: optimiser steps.
+        steps: optimizer steps.
         batch_size: fresh samples a step, for each instance by itself.
-        learning_rate: Adam's, constant.
+        learning_rate: highest rate; see `TrainingSettings`, as for all settings down to `record_steps`.
         init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)).
+        optimizer: "adam", "adamw" or "sgd".
+        weight_decay: of adamw and sgd.
+        momentum: of sgd.
+        learning_rate_schedule: "constant", "linear", "cosine" or "quarter_cosine".
+        warmup_steps: steps over which the rate rises linearly first.
+        output: "relu" or "linear".
+        bias: "trained", or frozen at "zero", at the "mean" of the inputs, or at one number a feature.
+        centred_inputs: whether the model sees x - E x; it reconstructs x either way.
+        magnitudes: of active features: "uniform", "binary", "exponential" or "lognormal".
+        record_steps: numbers of steps taken (0 … steps) at which weights and held-out losses are kept, in
+            `ToyModels.history`. Memory grows by the weights of the ensemble for each, whatever `steps` is.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), or "auto": torch where there is a
             CUDA device and `device` allows it, else fused.
         device: "cpu", "cuda" or "auto".
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        checkpoint: file in which training is kept while it runs, and from which the same call goes on if it
+            was ended: by Ctrl-C or SIGTERM (which save once more) or in any other way. Removed at the end.
+        checkpoint_seconds: time between two checkpoints.
 
     Raises:
         TrainingError: if an argument is not as above, if device "cuda" is asked for and there is none, or
-            if a loss or weight stops being finite; the message names the seed, the steps and the setting.
+            if a loss or weight stops being finite; the message names instance, seed, step and setting.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
     seed_array = _seeds(seeds)
-    n_hidden = _at_least_one("n_hidden", n_hidden)
-    settings = TrainingSettings(
-        steps=_at_least_one("steps", steps),
-        batch_size=_at_least_one("batch_size", batch_size),
-        learning_rate=_positive("learning_rate", learning_rate),
-        init_scale=init_scale if init_scale == "xavier" else _positive("init_scale", init_scale),
-    )
     problem = Problem(
         seeds=seed_array,
         importance=_per_instance("importance", schedule.importance, len(seed_array)),
         probability=_per_instance("probability", schedule.probability, len(seed_array)),
-        n_hidden=n_hidden,
-        settings=settings,
+        n_hidden=arguments.integer("n_hidden", n_hidden),
+        settings=TrainingSettings(
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            init_scale=init_scale,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            learning_rate_schedule=learning_rate_schedule,
+            warmup_steps=warmup_steps,
+            output=output,
+            bias=bias,
+            centred_inputs=centred_inputs,
+            magnitudes=magnitudes,
+            record_steps=tuple(record_steps),
+        ),
     )
+    checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
     chosen = _engine(engine, device, threads)
-    state = TrainingState.initial(problem)
-    loss = np.full(len(seed_array), np.nan)
-    with progress_bar(steps, "training", progress) as bar:
-        for end in _chunk_ends(steps):
-            start = state.step
-            loss = chosen.advance(state, end - start, problem)
-            _check_finite(state, loss, start, problem)
-            bar.update(end - start)
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint(Path(checkpoint), checkpoint_seconds, problem, chosen.name)
+    state, records = _run(problem, chosen, kept, progress)
+    history = None
+    if problem.settings.record_steps:
+        history = History(np.array(problem.settings.record_steps), **stacked(records, state.weights))
     return ToyModels(
         W=state.weights.W,
         b=state.weights.b,
-        loss=loss,
+        loss=state.loss_sum / min(problem.settings.steps, LOSS_WINDOW),
         seeds=problem.seeds,
         importance=problem.importance,
         probability=problem.probability,
-        settings=settings,
+        settings=problem.settings,
         engine=chosen.name,
+        history=history,
     )
 
 
-def _chunk_ends(steps: int) -> list[int]:
-    """Where training pauses; the last chunk is the loss window."""
-    before_window = max(steps - LOSS_WINDOW, 0)
-    size = max(LOSS_WINDOW, -(-before_window // _CHUNKS))
-    return [*range(size, before_window, size), *([before_window] if before_window else []), steps]
+def _run(
+    problem: Problem, engine: Engine, kept: Checkpoint | None, progress: bool | None
+) -> tuple[TrainingState, Records]:
+    """All steps, or those that are left; `loss_sum` is that of the last `LOSS_WINDOW`."""
+    settings = problem.settings
+    window = max(settings.steps - LOSS_WINDOW, 0)
+    stops = sorted({0, window, settings.steps, *settings.record_steps})
+    state, records = (kept.resume() if kept else None) or (TrainingState.initial(problem), [])
+    if state.step:
+        logger.info("going on from step %d of %d", state.step, settings.steps)
+    engine.advance(state, 0, problem)  # compiles, or loads what was
+    pace = Pace(problem, engine)
+    # Without a checkpoint there is nothing to bring to an orderly end.
+    signals = deferred_signals() if kept else nullcontext(lambda: None)
+    with progress_bar(settings.steps, "training", progress) as bar, signals as signal_received:
+        bar.update(state.step)
+        for stop in stops:
+            while state.step < stop:
+                if state.step == window:
+                    state.loss_sum[:] = 0.0
+                before = state.copy()
+                n_steps = min(pace.next_steps, stop - state.step)
+                with pace.measured(n_steps, settings.steps - state.step):
+                    engine.advance(state, n_steps, problem)
+                if not state.is_finite().all():
+                    raise _diverged(before, state, problem, engine)
+                bar.update(n_steps)
+                if kept and (signal_received() or kept.is_due()) and state.step < settings.steps:
+                    _save(kept, state, records)
+                if kept and signal_received():
+                    at = f"at step {state.step} of {settings.steps}"
+                    raise KeyboardInterrupt(f"{signal_received()} {at}; {kept.path} keeps what is done")
+            if stop in settings.record_steps and settings.record_steps.index(stop) == len(records):
+                weights = state.copy().weights
+                records.append((weights, engine.feature_loss(weights, problem)))
+    if kept:
+        kept.remove()
+    return state, records
+
+
+def _save(kept: Checkpoint, state: TrainingState, records: Records) -> None:
+    try:
+        kept.save(state, records)
+    except ArtefactError as error:  # what is trained is worth more than its checkpoint
+        logger.warning("no checkpoint written: %s", error)
 
 
 def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     """The engine to use. torch and numba are imported here, each only where it is needed."""
-    if name not in ("auto", "fused", "torch"):
-        raise TrainingError(f"engine is {name!r}: must be auto, fused or torch")
-    if device not in ("auto", "cpu", "cuda"):
-        raise TrainingError(f"device is {device!r}: must be auto, cpu or cuda")
+    arguments.choice("engine", name, get_args(EngineName))
+    arguments.choice("device", device, get_args(Device))
     if name == "fused" and device == "cuda":
         raise TrainingError("engine fused runs on the CPU only: use engine torch (or auto) with device cuda")
-    threads = available_threads() if threads is None else _at_least_one("threads", threads)
+    threads = available_threads() if threads is None else arguments.integer("threads", threads)
     on_cuda = name != "fused" and (device == "cuda" or (device == "auto" and _cuda_driver_exists()))
     if on_cuda and not _cuda_is_available():
         if device == "cuda":
@@ -146,40 +235,13 @@ def _cuda_is_available() -> bool:
 
 
 def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:
-    values = []
-    for seed in seeds:
-        value = _integer("a seed", seed)
-        if not 0 <= value < 2**64:
-            raise TrainingError(f"a seed is {value}: must be at least 0 and below 2^64")
-        values.append(value)
+    values = [arguments.integer("a seed", seed, least=0) for seed in seeds]
+    for value in values:
+        if value >= 2**64:
+            raise TrainingError(f"a seed is {value}: must be below 2^64")
     if not values:
         raise TrainingError("seeds is empty: there is no toy model to train")
     return np.array(values, dtype=np.uint64)
-
-
-def _integer(name: str, value: int) -> int:
-    try:
-        integer = operator.index(value)
-    except TypeError:
-        raise TrainingError(f"{name} is {value!r}: must be an integer") from None
-    if isinstance(value, bool | np.bool_):
-        raise TrainingError(f"{name} is {value!r}: must be an integer")
-    return integer
-
-
-def _at_least_one(name: str, value: int) -> int:
-    integer = _integer(name, value)
-    if integer < 1:
-        raise TrainingError(f"{name} is {integer}: must be at least 1")
-    return integer
-
-
-def _positive(name: str, value: float) -> float:
-    if isinstance(value, bool | str) or not isinstance(value, int | float | np.number):
-        raise TrainingError(f"{name} is {value!r}: must be a number above 0")
-    if not (isfinite(value) and value > 0):
-        raise TrainingError(f"{name} is {value}: must be a finite number above 0")
-    return float(value)
 
 
 def _per_instance(
@@ -191,17 +253,22 @@ def _per_instance(
     return np.ascontiguousarray(np.broadcast_to(rows, (n_instances, rows.shape[1])))
 
 
-def _check_finite(
-    state: TrainingState, loss: Float[np.ndarray, " instance"], start: int, problem: Problem
-) -> None:
-    # A square that overflows stops its weight for good while weight and loss stay finite: it counts as well.
-    finite = np.isfinite(loss)
-    for values in (state.weights, state.mean, state.square):
-        finite &= np.isfinite(values.W).all((1, 2)) & np.isfinite(values.b).all(1)
-    if not finite.all():
-        seed, settings = problem.seeds[~finite][0], problem.settings
-        raise TrainingError(
-            f"training diverged: the toy model of seed {seed} has a loss, weight or running mean that is not "
-            f"finite in steps {start} to {state.step - 1}; "
-            f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}"
-        )
+def _diverged(before: TrainingState, after: TrainingState, problem: Problem, engine: Engine) -> TrainingError:
+    """The error for the first instance that is no longer finite: the step is found by taking steps again."""
+    instance = int(np.flatnonzero(~after.is_finite())[0])
+    one = slice(instance, instance + 1)
+    own, good, n_steps = problem.select(one), before.copy(one), after.step - before.step
+    # It is finite before these n_steps and not behind them.
+    while n_steps > 1:
+        trial = good.copy()
+        engine.advance(trial, n_steps // 2, own)
+        if trial.is_finite().all():
+            good, n_steps = trial, n_steps - n_steps // 2
+        else:
+            n_steps //= 2
+    settings = problem.settings
+    return TrainingError(
+        f"training diverged: the toy model of seed {problem.seeds[instance]} (instance {instance}) "
+        f"has a loss, weight or running mean that is not finite after step {good.step}; "
+        f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}"
+    )

@@ -62,11 +62,17 @@ class Traced:
         operation = self.builder.fmul if self._is_float() else self.builder.mul
         return self._new(operation(*self._alike(other)))
 
+    def __truediv__(self, other: "Traced | float") -> "Traced":
+        return self._new(self.builder.fdiv(*self._alike(other)))
+
     def __xor__(self, other: "Traced | int") -> "Traced":
         return self._new(self.builder.xor(*self._alike(other)))
 
     def __and__(self, other: "Traced | int") -> "Traced":
         return self._new(self.builder.and_(*self._alike(other)))
+
+    def __or__(self, other: "Traced | int") -> "Traced":
+        return self._new(self.builder.or_(*self._alike(other)))
 
     def __lshift__(self, other: "Traced | int") -> "Traced":
         return self._new(self.builder.shl(*self._alike(other)))
@@ -106,6 +112,45 @@ class Traced:
     def to_floats(self) -> "Traced":
         """Sixteen words as float32, rounded to nearest."""
         return self._new(self.builder.uitofp(self.value, _FLOATS))
+
+    def as_floats(self) -> "Traced":
+        """The bits of sixteen words as float32."""
+        return self._new(self.builder.bitcast(self.value, _FLOATS))
+
+    def float_bits(self) -> "Traced":
+        """The bits of sixteen float32 as words."""
+        return self._new(self.builder.bitcast(self.value, _WORDS))
+
+    def nearest(self) -> "Traced":
+        """Sixteen float32 rounded to whole numbers."""
+        return self._new(_call(self.builder, "llvm.rint.v16f32", _FLOATS, [self.value]))
+
+    def to_float(self) -> "Traced":
+        """An integer scalar as float32."""
+        return self._new(self.builder.uitofp(self.value, _FLOAT))
+
+    def to_words(self) -> "Traced":
+        """Sixteen whole float32 as words; negative ones as two's complement."""
+        return self._new(self.builder.fptosi(self.value, _WORDS))
+
+    def to_signed_floats(self) -> "Traced":
+        """Sixteen words, in two's complement, as float32."""
+        return self._new(self.builder.sitofp(self.value, _FLOATS))
+
+    def square_root(self) -> "Traced":
+        """Of sixteen float32."""
+        return self._new(_call(self.builder, "llvm.sqrt.v16f32", _FLOATS, [self.value]))
+
+    def count(self) -> "Traced":
+        """How many of sixteen truths hold, as a 64-bit scalar."""
+        bits = self.builder.bitcast(self.value, ir.IntType(LANES))
+        return self._new(self.builder.zext(self.builder.ctpop(bits), _LONG))
+
+    def compressed(self, keep: "Traced") -> "Traced":
+        """The lanes to keep, moved together at the front; what follows them is anything."""
+        undefined = ir.Constant(_FLOATS, ir.Undefined)
+        name = "llvm.experimental.vector.compress.v16f32"
+        return self._new(_call(self.builder, name, _FLOATS, [self.value, keep.value, undefined]))
 
     def lane(self, index: int) -> "Traced":
         """One element of a vector."""
@@ -166,6 +211,23 @@ class Variable:
         return Traced(self._builder, self._builder.load(self._slot))
 
 
+class Counter:
+    """A 64-bit number that loops change."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self._slot = cgutils.alloca_once(builder, _LONG)  # type: ignore[no-untyped-call]  # numba's own
+        self.set(long(builder, 0))
+
+    def set(self, value: Traced) -> None:
+        """Replace the number."""
+        self._builder.store(value.value, self._slot)
+
+    def get(self) -> Traced:
+        """The number now."""
+        return Traced(self._builder, self._builder.load(self._slot))
+
+
 class Memory:
     """A row of 32-bit elements, read and written one at a time or sixteen at a time."""
 
@@ -221,6 +283,26 @@ def loop(count: Traced) -> Iterator[Traced]:
     """A loop of the compiled program over 0 … count - 1; gives the index."""
     with cgutils.for_range(count.builder, count.value) as compiled_loop:
         yield Traced(count.builder, compiled_loop.index)
+
+
+@contextmanager
+def loop_while(builder: Any, condition: Callable[[], Traced]) -> Iterator[None]:
+    """A loop of the compiled program for as long as the condition, asked before every turn, holds."""
+    head, body, behind = (builder.append_basic_block(name) for name in ("head", "body", "behind"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    builder.cbranch(condition().value, body, behind)
+    builder.position_at_end(body)
+    yield
+    builder.branch(head)
+    builder.position_at_end(behind)
+
+
+@contextmanager
+def if_holds(condition: Traced) -> Iterator[None]:
+    """What the compiled program does only if the (scalar) condition holds."""
+    with condition.builder.if_then(condition.value):
+        yield
 
 
 def loop_over_tiles(builder: Any, length: int, largest: int, body: Callable[[Traced, int], None]) -> None:

@@ -1,17 +1,16 @@
 """What every training engine works on: the problem, and the state that steps carry forward."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import toy_model
 from superposition_atlas.toy_model import TrainingSettings
 
-ADAM_BETA_1 = 0.9
-ADAM_BETA_2 = 0.999
-ADAM_EPSILON = 1e-8
+HELD_OUT_SAMPLES = 8192
+"""Samples of an instance's held-out batch, the same at every step."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,20 @@ class Problem:
     """float64, in (0, 1]."""
     n_hidden: int
     settings: TrainingSettings
+
+    def select(self, instances: slice) -> "Problem":
+        """Some of the instances: their results are the same by themselves."""
+        return replace(
+            self,
+            seeds=self.seeds[instances],
+            importance=self.importance[instances],
+            probability=self.probability[instances],
+        )
+
+    @property
+    def centre(self) -> Float[np.ndarray, "instance feature"]:
+        """What is taken off the inputs before W sees them (float32)."""
+        return toy_model.centre(self.probability, self.settings)
 
     @property
     def n_instances(self) -> int:
@@ -58,29 +71,58 @@ class TrainingState:
     """Steps taken so far: the next batch is the stream's batch of this step."""
     weights: Weights
     mean: Weights
-    """Adam's running mean of the gradient, not corrected for its start at zero (`exp_avg` in torch)."""
+    """Adam's running mean of the gradient, not corrected for its start at zero (`exp_avg` in torch); SGD's
+    momentum buffer."""
     square: Weights
-    """Adam's running mean of the gradient's square, likewise (`exp_avg_sq` in torch)."""
+    """Adam's running mean of the gradient's square, likewise (`exp_avg_sq` in torch); 0 with SGD."""
+    loss_sum: Float[np.ndarray, " instance"]
+    """float64 sum of the losses of the steps since it was last set to 0."""
 
     @classmethod
     def initial(cls, problem: Problem) -> "TrainingState":
-        """The state before the first step: normal W, biases and running means 0."""
+        """The state before the first step: normal W, b as the settings have it, all else 0.
+
+        Raises:
+            TrainingError: if the settings' bias does not fit the number of features.
+        """
         W = toy_model.initial_weights(
             problem.seeds, problem.n_features, problem.n_hidden, problem.settings.init_scale
         )
-        weights = Weights(W, np.zeros((problem.n_instances, problem.n_features), dtype=np.float32))
-        return cls(0, weights, weights.zeros_like(), weights.zeros_like())
+        weights = Weights(W, toy_model.initial_bias(problem.probability, problem.settings))
+        return cls(0, weights, weights.zeros_like(), weights.zeros_like(), np.zeros(problem.n_instances))
+
+    def copy(self, instances: slice = slice(None)) -> "TrainingState":
+        """A state of its own, of all instances or of some."""
+        weights, mean, square = (
+            Weights(part.W[instances].copy(), part.b[instances].copy())
+            for part in (self.weights, self.mean, self.square)
+        )
+        return TrainingState(self.step, weights, mean, square, self.loss_sum[instances].copy())
+
+    def is_finite(self) -> Bool[np.ndarray, " instance"]:
+        """Whether all of an instance's numbers are finite.
+
+        A square that overflows stops its weight for good while weight and loss stay finite: it counts too.
+        """
+        finite = np.isfinite(self.loss_sum)
+        for part in (self.weights, self.mean, self.square):
+            finite &= np.isfinite(part.W).all((1, 2)) & np.isfinite(part.b).all(1)
+        return finite
 
 
 class Engine(Protocol):
     """One way of taking training steps. Engines differ in speed, never in what a step is.
 
-    A step draws the batch of (seed, step) from the stream, takes the loss
-    Σ_i I_i (x_i - x'_i)², mean over batch and features, and follows its gradient with Adam.
+    A step draws the batch of (seed, step) from the stream, takes the loss Σ_i I_i (x_i - x'_i)², mean over
+    batch and features, and follows its gradient with the optimizer that the settings name.
     """
 
     name: str
 
-    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> Float[np.ndarray, " instance"]:
-        """Take n_steps (at least 1) steps in place; returns each instance's mean loss over them (float64)."""
+    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> None:
+        """Take n_steps (0 does nothing but get ready) in place, and add up their losses in `loss_sum`."""
+        ...
+
+    def feature_loss(self, weights: Weights, problem: Problem) -> Float[np.ndarray, "instance feature"]:
+        """I_i E(x_i - x'_i)² (float64) over the held-out batch: `HELD_OUT_SAMPLES` of purpose EVALUATION."""
         ...

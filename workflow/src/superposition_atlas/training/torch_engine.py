@@ -1,4 +1,4 @@
-"""The reference engine: autograd and `torch.optim.Adam`, on the CPU or a CUDA device, as written by hand."""
+"""The reference engine: autograd and `torch.optim`, on the CPU or a CUDA device, as written by hand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,10 @@ import torch
 from jaxtyping import Float, Float32, Int64
 
 from superposition_atlas import stream
-from superposition_atlas.training.state import (
-    ADAM_BETA_1,
-    ADAM_BETA_2,
-    ADAM_EPSILON,
-    Problem,
-    TrainingState,
-)
+from superposition_atlas.magnitudes import MAGNITUDES
+from superposition_atlas.toy_model import Output
+from superposition_atlas.training.optimizer import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, learning_rates
+from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 
 _LOW_16 = 0xFFFF
 _LOW_32 = 0xFFFFFFFF
@@ -58,15 +55,20 @@ class DeviceStream:
     def __init__(self, problem: Problem, device: torch.device) -> None:
         seeds = np.stack([problem.seeds & np.uint64(_LOW_32), problem.seeds >> np.uint64(32)], axis=-1)
         threshold = stream.thresholds(problem.probability)[:, None, :]
+        scale = stream.scales(threshold)
+        self._magnitudes = problem.settings.magnitudes
         self._seeds = torch.tensor(seeds.astype(np.int64), device=device)
         self._threshold = torch.tensor(threshold.astype(np.int64), device=device)
-        self._scale = torch.tensor(stream.scales(threshold), device=device)
+        self._scale = torch.tensor(scale, device=device)
+        self._offset = torch.tensor(stream.offsets(scale, self._magnitudes), device=device)
 
-    def sample(self, step: int, batch_size: int) -> Float32[torch.Tensor, "instance batch feature"]:
+    def sample(
+        self, step: int, batch_size: int, purpose: stream.Purpose
+    ) -> Float32[torch.Tensor, "instance batch feature"]:
         """The batch of one step."""
-        n_features = self._threshold.shape[-1]
-        word = words(self._seeds, step, batch_size, n_features, stream.Purpose.INPUTS)
-        return torch.where(word <= self._threshold, word.to(torch.float32) * self._scale, 0.0)
+        word = words(self._seeds, step, batch_size, self._threshold.shape[-1], purpose)
+        u = word.to(torch.float32) * self._scale + self._offset
+        return torch.where(word <= self._threshold, MAGNITUDES[self._magnitudes].quantile(u, torch), 0.0)
 
 
 class HostStream:
@@ -75,69 +77,123 @@ class HostStream:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
 
-    def sample(self, step: int, batch_size: int) -> Float32[torch.Tensor, "instance batch feature"]:
+    def sample(
+        self, step: int, batch_size: int, purpose: stream.Purpose
+    ) -> Float32[torch.Tensor, "instance batch feature"]:
         """The batch of one step."""
+        of = self._problem
         return torch.from_numpy(
-            stream.sample(self._problem.seeds, step, batch_size, self._problem.probability)
+            stream.sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes)
         )
 
 
 class TorchEngine:
-    """Autograd and `torch.optim.Adam`."""
+    """Autograd and `torch.optim`."""
 
     def __init__(self, device: str, threads: int) -> None:
         self.device = torch.device(device)
         self.threads = threads
         self.name = f"torch-{self.device.type}"
 
-    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> Float[np.ndarray, " instance"]:
+    def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> None:
         """See `state.Engine`."""
         settings = problem.settings
-        inputs = HostStream(problem) if self.device.type == "cpu" else DeviceStream(problem, self.device)
-        importance = self._tensor(problem.importance)[:, None, :]
+        inputs = self._stream(problem)
         W = self._tensor(state.weights.W).requires_grad_()
-        b = self._tensor(state.weights.b).requires_grad_()
-        optimiser = torch.optim.Adam(
-            [W, b], lr=settings.learning_rate, betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON
-        )
-        optimiser.state[W] = self._running_means(state.step, state.mean.W, state.square.W)
-        optimiser.state[b] = self._running_means(state.step, state.mean.b, state.square.b)
-        total = torch.zeros(problem.n_instances, dtype=torch.float64, device=self.device)
+        b = self._tensor(state.weights.b).requires_grad_(settings.bias == "trained")
+        trained = [(W, state.mean.W, state.square.W)]
+        if b.requires_grad:
+            trained.append((b, state.mean.b, state.square.b))
+        optimizer = self._optimizer(problem, [parameter for parameter, _, _ in trained])
+        for parameter, mean, square in trained:
+            optimizer.state[parameter] = self._buffers(settings.optimizer, state.step, mean, square)
+        loss_sum = torch.tensor(state.loss_sum, device=self.device)
+        rates = learning_rates(settings, state.step, n_steps)
+        constants = self._constants(problem)
 
         with _torch_threads(self.threads):
-            for step in range(state.step, state.step + n_steps):
-                x = inputs.sample(step, settings.batch_size)
-                hidden = torch.einsum("ibf,ihf->ibh", x, W)
-                reconstruction = torch.relu(torch.einsum("ibh,ihf->ibf", hidden, W) + b[:, None, :])
-                loss = (importance * (x - reconstruction) ** 2).mean(dim=(1, 2))
-                optimiser.zero_grad()
+            for turn, rate in enumerate(rates):
+                x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
                 # Instances share no weight, so each gets its own gradient.
+                loss = _feature_loss(x, W, b, *constants, settings.output).mean(dim=(1, 2))
+                optimizer.param_groups[0]["lr"] = float(rate)
+                optimizer.zero_grad()
                 loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
-                optimiser.step()
-                total += loss.detach()
+                optimizer.step()
+                loss_sum += loss.detach()
 
+        if n_steps:
+            mean_name, square_name = _BUFFERS[settings.optimizer]
+            for parameter, mean, square in trained:
+                mean[...] = optimizer.state[parameter][mean_name].cpu().numpy()
+                if square_name is not None:
+                    square[...] = optimizer.state[parameter][square_name].cpu().numpy()
+        state.weights.W[...] = W.detach().cpu().numpy()
+        state.weights.b[...] = b.detach().cpu().numpy()
+        state.loss_sum[...] = loss_sum.cpu().numpy()
         state.step += n_steps
-        for array, tensor in (
-            (state.weights.W, W),
-            (state.weights.b, b),
-            (state.mean.W, optimiser.state[W]["exp_avg"]),
-            (state.mean.b, optimiser.state[b]["exp_avg"]),
-            (state.square.W, optimiser.state[W]["exp_avg_sq"]),
-            (state.square.b, optimiser.state[b]["exp_avg_sq"]),
-        ):
-            array[...] = tensor.detach().cpu().numpy()
-        return (total / n_steps).cpu().numpy()
+
+    @torch.no_grad()
+    def feature_loss(self, weights: Weights, problem: Problem) -> Float[np.ndarray, "instance feature"]:
+        """See `state.Engine`."""
+        losses = []
+        for instance in range(problem.n_instances):  # one by one: the held-out batch is a large one
+            one = slice(instance, instance + 1)
+            own = problem.select(one)
+            x = self._stream(own).sample(0, HELD_OUT_SAMPLES, stream.Purpose.EVALUATION)
+            W, b = self._tensor(weights.W[one]), self._tensor(weights.b[one])
+            loss = _feature_loss(x, W, b, *self._constants(own), own.settings.output)
+            losses.append(loss.mean(dim=1, dtype=torch.float64))
+        return np.asarray(torch.cat(losses).cpu().numpy())
+
+    def _constants(self, problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._tensor(problem.importance)[:, None, :], self._tensor(problem.centre)[:, None, :]
+
+    def _stream(self, problem: Problem) -> HostStream | DeviceStream:
+        return HostStream(problem) if self.device.type == "cpu" else DeviceStream(problem, self.device)
+
+    def _optimizer(self, problem: Problem, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        settings = problem.settings
+        adam: dict[str, Any] = {"betas": (ADAM_BETA_1, ADAM_BETA_2), "eps": ADAM_EPSILON}
+        if settings.optimizer == "adam":
+            return torch.optim.Adam(parameters, **adam)
+        if settings.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, weight_decay=settings.weight_decay, **adam)
+        return torch.optim.SGD(parameters, momentum=settings.momentum, weight_decay=settings.weight_decay)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)  # a copy, never a view
 
-    def _running_means(self, step: int, mean: np.ndarray, square: np.ndarray) -> dict[str, Any]:
-        """One parameter's entry in the optimiser, in the names of `torch.optim.Adam`."""
-        return {
-            "step": torch.tensor(float(step)),
-            "exp_avg": self._tensor(mean),
-            "exp_avg_sq": self._tensor(square),
-        }
+    def _buffers(self, optimizer: str, step: int, mean: np.ndarray, square: np.ndarray) -> dict[str, Any]:
+        """One parameter's entry in the optimizer, in the names of torch."""
+        mean_name, square_name = _BUFFERS[optimizer]
+        buffers: dict[str, Any] = {mean_name: self._tensor(mean)}
+        if square_name is not None:
+            buffers |= {square_name: self._tensor(square), "step": torch.tensor(float(step))}
+        return buffers
+
+
+def _feature_loss(
+    x: Float32[torch.Tensor, "instance batch feature"],
+    W: Float32[torch.Tensor, "instance hidden feature"],
+    b: Float32[torch.Tensor, "instance feature"],
+    importance: Float32[torch.Tensor, "instance 1 feature"],
+    centre: Float32[torch.Tensor, "instance 1 feature"],
+    output: Output,
+) -> Float32[torch.Tensor, "instance batch feature"]:
+    """I_i (x_i - x'_i)²."""
+    hidden = torch.einsum("ibf,ihf->ibh", x - centre, W)
+    reconstruction = torch.einsum("ibh,ihf->ibf", hidden, W) + b[:, None, :]
+    if output == "relu":
+        reconstruction = torch.relu(reconstruction)
+    return importance * (x - reconstruction) ** 2
+
+
+_BUFFERS: dict[str, tuple[str, str | None]] = {
+    "adam": ("exp_avg", "exp_avg_sq"),
+    "adamw": ("exp_avg", "exp_avg_sq"),
+    "sgd": ("momentum_buffer", None),
+}
 
 
 @contextmanager

@@ -1,15 +1,51 @@
-"""One instance's batch, as the traced steps see it: where its numbers lie, and its inputs from the stream."""
+"""One instance's batch, as the traced steps see it: where its numbers lie, and its inputs from the stream.
 
+Samples are drawn in chunks, which gather those that count: positions behind the batch's end are left out, and
+so are, where features are rare, the samples in which no feature is active. A sum over the batch may be taken
+in any order.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from superposition_atlas.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS, Purpose
-from superposition_atlas.training.lanes import LANES, Memory, Traced, long, longs, words
+from superposition_atlas.magnitudes import MAGNITUDES, MagnitudesName
+from superposition_atlas.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
+from superposition_atlas.toy_model import Output
+from superposition_atlas.training.lanes import (
+    LANES,
+    Counter,
+    Memory,
+    Traced,
+    Variable,
+    if_holds,
+    long,
+    longs,
+    loop,
+    loop_while,
+    words,
+)
+from superposition_atlas.training.vector_functions import LaneFunctions
 
 BLOCK = 2 * LANES
 """Positions of a block: eight quads of the stream in two vectors."""
+CHUNK = 256
+"""Samples of a chunk at most: a multiple of BLOCK. A chunk's matrices stay in the first-level cache."""
+ROW = CHUNK + BLOCK
+"""Elements of a row of a chunk's matrices: whole blocks may be written behind its last sample."""
 
 _LOW_WORD = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What programs are compiled for, each by itself."""
+
+    n_features: int
+    n_hidden: int
+    output: Output = "relu"
+    centred: bool = False
+    magnitudes: MagnitudesName = "uniform"
 
 
 @dataclass(frozen=True)
@@ -17,21 +53,36 @@ class TracedBatch:
     """The batch of one instance and one step. Rows hold float32 unless said; W and b lie as one row."""
 
     builder: Any
-    n_features: int
-    n_hidden: int
+    variant: Variant
     batch_size: Traced
     step: Traced
+    purpose: Traced
+    """See `stream.Purpose`."""
     key: tuple[Traced, Traced]
+    skips_empty: Traced
+    """1 where samples without an active feature are left out, else 0; they may only be if they have x = 0."""
     weights: Memory
     """W[k, i] at k·n_features + i, then b[i]."""
     importance: Memory
     threshold: Memory
     """uint32, see `stream.thresholds`."""
     scale: Memory
+    offset: Memory
+    centre: Memory
     gradient: Memory
     """Where the sums over the batch go, laid out as the weights; W's part is zero before the step."""
     scratch: Memory
     """At least `fused_step.scratch_size` elements, of any content."""
+
+    @property
+    def n_features(self) -> int:
+        """n."""
+        return self.variant.n_features
+
+    @property
+    def n_hidden(self) -> int:
+        """m."""
+        return self.variant.n_hidden
 
     @property
     def bias(self) -> Memory:
@@ -43,26 +94,31 @@ class TracedBatch:
         """The gradient of b[i] at i."""
         return self.gradient.from_index(self.n_hidden * self.n_features)
 
-    @property
-    def n_blocks(self) -> Traced:
-        """Blocks in the batch; the last may be a part of one."""
-        return (self.batch_size + (BLOCK - 1)) // BLOCK
+    def is_before(self, end: Traced, first: Traced) -> Traced:
+        """Which of the sixteen samples from `first` on stand before `end`."""
+        return words(self.builder, range(LANES)) + first.low_word() < end.low_word()
 
-    def inputs(self, block: Traced, feature: Traced | int) -> tuple[Traced, Traced]:
-        """x of one feature (`stream.sample`) at the positions of one block, in the lanes of `used`."""
+    def _draw(self, block: Traced, feature: Traced) -> tuple[Traced, Traced]:
+        """One feature (`stream.sample`) at the positions of a block, in the lanes of `_in_batch`."""
         threshold, scale = self.threshold.load(feature), self.scale.load(feature)
-        counter = feature if isinstance(feature, Traced) else long(self.builder, feature)
-        first, second = self._words(block * (BLOCK // 4), counter)
-        return (
-            (first.to_floats() * scale).where(first <= threshold),
-            (second.to_floats() * scale).where(second <= threshold),
+        first, second = (
+            self._magnitude(word.to_floats() * scale, feature).where(word <= threshold)
+            for word in self._words(block * (BLOCK // 4), feature)
         )
+        return first, second
 
-    def used(self, block: Traced) -> tuple[Traced, Traced]:
+    def _magnitude(self, u: Traced, feature: Traced) -> Traced:
+        name = self.variant.magnitudes
+        if name == "uniform":
+            return u
+        magnitude: Traced = MAGNITUDES[name].quantile(u + self.offset.load(feature), LaneFunctions)
+        return magnitude
+
+    def _in_batch(self, block: Traced) -> tuple[Traced, Traced]:
         """Which lanes of one block are positions of the batch.
 
         Of its quad a lane of the first vector holds word 1 or 0, of the second word 3 or 2: the order in
-        which the last round leaves them. A sum over the batch may be taken in any order.
+        which the last round leaves them.
         """
         left = (self.batch_size - block * BLOCK).low_word()
         position = [4 * (lane // 2) + 1 - lane % 2 for lane in range(LANES)]
@@ -79,7 +135,7 @@ class TracedBatch:
         are both outputs, side by side.
         """
         c0, c1, c2 = longs(self.builder, range(8)) + quad, feature, self.step
-        c3 = long(self.builder, Purpose.INPUTS)
+        c3 = self.purpose
         k0, k1 = self.key
         for _ in range(ROUNDS - 1):
             product0, product1 = (c0 & _LOW_WORD) * MULTIPLIERS[0], (c2 & _LOW_WORD) * MULTIPLIERS[1]
@@ -87,3 +143,87 @@ class TracedBatch:
             k0, k1 = k0 + WEYL_INCREMENTS[0], k1 + WEYL_INCREMENTS[1]
         product0, product1 = (c0 & _LOW_WORD) * MULTIPLIERS[0], (c2 & _LOW_WORD) * MULTIPLIERS[1]
         return (product1 ^ ((c1 ^ k0) << 32)).as_words(), (product0 ^ ((c3 ^ k1) << 32)).as_words()
+
+    def _as_seen(self, values: Traced, feature: Traced) -> Traced:
+        """Inputs as W sees them."""
+        return values - self.centre.load(feature) if self.variant.centred else values
+
+
+def over_chunks(
+    batch: TracedBatch,
+    x: Memory,
+    work_through: Callable[[Traced, Traced], None],
+    finish: Callable[[Traced], None],
+) -> Traced:
+    """Draw the batch into x[i, sample] at i·ROW + sample, chunk by chunk; gives the number of samples drawn.
+
+    `work_through(first, n_samples)` is called for each block of samples as soon as it is drawn, while it is
+    in the cache: those from `first` on that stand before `n_samples`; behind them lie zeros.
+    `finish(n_samples)` is called at the end of a chunk.
+    """
+    builder = batch.builder
+    n_blocks = (batch.batch_size + (BLOCK - 1)) // BLOCK
+    block, n_samples, n_worked, n_drawn = (Counter(builder) for _ in range(4))
+    room = long(builder, CHUNK - BLOCK + 1)
+
+    def wants_more() -> Traced:
+        return (block.get() < n_blocks) & (n_samples.get() < room)
+
+    with loop_while(builder, lambda: block.get() < n_blocks):
+        n_samples.set(long(builder, 0))
+        n_worked.set(long(builder, 0))
+        with loop_while(builder, lambda: wants_more() | (n_worked.get() < n_samples.get())):
+            is_complete = wants_more() ^ 1
+            with if_holds(is_complete ^ 1):
+                n_samples.set(n_samples.get() + _gather(batch, block.get(), x.from_index(n_samples.get())))
+                block.set(block.get() + 1)
+            with if_holds(is_complete):
+                _write_zeros(batch, x.from_index(n_samples.get()))
+            with if_holds(is_complete | (n_worked.get() + (BLOCK - 1) < n_samples.get())):
+                work_through(n_worked.get(), n_samples.get())
+                n_worked.set(n_worked.get() + BLOCK)
+        n_drawn.set(n_drawn.get() + n_samples.get())
+        finish(n_samples.get())
+    return n_drawn.get()
+
+
+def _write_zeros(batch: TracedBatch, x: Memory) -> None:
+    """One block of samples of 0."""
+    zeros = Variable(batch.builder).get()
+    with loop(long(batch.builder, batch.n_features)) as i:
+        for half in range(BLOCK // LANES):
+            x.store_lanes(zeros, i * ROW + half * LANES)
+
+
+def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
+    """Draw one block and write those of its samples that count, one behind the other; gives their number."""
+    builder = batch.builder
+    count = Counter(builder)
+    n_features = long(builder, batch.n_features)
+    is_whole = (block + 1) * BLOCK <= batch.batch_size
+    takes_all = is_whole & (batch.skips_empty < 1)
+    with if_holds(takes_all):
+        with loop(n_features) as i:
+            for half, values in enumerate(batch._draw(block, i)):
+                x.store_lanes(batch._as_seen(values, i), i * ROW + half * LANES)
+        count.set(long(builder, BLOCK))
+    with if_holds(takes_all ^ 1):
+        sums = [Variable(builder) for _ in range(BLOCK // LANES)]
+        with loop(n_features) as i:
+            for half, values in enumerate(batch._draw(block, i)):
+                x.store_lanes(values, i * ROW + half * LANES)
+                sums[half].set(sums[half].get() + values)
+        # An active feature's magnitude is above 0; else every sum is above -1.
+        least = Variable(builder).get().lane(0)
+        least = least.where(long(builder, 0) < batch.skips_empty, least - 1.0)
+        keep = [
+            in_batch & (total.get() > least)
+            for in_batch, total in zip(batch._in_batch(block), sums, strict=True)
+        ]
+        n_first = keep[0].count()
+        with loop(n_features) as i:
+            first, second = (x.load_lanes(i * ROW + half * LANES) for half in range(BLOCK // LANES))
+            x.store_lanes(batch._as_seen(first.compressed(keep[0]), i), i * ROW)
+            x.store_lanes(batch._as_seen(second.compressed(keep[1]), i), i * ROW + n_first)
+        count.set(n_first + keep[1].count())
+    return count.get()

@@ -1,0 +1,53 @@
+"""Checks of what functions are given: one line that names the argument, its value and what is allowed."""
+
+import operator
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from superposition_atlas.errors import TrainingError
+
+
+def integer(name: str, value: Any, least: int = 1) -> int:
+    """The value as an int.
+
+    Raises:
+        TrainingError: if it is no integer of at least `least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TrainingError(f"{name} is {value!r}: must be an integer") from None
+    # A boolean is an integer to Python, not to a user.
+    if isinstance(value, bool | np.bool_):
+        raise TrainingError(f"{name} is {value!r}: must be an integer")
+    if number < least:
+        raise TrainingError(f"{name} is {number}: must be at least {least}")
+    return number
+
+
+def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
+    """The value as a float.
+
+    Raises:
+        TrainingError: if it is no finite number in the range.
+    """
+    allowed = "a finite number"
+    if above is not None:
+        allowed += f" above {above:g}"
+    if least is not None:
+        allowed += f" of at least {least:g}"
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    in_range = is_number and isfinite(value)
+    if not in_range or (above is not None and value <= above) or (least is not None and value < least):
+        raise TrainingError(f"{name} is {value!r}: must be {allowed}")
+    return float(value)
+
+
+def choice(name: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raises TrainingError unless the value is one of the allowed words."""
+    words = list(allowed)
+    if not isinstance(value, str) or value not in words:
+        raise TrainingError(f"{name} is {value!r}: must be {', '.join(words[:-1])} or {words[-1]}")

@@ -1,0 +1,112 @@
+"""Checkpoints: all that training carries, on disk, so that a run that was ended goes on to the same bits.
+
+A checkpoint is a sealed safetensors file (`storage`), replaced whole or not at all. It belongs to one call
+of `train`: to its seeds, schedule and settings, its engine and its code. One that belongs to another is no
+error, it is only of no use.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from superposition_atlas import storage
+from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.toy_model import HISTORY_TENSORS
+from superposition_atlas.training.state import Problem, TrainingState, Weights
+
+logger = logging.getLogger(__name__)
+
+Records = list[tuple[Weights, np.ndarray]]
+"""Weights and held-out losses at the record steps passed so far."""
+
+_PARTS = ("weights", "mean", "square")
+
+
+class Checkpoint:
+    """One call's checkpoint, written at most every so many seconds."""
+
+    def __init__(self, path: Path, seconds: float, problem: Problem, engine: str) -> None:
+        self.path = path
+        self._seconds = seconds
+        self._code = code_digest("superposition_atlas.training")
+        self._spec = {
+            "problem": _fingerprint(problem),
+            "settings": problem.settings.as_dict(),
+            "engine": engine,
+        }
+        self._due = time.monotonic() + seconds
+
+    def resume(self) -> tuple[TrainingState, Records] | None:
+        """What was saved last, or None if there is nothing of use."""
+        if not self.path.exists():
+            return None
+        try:
+            tensors, provenance = storage.read_tensors(self.path)
+        except ArtefactError as error:
+            logger.warning("checkpoint ignored: %s", error)
+            return None
+        if (provenance["spec"], provenance["code"]) != (self._spec, self._code):
+            logger.info("checkpoint ignored: %s belongs to other settings or code", self.path)
+            return None
+        parts = {part: Weights(tensors[f"{part}.W"], tensors[f"{part}.b"]) for part in _PARTS}
+        state = TrainingState(step=int(provenance["step"]), loss_sum=tensors["loss_sum"], **parts)
+        recorded = zip(*(tensors[f"recorded.{name}"] for name in HISTORY_TENSORS), strict=True)
+        return state, [(Weights(W, b), feature_loss) for W, b, feature_loss in recorded]
+
+    def is_due(self) -> bool:
+        """Whether the last one is old enough."""
+        return time.monotonic() >= self._due
+
+    def save(self, state: TrainingState, records: Records) -> None:
+        """Writes it.
+
+        Raises:
+            ArtefactError: if it can't be written.
+        """
+        tensors = {"loss_sum": state.loss_sum}
+        for name in _PARTS:
+            part: Weights = getattr(state, name)
+            tensors |= {f"{name}.W": part.W, f"{name}.b": part.b}
+        tensors |= {f"recorded.{name}": array for name, array in stacked(records, state.weights).items()}
+        provenance = storage.provenance(self._spec, self._code, step=state.step)
+        storage.write_tensors(tensors, self.path, provenance)
+        self._due = time.monotonic() + self._seconds
+
+    def remove(self) -> None:
+        """Takes it away once it is of no use any more."""
+        self.path.unlink(missing_ok=True)
+
+
+def stacked(records: Records, like: Weights) -> dict[str, np.ndarray]:
+    """Records as the arrays of `toy_model.History`; with no records at all, of length 0."""
+    empty = (0, *like.b.shape)
+    if not records:
+        return {
+            "W": np.zeros((0, *like.W.shape), np.float32),
+            "b": np.zeros(empty, np.float32),
+            "feature_loss": np.zeros(empty),
+        }
+    return {
+        "W": np.stack([weights.W for weights, _ in records]),
+        "b": np.stack([weights.b for weights, _ in records]),
+        "feature_loss": np.stack([feature_loss for _, feature_loss in records]),
+    }
+
+
+def _fingerprint(problem: Problem) -> Mapping[str, Any]:
+    arrays = {
+        "seeds": problem.seeds,
+        "importance": problem.importance,
+        "probability": problem.probability,
+    }
+    digests = {
+        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        for name, array in arrays.items()
+    }
+    return {"n_instances": problem.n_instances, "n_hidden": problem.n_hidden, **digests}

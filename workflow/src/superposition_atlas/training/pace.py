@@ -1,0 +1,47 @@
+"""How fast training goes: what it will cost, and how many steps to take until the next look around."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from superposition_atlas.training.state import Engine, Problem
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.25  # between looks at signals, weights and the clock: cheap, and short enough for Ctrl-C
+_CALIBRATION_SECONDS = 0.005  # of the first steps, which are training as well
+
+
+class Pace:
+    """Measured on the steps themselves. It decides when training pauses, never what comes out."""
+
+    def __init__(self, problem: Problem, engine: Engine) -> None:
+        settings = problem.settings
+        self._what = (
+            f"{problem.n_instances} toy models {problem.n_features} → {problem.n_hidden}, "
+            f"{settings.steps} steps of {settings.batch_size} samples ({engine.name})"
+        )
+        self._is_known = False
+        self.next_steps = 1
+        """Steps to take before the next pause."""
+
+    @contextmanager
+    def measured(self, n_steps: int, n_left: int) -> Iterator[None]:
+        """Around n_steps steps, with n_left to go before them. Logs the estimate once it is one."""
+        start = time.perf_counter()
+        yield
+        taken = time.perf_counter() - start
+        seconds_a_step = max(taken, 1e-9) / n_steps
+        if not self._is_known and taken >= _CALIBRATION_SECONDS:
+            self._is_known = True
+            logger.info("%s: about %s", self._what, _duration(seconds_a_step * n_left))
+        # The first steps are short of time to be measured by: no leap on their word.
+        self.next_steps = max(1, min(8 * n_steps, int(_PAUSE_SECONDS / seconds_a_step)))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
