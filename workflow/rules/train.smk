@@ -22,7 +22,9 @@ rule train:
         code=command_digest("train"),
         engine=CONFIG.engine,
         device=CONFIG.device,
+        # No output: Snakemake would remove it when a job fails.
+        checkpoint="results/checkpoints/{experiment}/{case}.safetensors",
     shell:
         "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
         " --engine {params.engine} --device {params.device} --threads {threads}"
-        " --output {output:q} 2> {log:q}"
+        " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q}"

@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AtlasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"error: {parsed.command} was interrupted; run the same command again", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        reason = f" ({interrupt})" if interrupt.args else ""
+        print(f"error: {parsed.command} was interrupted{reason}; run the same command again", file=sys.stderr)
         return 130
     return 0

@@ -93,7 +93,7 @@ class TrainingSettings:
             arguments.choice("bias", self.bias, ("trained", "zero", "mean"))
             return
         try:
-            values = list(self.bias)
+            values: list[Any] = list(self.bias)
         except TypeError:
             allowed = "trained, zero, mean or one number a feature"
             raise TrainingError(f"bias is {self.bias!r}: must be {allowed}") from None
@@ -109,7 +109,7 @@ class TrainingSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
-        lists = {"record_steps": list(self.record_steps)}
+        lists: dict[str, Any] = {"record_steps": list(self.record_steps)}
         if not isinstance(self.bias, str):
             lists["bias"] = list(self.bias)
         return asdict(self) | lists

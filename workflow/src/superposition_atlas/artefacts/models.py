@@ -24,10 +24,8 @@ def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: s
     tensors = {name: getattr(models, name) for name in TENSORS}
     if models.history is not None:
         tensors |= {_RECORDED + name: getattr(models.history, name) for name in _HISTORY}
-    settings = models.settings.as_dict()
-    storage.write_tensors(
-        tensors, path, storage.provenance(spec, code, engine=models.engine, settings=settings)
-    )
+    provenance = storage.provenance(spec, code, engine=models.engine, settings=models.settings.as_dict())
+    storage.write_tensors(tensors, path, provenance)
 
 
 def read_models(path: Path) -> ToyModels:

@@ -22,6 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
+    parser.add_argument("--checkpoint-seconds", default=60.0, type=float, help="between two checkpoints")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
 
 
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
         device=arguments.device,
         threads=arguments.threads,
         progress=None,
+        checkpoint=arguments.checkpoint,
+        checkpoint_seconds=arguments.checkpoint_seconds,
         **case.training,
     )
     spec = experiment.spec_of(case.name)

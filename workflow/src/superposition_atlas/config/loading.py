@@ -219,7 +219,7 @@ def _own_experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, 
             title=settings["title"] or case,
             importance=rows_of["importance"],
             probability=rows_of["probability"],
-            training=_training(training),
+            training=_training(key, case, training, written["cases"][case], n_features),
         )
     saes = {
         sae: _sae((*key, "saes", sae), settings, written["saes"][sae], seeds)
@@ -253,24 +253,54 @@ def _number_of_seeds(
     return min(number, n_seeds)
 
 
-def _training(settings: Mapping[str, Any]) -> TrainingSettings:
+def _training(
+    key: Key, case: str, settings: Mapping[str, Any], written: Mapping[str, Any], n_features: int
+) -> TrainingSettings:
+    def at(name: str) -> Key:
+        """Where a setting stands: the case's own, or the experiment's."""
+        own = ("cases", case) if name in written.get("training", {}) else ()
+        return (*key, *own, "training", name)
+
+    def check(name: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            raise wrong(at(name), settings[name], allowed)
+
+    steps, optimizer, bias = settings["steps"], settings["optimizer"], settings["bias"]
+    check("warmup_steps", settings["warmup_steps"] < steps, f"an integer ≥ 0 and < {steps}, the steps")
+    decays = optimizer != "adam" or settings["weight_decay"] == 0
+    check("weight_decay", decays, "0 with the optimizer adam (adamw and sgd take a number ≥ 0)")
+    if optimizer == "sgd":
+        check("momentum", settings["momentum"] < 1, "a number ≥ 0 and < 1")
+    else:
+        check("momentum", settings["momentum"] == 0, f"0 with the optimizer {optimizer} (sgd has momentum)")
+    if isinstance(bias, list):
+        allowed = f"a list of {n_features} numbers, one a feature (it has {len(bias)})"
+        check("bias", len(bias) == n_features, allowed)
+    _check_record_steps(at("record_steps"), settings["record_steps"], steps)
     # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
     scale = settings["init_scale"]
     return TrainingSettings(
-        steps=settings["steps"],
-        batch_size=settings["batch_size"],
-        learning_rate=float(settings["learning_rate"]),
-        init_scale=scale if scale == "xavier" else float(scale),
+        **{
+            **settings,
+            "learning_rate": float(settings["learning_rate"]),
+            "init_scale": scale if scale == "xavier" else float(scale),
+            "weight_decay": float(settings["weight_decay"]),
+            "momentum": float(settings["momentum"]),
+        }
     )
+
+
+def _check_record_steps(key: Key, record_steps: list[int], steps: int) -> None:
+    if record_steps != sorted(record_steps):
+        raise wrong(key, record_steps, "a list in ascending order")
+    for index, step in enumerate(record_steps):
+        if step > steps:
+            raise wrong((*key, index), step, f"an integer ≥ 0 and ≤ {steps}, the steps")
 
 
 def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
     steps, record_steps = filled["steps"], filled["record_steps"]
-    if record_steps != sorted(record_steps):
-        raise wrong((*key, "record_steps"), record_steps, "a list in ascending order")
-    for index, step in enumerate(record_steps):
-        if step > steps:
-            raise wrong((*key, "record_steps", index), step, f"an integer ≥ 0 and ≤ {steps}, the steps")
+    _check_record_steps((*key, "record_steps"), record_steps, steps)
     limits = [("dead_window", "resample_every")]
     if filled["resampling"] != "none":
         limits.append(("resample_every", "steps"))  # else nothing would ever be resampled, in silence

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,13 @@ class Checkpoint:
             tensors |= {f"{name}.W": part.W, f"{name}.b": part.b}
         tensors |= {f"recorded.{name}": array for name, array in stacked(records, state.weights).items()}
         provenance = storage.provenance(self._spec, self._code, step=state.step)
+        self._due = time.monotonic() + self._seconds  # also of the next attempt, should this one fail
         storage.write_tensors(tensors, self.path, provenance)
-        self._due = time.monotonic() + self._seconds
 
     def remove(self) -> None:
         """Takes it away once it is of no use any more."""
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def stacked(records: Records, like: Weights) -> dict[str, np.ndarray]:

@@ -72,7 +72,7 @@ class TrainingState:
     weights: Weights
     mean: Weights
     """Adam's running mean of the gradient, not corrected for its start at zero (`exp_avg` in torch); SGD's
-    momentum buffer."""
+    momentum buffer, of no meaning without momentum."""
     square: Weights
     """Adam's running mean of the gradient's square, likewise (`exp_avg_sq` in torch); 0 with SGD."""
     loss_sum: Float[np.ndarray, " instance"]

@@ -1,0 +1,220 @@
+"""Checkpoints: an end at any moment costs time and changes no bit of the result."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from superposition_atlas import storage
+from superposition_atlas.schedules import Schedule
+from superposition_atlas.training import checkpoint as checkpoint_module
+from superposition_atlas.training import fused_engine, pace, train
+
+SCHEDULE = Schedule(np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.9, 0.4]))
+SETTINGS = {"steps": 130, "batch_size": 32, "record_steps": (0, 20, 130), "engine": "fused"}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing may catch it."""
+
+
+def assert_same_bits(models, other):
+    for name in ("W", "b", "loss"):
+        np.testing.assert_array_equal(getattr(models, name), getattr(other, name))
+    for name in ("steps", "W", "b", "feature_loss"):
+        np.testing.assert_array_equal(getattr(models.history, name), getattr(other.history, name))
+
+
+@pytest.fixture
+def many_pauses(monkeypatch):
+    monkeypatch.setattr(pace, "_PAUSE_SECONDS", 0.0)  # one step at a time
+
+
+def train_and_die(monkeypatch, calls_before, **arguments):
+    """Trains until the engine has been called so many times, if it is."""
+    advance, calls = fused_engine.FusedEngine.advance, iter(range(calls_before))
+
+    def die(*arguments):
+        if next(calls, None) is None:
+            raise Killed
+        advance(*arguments)
+
+    monkeypatch.setattr(fused_engine.FusedEngine, "advance", die)
+    with pytest.raises(Killed):
+        train(SCHEDULE, 2, range(3), **arguments)
+    monkeypatch.setattr(fused_engine.FusedEngine, "advance", advance)
+
+
+@given(moments=st.lists(st.integers(1, 40), min_size=1, max_size=3))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_killed_at_any_step_it_goes_on_to_the_same_bits(tmp_path, many_pauses, monkeypatch, moments):
+    path = tmp_path / "one.safetensors"
+    kept = {"checkpoint": path, "checkpoint_seconds": 0, **SETTINGS}
+    for moment in moments:
+        train_and_die(monkeypatch, moment, **kept)
+    assert_same_bits(train(SCHEDULE, 2, range(3), **kept), train(SCHEDULE, 2, range(3), **SETTINGS))
+    assert not path.exists()
+
+
+def test_it_really_goes_on_and_does_not_start_again(tmp_path, many_pauses, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "one.safetensors"
+    leave_a_checkpoint(monkeypatch, path, after=100)
+    train(SCHEDULE, 2, range(3), checkpoint=path, **SETTINGS)
+    assert "going on from step 99 of 130" in caplog.text
+
+
+def leave_a_checkpoint(monkeypatch, path, after=75, **changed):
+    train_and_die(monkeypatch, after, checkpoint=path, checkpoint_seconds=0, **(SETTINGS | changed))
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"batch_size": 33}, {"steps": 131}, {"learning_rate": 0.1}, {"record_steps": ()}], ids=str
+)
+def test_a_checkpoint_of_other_settings_is_of_no_use(tmp_path, many_pauses, monkeypatch, changed):
+    path = tmp_path / "one.safetensors"
+    leave_a_checkpoint(monkeypatch, path, **changed)
+    assert_same_bits(
+        train(SCHEDULE, 2, range(3), checkpoint=path, **SETTINGS), train(SCHEDULE, 2, range(3), **SETTINGS)
+    )
+
+
+@pytest.mark.parametrize("other", ["seeds", "importance", "probability", "code"])
+def test_a_checkpoint_of_another_ensemble_or_code_is_of_no_use(
+    tmp_path, many_pauses, monkeypatch, caplog, other
+):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "one.safetensors"
+    leave_a_checkpoint(monkeypatch, path)
+    schedule, seeds = SCHEDULE, range(3)
+    if other == "seeds":
+        seeds = range(1, 4)
+    elif other == "importance":
+        schedule = Schedule(SCHEDULE.importance * 2, SCHEDULE.probability)
+    elif other == "probability":
+        schedule = Schedule(SCHEDULE.importance, SCHEDULE.probability / 2)
+    else:
+        monkeypatch.setattr(checkpoint_module, "code_digest", lambda *modules: "other")
+    models = train(schedule, 2, seeds, checkpoint=path, **SETTINGS)
+    assert_same_bits(models, train(schedule, 2, seeds, **SETTINGS))
+    assert "belongs to other settings or code" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+def test_a_damaged_checkpoint_is_said_and_ignored(tmp_path, many_pauses, monkeypatch, caplog, damage):
+    path = tmp_path / "one.safetensors"
+    leave_a_checkpoint(monkeypatch, path)
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[-5] ^= 4
+    path.write_bytes(
+        {"truncated": content[:-7], "flipped": bytes(flipped), "empty": b"", "text": b"hello"}[damage]
+    )
+    models = train(SCHEDULE, 2, range(3), checkpoint=path, **SETTINGS)
+    assert_same_bits(models, train(SCHEDULE, 2, range(3), **SETTINGS))
+    assert f"checkpoint ignored: {path}" in caplog.text
+
+
+def test_training_goes_on_where_no_checkpoint_can_be_written(tmp_path, many_pauses, caplog):
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "one.safetensors"
+    models = train(SCHEDULE, 2, range(3), checkpoint=path, checkpoint_seconds=0, **SETTINGS)
+    assert_same_bits(models, train(SCHEDULE, 2, range(3), **SETTINGS))
+    assert "no checkpoint written" in caplog.text
+
+
+def test_how_long_it_takes_is_said_before_it_is_over(caplog):
+    caplog.set_level(logging.INFO)
+    train(SCHEDULE, 2, range(40), steps=2000, engine="fused")
+    assert "40 toy models 3 → 2, 2000 steps of 1024 samples (fused): about " in caplog.text
+
+
+# --- a real process, ended by real signals -----------------------------------------------------------------
+
+PROGRAM = """
+import sys
+import numpy as np
+from superposition_atlas import cli
+from superposition_atlas.schedules import Schedule
+from superposition_atlas.training import train
+path, output = sys.argv[1:]
+try:
+    models = train(
+        Schedule(0.9 ** np.arange(20), np.full(20, 0.1)), 5, range(24), steps=2500, engine="fused",
+        checkpoint=path, checkpoint_seconds=0, record_steps=(0, 1000),
+    )
+except KeyboardInterrupt as interrupt:
+    sys.exit(f"error: {interrupt}")
+recorded = {f"recorded_{name}": array for name, array in vars(models.history).items()}
+np.savez(output, W=models.W, b=models.b, loss=models.loss, **recorded)
+"""
+
+
+def start(path, output):
+    arguments = [sys.executable, "-c", PROGRAM, str(path), str(output)]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+
+
+def assert_same_results(output: Path, expected: Path):
+    with np.load(output) as arrays, np.load(expected) as others:
+        assert set(arrays) == set(others)
+        for name in arrays:
+            np.testing.assert_array_equal(arrays[name], others[name])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    began = time.monotonic()
+    assert start(folder / "kept", folder / "models.npz").wait() == 0
+    return folder / "models.npz", time.monotonic() - began
+
+
+@pytest.mark.xdist_group("processes")
+def test_sigkill_at_20_random_moments_changes_no_bit(tmp_path, undisturbed):
+    expected, seconds = undisturbed
+    random = np.random.default_rng(0)
+    kills = resumed = 0
+    while kills < 20:
+        path, output = tmp_path / "kept", tmp_path / "models.npz"
+        output.unlink(missing_ok=True)
+        while not output.exists():
+            process = start(path, output)
+            try:
+                process.communicate(timeout=random.uniform(0.1, 0.6) * seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                resumed += path.exists()
+        assert_same_results(output, expected)
+    assert resumed > 3  # else the moments were too early to prove anything
+
+
+@pytest.mark.xdist_group("processes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_checkpoint_and_one_line(tmp_path, undisturbed, number):
+    path, output = tmp_path / "kept", tmp_path / "models.npz"
+    process = start(path, output)
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    said = process.communicate()[1]
+    assert process.returncode == 1
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
+    assert said.startswith(f"error: {name} at step ")
+    assert said.count("\n") == 1
+    assert str(path) in said
+    saved = storage.read_tensors(path)[1]["step"]
+    assert f"at step {saved} of 2500" in said
+    assert not output.exists()
+    assert start(path, output).wait() == 0
+    assert_same_results(output, undisturbed[0])
