@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import SAEs, encode, reconstruct, resampling, train_saes
 from superposition_atlas.sae.architecture import SAEState, TrainingData, find, join, split
@@ -122,11 +124,22 @@ def test_one_fused_step_is_one_step_of_autograd(
     assert fused.step == torch_state.step == 8
 
 
+@pytest.mark.parametrize("settings", [{"centred_inputs": True}, {"magnitudes": "lognormal"}], ids=str)
+def test_saes_see_what_their_toy_models_encode(settings: dict[str, Any]) -> None:
+    models = replace(random_models(2, 5, 2), settings=TrainingSettings(**settings))
+    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
+    h = data.hidden(7, 30, stream.Purpose.SAE_INPUTS)
+    np.testing.assert_array_equal(h, models.encode(models.sample(7, 30, stream.Purpose.SAE_INPUTS)))
+    trained = train_saes(models, n_latents=5, steps=3, batch_size=8)
+    assert trained.engine == "torch"
+    with pytest.raises(TrainingError, match="engine is 'fused'; the fused engine has no toy models with"):
+        train_saes(models, n_latents=5, steps=3, batch_size=8, engine="fused")
+
+
 def test_the_reference_is_torch_optim_adam() -> None:
     models = random_models(3, 5, 2)
     trained = train_saes(models, n_latents=5, steps=20, batch_size=64, engine="torch")
 
-    from superposition_atlas import stream
     from superposition_atlas.toy_model import encode as hidden
 
     shapes = RELU.shapes(2, 5)
@@ -374,7 +387,6 @@ def test_nothing_is_resampled_before_the_first_step_or_at_the_end() -> None:
 
 
 def firing_at_the_end(saes: SAEs, models: ToyModels) -> np.ndarray:
-    from superposition_atlas import stream
     from superposition_atlas.toy_model import encode as hidden
 
     x = stream.sample(saes.seeds, 0, 4096, models.probability, stream.Purpose.EVALUATION)

@@ -19,7 +19,9 @@ from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.artefacts.models import read_models, write_models
 from superposition_atlas.artefacts.saes import read_saes
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
+from superposition_atlas.training import train
 
 SPEC = {"title": 'ünïcode "quotes" \\ 100 %', "values": [1, 0.1, None, True], "training": {"steps": 3}}
 PROVENANCE = storage.provenance(SPEC, "0123456789abcdef", engine="by hand")
@@ -329,6 +331,18 @@ def test_models_come_back(tmp_path: Path) -> None:
     assert read.engine == models.engine
     for name in ("W", "b", "loss", "seeds", "importance", "probability"):
         np.testing.assert_array_equal(getattr(read, name), getattr(models, name))
+
+
+def test_what_was_recorded_comes_back(tmp_path: Path) -> None:
+    schedule = Schedule(np.ones(3), np.full(3, 0.5))
+    models = train(schedule, 2, [1, 2], steps=6, batch_size=8, record_steps=(0, 6), bias=(0.1, 0.2, 0.3))
+    write_models(models, tmp_path / "m", {}, "code")
+    read = read_models(tmp_path / "m")
+    assert read.settings == models.settings
+    assert read.history is not None
+    assert models.history is not None
+    for name in ("steps", "W", "b", "feature_loss"):
+        np.testing.assert_array_equal(getattr(read.history, name), getattr(models.history, name))
 
 
 def test_other_tensors_are_no_models_and_no_saes(tmp_path: Path) -> None:

@@ -70,6 +70,14 @@ def test_every_instance_may_have_its_own_probability():
         np.testing.assert_array_equal(both[row], stream.sample([seed], 0, 1000, probability[row])[0])
 
 
+def test_a_single_seed_is_one_instance():
+    import superposition_atlas as sa
+
+    np.testing.assert_array_equal(
+        sa.sample(7, 3, 16, np.array([0.2, 0.8])), stream.sample([7], 3, 16, np.array([0.2, 0.8]))
+    )
+
+
 @given(seed=seeds, step=st.integers(0, 10**6))
 def test_a_sample_depends_neither_on_batch_size_nor_on_other_features_or_instances(seed, step):
     probability = np.array([0.5, 0.2, 0.9, 0.4])

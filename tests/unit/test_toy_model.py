@@ -1,11 +1,14 @@
 """The toy model by its formula, and its initialisation, which belongs to one instance alone."""
 
-from dataclasses import asdict
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from superposition_atlas import stream
+from superposition_atlas.stream import Purpose
 from superposition_atlas.toy_model import (
     ToyModels,
     TrainingSettings,
@@ -33,7 +36,7 @@ def toy_models(n_instances: int) -> ToyModels:
 def test_reconstruction_is_the_formula() -> None:
     rng = np.random.default_rng(1)
     x, W, b = rng.uniform(size=(2, 7, 5)), rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 5))
-    hidden, reconstruction = encode(x, W), reconstruct(x, W, b)
+    hidden, reconstruction = encode(x, W), reconstruct(encode(x, W), W, b)
     for instance in range(2):
         for sample in range(7):
             h = W[instance] @ x[instance, sample]
@@ -42,8 +45,34 @@ def test_reconstruction_is_the_formula() -> None:
             np.testing.assert_allclose(reconstruction[instance, sample], expected)
 
 
+def test_a_linear_output_has_no_relu() -> None:
+    rng = np.random.default_rng(1)
+    h, W, b = rng.normal(size=(2, 7, 3)), rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 5))
+    z = reconstruct(h, W, b, "linear")
+    assert (z < 0).any()
+    np.testing.assert_array_equal(reconstruct(h, W, b), np.maximum(z, 0))
+
+
+def test_a_toy_model_encodes_and_reconstructs_its_own_samples() -> None:
+    models = toy_models(3)
+    x = models.sample(4, 50)
+    np.testing.assert_array_equal(
+        x, stream.sample(models.seeds, 4, 50, models.probability, Purpose.EVALUATION)
+    )
+    np.testing.assert_allclose(models.encode(x), encode(x, models.W))
+    np.testing.assert_allclose(models.reconstruct(x), reconstruct(encode(x, models.W), models.W, models.b))
+    settings = TrainingSettings(centred_inputs=True, magnitudes="binary", output="linear")
+    centred = replace(models, settings=settings)
+    x = centred.sample(4, 50)
+    assert set(np.unique(x)) == {0.0, 1.0}
+    hidden = encode(x - models.probability[:, None, :], models.W)  # the mean of a binary feature is p
+    np.testing.assert_allclose(centred.encode(x), hidden, atol=1e-5)
+    expected = reconstruct(hidden, models.W, models.b, "linear")
+    np.testing.assert_allclose(centred.reconstruct(x), expected, atol=1e-5)
+
+
 def test_orthonormal_columns_reconstruct_without_loss() -> None:
-    x = np.random.default_rng(2).uniform(size=(1, 20, 2))
+    x = np.random.default_rng(2).uniform(size=(1, 20, 2))  # its own hidden activations
     np.testing.assert_allclose(reconstruct(x, np.eye(2)[None], np.zeros((1, 2))), x)
 
 
@@ -100,7 +129,6 @@ def test_selecting_keeps_what_belongs_together() -> None:
 
 
 def test_settings_are_plain_values_that_make_them_again() -> None:
-    settings = TrainingSettings(steps=3, init_scale=0.2)
-    assert settings.as_dict() == asdict(settings)
-    assert TrainingSettings(**settings.as_dict()) == settings  # type: ignore[arg-type]
+    settings = TrainingSettings(steps=3, init_scale=0.2, bias=(0.5, 1.0), record_steps=(0, 3))
+    assert TrainingSettings(**json.loads(json.dumps(settings.as_dict()))) == settings
     assert TrainingSettings() == TrainingSettings(10_000, 1024, 1e-3, "xavier")
