@@ -119,6 +119,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
             zorder=0,
         )
         of_time.set_yscale("log")
+        of_time.set_ylim(1e-5, 10)
         of_time.set_ylabel("time of a call (s)")
         of_time.set_title("Time", loc="left")
         of_memory.set_ylim(0, 1.08 * max(1000.0, *(point["largest_memory_mb"] for point in record["steps"])))
@@ -135,7 +136,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
             ha="right",
             fontsize=style.SMALL,
         )
-        of_memory.set_ylabel("largest resident memory of the process (MB)")
+        of_memory.set_ylabel("largest resident memory (MB)")
         of_memory.set_title("Memory", loc="left")
         for axes in (of_time, of_memory):
             axes.set_xscale("log")
@@ -145,7 +146,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axes.set_xlabel("number of toy models, or of steps")
             axes.grid(True)
-        of_time.legend(loc="upper left")
+        of_time.legend(loc="lower right", borderaxespad=0.2)
         of_memory.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
         style.save(figure, path)
 

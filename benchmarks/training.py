@@ -14,10 +14,11 @@ them; the medians of the turns are compared. Kernels are compiled and libraries 
 threads wait for each other at every operation: on a busy machine its times grow tenfold and more, and the
 ratios say nothing. The record holds the load before the run.
 
-The shares say what part of the machine's best the fused engine reaches, measured in the same run: sgemm, and
-a loop of fused multiply-adds in registers. Counted is the arithmetic of the five matrix products of a step,
-10 · instances · n · m · batch, as if no input were 0: skipping zeros raises the share. Not counted, though
-they take their time: the random numbers, which are most of the work at 5→2, loss, ReLU and Adam.
+The shares say what part of the machine's best the fused engine reaches: of sgemm and of a loop of fused
+multiply-adds in registers, both measured before the first row and after every row, of which the most counts.
+Counted is the arithmetic of the five matrix products of a step, 10 · instances · n · m · batch, as if no
+input were 0: skipping zeros raises the share. Not counted, though they take their time: the random numbers,
+which are most of the work at 5→2, loss, ReLU and Adam.
 """
 
 import argparse
@@ -116,15 +117,12 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def measure(
-    shape: Shape, probability: float | None, peaks: dict[str, float], with_compiled: bool, args: Any
-) -> dict[str, Any]:
+def measure(shape: Shape, probability: float | None, with_compiled: bool, args: Any) -> dict[str, Any]:
     of = task(shape, probability, args.batch_size)
     chosen = contenders(of, args.threads, with_compiled)
     advances = {name: trainer.advance for name, (_, trainer) in chosen.items()}
     seconds = measuring.medians(advances, args.turns, args.seconds)
     n_flops = 10 * of.n_instances * of.n_features * of.n_hidden * of.batch_size
-    gflops = n_flops / seconds["fused"] / 1e9
     return {
         "shape": str(shape),
         "probability": GEOMETRIC if probability is None else probability,
@@ -134,8 +132,7 @@ def measure(
         "times_as_fast_as": {
             name: value / seconds["fused"] for name, value in seconds.items() if name != "fused"
         },
-        "gflops_in_products": gflops,
-        "share_of_peak": {name: gflops / peak for name, peak in peaks.items()},
+        "gflops_in_products": n_flops / seconds["fused"] / 1e9,
     }
 
 
@@ -156,8 +153,7 @@ def table_line(result: dict[str, Any]) -> str:
         cells.append(
             f" {microseconds[name]:9.1f} {ratios[name]:6.1f} x  {forms[name]:23}" if there else " " * 44
         )
-    shares = "".join(f"{100 * share:6.0f} %" for share in result["share_of_peak"].values())
-    return "".join(cells) + shares
+    return "".join(cells) + f"{result['gflops_in_products']:9.1f}"
 
 
 def main() -> None:
@@ -176,17 +172,23 @@ def main() -> None:
 
     record = measuring.machine(args.threads)
     why_not = "asked not to" if args.no_compiled else torch_loops.why_not_compiled()
-    peaks = measuring.peaks(args.threads)
-    print(f"{args.threads} threads: " + ", ".join(f"{name} {p:.0f} Gflop/s" for name, p in peaks.items()))
     if why_not:
         print(f"without torch.compile: {why_not}")
     titles = "".join(f"{name:>10}{'':34}" for name in ("loop", "by hand", "compiled"))
-    print(f"{'shape':>16} {'p':>8} {'fused':>9}{titles}   sgemm     fma   of the peak; times in µs a step")
-    results = []
+    print(f"{'shape':>16} {'p':>8} {'fused':>9}{titles}  Gflop/s   (times in µs a step)")
+    results, peaks = [], measuring.peaks(args.threads)
     for shape, probability in rows(args):
-        result = measure(shape, probability, peaks, why_not is None, args)
+        result = measure(shape, probability, why_not is None, args)
         results.append(result)
         print(table_line(result), flush=True)
+        again = measuring.peaks(args.threads)
+        peaks = {name: max(peak, again[name]) for name, peak in peaks.items()}
+
+    print("share of the peak: " + ", ".join(f"{name} {peak:.0f} Gflop/s" for name, peak in peaks.items()))
+    for result in results:
+        result["share_of_peak"] = {name: result["gflops_in_products"] / peak for name, peak in peaks.items()}
+        shares = " ".join(f"{100 * share:9.0f} %" for share in result["share_of_peak"].values())
+        print(f"{result['shape']:>16} {result['probability']:>8} {shares}")
     record |= {"peak_gflops": peaks, "not_compiled_because": why_not, "results": results}
     measuring.write(record, args.json)
 
