@@ -1,40 +1,49 @@
-"""Training speed: the fused engine beside two torch loops, all in one run.
+"""Training speed: the fused engine beside torch, all in one run.
 
-    python benchmarks/training.py                      # the default table
+    python benchmarks/training.py                      # the default table, two to four minutes
     python benchmarks/training.py --probability .01 --shape 64x5-2 --json speed.json
 
-(a) *loop*: training as in ARENA's notebook: autograd, einsum, (batch, instance, feature), torch.optim.Adam.
-(b) *tuned*: the best that we could write in torch: gradients by hand, bmm, Adam in place, preallocated
-    results. Both draw their inputs with torch's own generator.
+*loop*: training as in ARENA and in the Anthropic notebook: autograd, einsum, (batch, instance, feature),
+    torch.optim.Adam.
+*by hand*: the best that we could write in torch: gradients by hand, bmm, results in memory that is kept.
+*compiled*: the same through torch.compile, where there is a C++ compiler, as few of torch's users have it.
 
-The three take turns, so that whatever else the machine does slows all of them; the medians of the turns are
-compared. Kernels are compiled and libraries warmed up beforehand.
+See torch_loops.py for the forms of each. Of the forms and of one thread or all, a trial before the turns
+takes the quickest for each row. Then all take turns, so that whatever else the machine does slows all of
+them; the medians of the turns are compared. Kernels are compiled and libraries warmed up beforehand. Torch's
+threads wait for each other at every operation: on a busy machine its times grow tenfold and more, and the
+ratios say nothing. The record holds the load before the run.
+
+The shares say what part of the machine's best the fused engine reaches: of sgemm and of a loop of fused
+multiply-adds in registers, both measured before the first row and after every row, of which the most counts.
+Counted is the arithmetic of the five matrix products of a step, 10 · instances · n · m · batch, as if no
+input were 0: skipping zeros raises the share. Not counted, though they take their time: the random numbers,
+which are most of the work at 5→2, loss, ReLU and Adam.
 """
 
 import argparse
-import json
-import platform
 import re
-import statistics
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import measuring
 import numpy as np
 import torch
+import torch_loops
+from superposition_atlas.running import available_threads
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.toy_model import TrainingSettings, xavier_scale
+from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.fused_engine import FusedEngine
 from superposition_atlas.training.state import Problem, TrainingState
+from torch_loops import Task, Trainer
 
-DEFAULT_SHAPES = ("8x5-2", "256x5-2", "8x80-20")
-LEARNING_RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
-
-Advance = Callable[[int], None]
-"""Takes that many steps."""
+GEOMETRIC = "1 to .02"
+DEFAULT_SHAPES = ("8x5-2", "256x5-2", "8x20-5", "8x80-20", "4x400-30")
+DEFAULT_PROBABILITIES = (1.0, 0.1, 0.01)
+TRIAL = 0.03  # seconds of a form, in each of its turns
 
 
 @dataclass(frozen=True)
@@ -54,167 +63,134 @@ class Shape:
         return f"{self.n_instances} x ({self.n_features} -> {self.n_hidden})"
 
 
-def fused(shape: Shape, schedule: Schedule, batch_size: int, threads: int) -> Advance:
-    rows = (shape.n_instances, 1)
+def task(shape: Shape, probability: float | None, batch_size: int) -> Task:
+    """Importance 0.9^i; None stands for the talk's probabilities, 1 to .02 in equal ratios."""
+    n = shape.n_features
+    p = 50.0 ** -np.linspace(0.0, 1.0, n) if probability is None else np.full(n, probability)
+    return Task(shape.n_instances, shape.n_hidden, Schedule(0.9 ** np.arange(n), p), batch_size)
+
+
+def fused(of: Task, threads: int) -> Trainer:
+    rows = (of.n_instances, 1)
     problem = Problem(
-        seeds=np.arange(shape.n_instances, dtype=np.uint64),
-        importance=np.tile(schedule.importance, rows),
-        probability=np.tile(schedule.probability, rows),
-        n_hidden=shape.n_hidden,
-        settings=TrainingSettings(batch_size=batch_size, learning_rate=LEARNING_RATE),
+        seeds=np.arange(of.n_instances, dtype=np.uint64),
+        importance=np.tile(of.schedule.importance, rows),
+        probability=np.tile(of.schedule.probability, rows),
+        n_hidden=of.n_hidden,
+        settings=TrainingSettings(batch_size=of.batch_size, learning_rate=torch_loops.LEARNING_RATE),
     )
     state, engine = TrainingState.initial(problem), FusedEngine(threads)
 
     def advance(n_steps: int) -> None:
         engine.advance(state, n_steps, problem)
 
-    return advance
+    return Trainer(advance, torch.from_numpy(state.weights.W), torch.from_numpy(state.weights.b))
 
 
-def loop(shape: Shape, schedule: Schedule, batch_size: int, threads: int) -> Advance:
-    torch.set_num_threads(threads)
-    scale = xavier_scale(shape.n_features, shape.n_hidden)
-    W = torch.nn.Parameter(scale * torch.randn(shape.n_instances, shape.n_hidden, shape.n_features))
-    b = torch.nn.Parameter(torch.zeros(shape.n_instances, shape.n_features))
-    importance = torch.tensor(schedule.importance, dtype=torch.float32)
-    probability = torch.tensor(schedule.probability, dtype=torch.float32)
-    optimiser = torch.optim.Adam([W, b], lr=LEARNING_RATE)
-
-    def advance(n_steps: int) -> None:
-        for _ in range(n_steps):
-            optimiser.zero_grad()
-            size = (batch_size, shape.n_instances, shape.n_features)
-            is_active = torch.rand(size) <= probability
-            x = torch.where(is_active, torch.rand(size), 0.0)
-            hidden = torch.einsum("bif,ihf->bih", x, W)
-            out = torch.relu(torch.einsum("bih,ihf->bif", hidden, W) + b)
-            loss = (importance * (x - out) ** 2).mean(dim=(0, 2)).sum()
-            loss.backward()
-            optimiser.step()
-
-    return advance
-
-
-def tuned(shape: Shape, schedule: Schedule, batch_size: int, threads: int) -> Advance:
-    torch.set_num_threads(threads)
-    instances, features, hidden = shape.n_instances, shape.n_features, shape.n_hidden
-    n_W = hidden * features
-    # W and b of all instances as views of one row, so that Adam is one pass.
-    weights = torch.zeros(instances * (n_W + features))
-    W = weights[: instances * n_W].view(instances, hidden, features)
-    b = weights[instances * n_W :].view(instances, 1, features)
-    W.copy_(xavier_scale(features, hidden) * torch.randn(W.shape))
-    gradient, mean, square = (torch.zeros_like(weights) for _ in range(3))
-    gradient_W = gradient[: instances * n_W].view_as(W)
-    gradient_b = gradient[instances * n_W :].view_as(b)
-    root = torch.empty_like(weights)
-    p = torch.tensor(schedule.probability, dtype=torch.float32)
-    factor = torch.tensor(schedule.importance, dtype=torch.float32) * (2.0 / (batch_size * features))
-    x = torch.empty(instances, batch_size, features)
-    z, active = torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
-    h = torch.empty(instances, batch_size, hidden)
-    back = torch.empty_like(h)
-    step = 0
-
-    @torch.no_grad()
-    def advance(n_steps: int) -> None:
-        nonlocal step
-        for _ in range(n_steps):
-            step += 1
-            x.uniform_()
-            torch.lt(x, p, out=active)
-            x.div_(p).mul_(active)  # one draw a feature: u / p where u < p
-            torch.bmm(x, W.mT, out=h)
-            torch.baddbmm(b, h, W, out=z)
-            torch.gt(z, 0.0, out=active)
-            z.sub_(x).mul_(factor).mul_(active)
-            torch.sum(z, dim=1, keepdim=True, out=gradient_b)
-            torch.bmm(z, W.mT, out=back)
-            torch.bmm(h.mT, z, out=gradient_W)
-            gradient_W.baddbmm_(back.mT, x)
-            mean.lerp_(gradient, 1.0 - BETA_1)
-            square.mul_(BETA_2).addcmul_(gradient, gradient, value=1.0 - BETA_2)
-            torch.sqrt(square, out=root)
-            root.div_(sqrt(1.0 - BETA_2**step)).add_(EPSILON)
-            weights.addcdiv_(mean, root, value=-LEARNING_RATE / (1.0 - BETA_1**step))
-
-    return advance
-
-
-CONTENDERS = {"fused": fused, "loop": loop, "tuned": tuned}
-
-
-def measure(shape: Shape, probability: float | None, args: argparse.Namespace) -> dict[str, object]:
-    """Medians over the turns; a turn of each contender takes about `args.seconds`."""
-    n = shape.n_features
-    schedule = Schedule(
-        importance=0.9 ** np.arange(n),
-        probability=50.0 ** -np.linspace(0.0, 1.0, n) if probability is None else np.full(n, probability),
-    )
-    contenders = {
-        name: make(shape, schedule, args.batch_size, args.threads) for name, make in CONTENDERS.items()
+def contenders(of: Task, threads: int, with_compiled: bool) -> dict[str, tuple[str, Trainer]]:
+    """Each with its quickest form."""
+    counts = sorted({1, threads})
+    candidates: dict[str, dict[str, Callable[[], Trainer]]] = {
+        "loop": {_threads(count): partial(torch_loops.loop, of, count) for count in counts},
+        "by hand": {
+            f"{draw}, {_threads(count)}": partial(torch_loops.by_hand, of, draw, count)
+            for draw in torch_loops.draws(of)
+            for count in counts
+        },
     }
-    turns = {}
-    for name, advance in contenders.items():
-        advance(3)  # compiles, allocates
-        start = time.perf_counter()
-        advance(10)
-        turns[name] = max(10, round(10 * args.seconds / (time.perf_counter() - start)))
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(args.turns):
-        for name, advance in contenders.items():
-            start = time.perf_counter()
-            advance(turns[name])
-            seconds[name].append((time.perf_counter() - start) / turns[name])
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    n_products = 10 * shape.n_instances * n * shape.n_hidden * args.batch_size  # five, an FMA is two
+    if with_compiled:
+        torch.compiler.reset()  # which keeps a few shapes only
+        candidates["compiled"] = {
+            f"{draw}, {_threads(count)}": partial(torch_loops.compiled, of, draw, count)
+            for draw in torch_loops.draws(of)
+            for count in counts
+        }
+    chosen = {"fused": (_threads(threads), fused(of, threads))}
+    for name, forms in candidates.items():
+        trainers = {form: make() for form, make in forms.items()}
+        best = measuring.quickest({form: trainer.advance for form, trainer in trainers.items()}, TRIAL)
+        chosen[name] = (best, trainers[best])
+    return chosen
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def measure(shape: Shape, probability: float | None, with_compiled: bool, args: Any) -> dict[str, Any]:
+    of = task(shape, probability, args.batch_size)
+    chosen = contenders(of, args.threads, with_compiled)
+    advances = {name: trainer.advance for name, (_, trainer) in chosen.items()}
+    seconds = measuring.medians(advances, args.turns, args.seconds)
+    n_flops = 10 * of.n_instances * of.n_features * of.n_hidden * of.batch_size
     return {
         "shape": str(shape),
-        "probability": "geometric 1 to .02" if probability is None else probability,
-        "batch_size": args.batch_size,
-        "threads": args.threads,
-        "microseconds_a_step": {name: value * 1e6 for name, value in median.items()},
-        "times_as_fast_as_loop": median["loop"] / median["fused"],
-        "times_as_fast_as_tuned": median["tuned"] / median["fused"],
-        "fused_gflops_in_products": n_products / median["fused"] / 1e9,
+        "probability": GEOMETRIC if probability is None else probability,
+        "batch_size": of.batch_size,
+        "forms": {name: form for name, (form, _) in chosen.items()},
+        "microseconds_a_step": {name: value * 1e6 for name, value in seconds.items()},
+        "times_as_fast_as": {
+            name: value / seconds["fused"] for name, value in seconds.items() if name != "fused"
+        },
+        "gflops_in_products": n_flops / seconds["fused"] / 1e9,
     }
+
+
+def rows(args: Any) -> list[tuple[Shape, float | None]]:
+    """What to measure; by default the talk's probabilities too, for the first shape."""
+    probabilities = args.probability or DEFAULT_PROBABILITIES
+    wanted: list[tuple[Shape, float | None]] = [(shape, p) for shape in args.shape for p in probabilities]
+    return wanted if args.probability else [(args.shape[0], None), *wanted]
+
+
+def table_line(result: dict[str, Any]) -> str:
+    microseconds, ratios, forms = (
+        result[key] for key in ("microseconds_a_step", "times_as_fast_as", "forms")
+    )
+    cells = [f"{result['shape']:>16} {result['probability']:>8} {microseconds['fused']:9.1f}"]
+    for name in ("loop", "by hand", "compiled"):
+        there = name in ratios
+        cells.append(
+            f" {microseconds[name]:9.1f} {ratios[name]:6.1f} x  {forms[name]:23}" if there else " " * 44
+        )
+    return "".join(cells) + f"{result['gflops_in_products']:9.1f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shape", type=Shape.parse, nargs="+", default=[*map(Shape.parse, DEFAULT_SHAPES)])
-    parser.add_argument("--probability", type=float, nargs="+", default=[None], help="of every feature")
+    parser.add_argument(
+        "--probability", type=float, nargs="+", help="of every feature; default 1, .1 and .01"
+    )
     parser.add_argument("--batch-size", type=int, default=1024)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=available_threads())
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of one turn of one contender")
-    parser.add_argument("--json", type=Path, help="also write the results here")
+    parser.add_argument("--seconds", type=float, default=0.25, help="of one turn of one contender")
+    parser.add_argument("--json", type=Path, help="write the results here, not to standard output")
+    parser.add_argument("--no-compiled", action="store_true", help="leave torch.compile out")
     args = parser.parse_args()
 
-    print(f"{'shape':>18} {'p':>18} {'fused':>10} {'loop':>10} {'tuned':>10}   (µs a step)")
-    results = []
-    for shape in args.shape:
-        for probability in args.probability:
-            result = measure(shape, probability, args)
-            results.append(result)
-            fused_us, loop_us, tuned_us = result["microseconds_a_step"].values()
-            print(
-                f"{result['shape']:>18} {result['probability']:>18} {fused_us:10.1f} {loop_us:10.1f} "
-                f"{tuned_us:10.1f}   {result['times_as_fast_as_loop']:.0f} x loop, "
-                f"{result['times_as_fast_as_tuned']:.1f} x tuned, "
-                f"{result['fused_gflops_in_products']:.0f} Gflop/s",
-                flush=True,
-            )
-    record = {
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "results": results,
-    }
-    if args.json is not None:
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
-    else:
-        print(json.dumps(record))
+    record = measuring.machine(args.threads)
+    why_not = "asked not to" if args.no_compiled else torch_loops.why_not_compiled()
+    if why_not:
+        print(f"without torch.compile: {why_not}")
+    titles = "".join(f"{name:>10}{'':34}" for name in ("loop", "by hand", "compiled"))
+    print(f"{'shape':>16} {'p':>8} {'fused':>9}{titles}  Gflop/s   (times in µs a step)")
+    results, peaks = [], measuring.peaks(args.threads)
+    for shape, probability in rows(args):
+        result = measure(shape, probability, why_not is None, args)
+        results.append(result)
+        print(table_line(result), flush=True)
+        again = measuring.peaks(args.threads)
+        peaks = {name: max(peak, again[name]) for name, peak in peaks.items()}
+
+    print("share of the peak: " + ", ".join(f"{name} {peak:.0f} Gflop/s" for name, peak in peaks.items()))
+    for result in results:
+        result["share_of_peak"] = {name: result["gflops_in_products"] / peak for name, peak in peaks.items()}
+        shares = " ".join(f"{100 * share:9.0f} %" for share in result["share_of_peak"].values())
+        print(f"{result['shape']:>16} {result['probability']:>8} {shares}")
+    record |= {"peak_gflops": peaks, "not_compiled_because": why_not, "results": results}
+    measuring.write(record, args.json)
 
 
 if __name__ == "__main__":

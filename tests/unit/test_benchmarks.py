@@ -1,0 +1,73 @@
+"""Benchmarks run and write what their readers look for; what is compared with trains as well. No clock."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from superposition_atlas import stream
+from superposition_atlas.toy_model import reconstruct
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_training_writes_times_shares_and_what_ran_where(tmp_path):
+    path = tmp_path / "speed.json"
+    small = ["--shape", "2x5-2", "--probability", ".1", "--turns", "1", "--seconds", ".01", "--threads", "1"]
+    table = run("training.py", *small, "--no-compiled", "--json", str(path))
+    assert "2 x (5 -> 2)" in table
+    record = json.loads(path.read_text())
+    assert {"date", "processor", "cores", "threads", "load_average", "versions"} <= record.keys()
+    assert {"python", "numpy", "numba", "torch"} == record["versions"].keys()
+    (result,) = record["results"]
+    assert result["microseconds_a_step"].keys() == {"fused", "loop", "by hand"}
+    assert result["times_as_fast_as"].keys() == {"loop", "by hand"}
+    assert result["share_of_peak"].keys() == record["peak_gflops"].keys() == {"sgemm", "fused_multiply_adds"}
+    assert all(share > 0.0 for share in result["share_of_peak"].values())
+
+
+def test_a_point_of_the_scaling_curve():
+    point = json.loads(run("scaling.py", "--worker", "3", "10", "1", "1"))
+    assert (point["instances"], point["steps"]) == (3, 10)
+    assert point["largest_memory_mb"] >= point["of_which_before_mb"] > 0.0
+
+
+@pytest.fixture
+def training(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    threads = torch.get_num_threads()
+    yield importlib.import_module("training")
+    torch.set_num_threads(threads)
+
+
+def losses(trainer, of):
+    """Of each toy model on one batch that none was trained on."""
+    probability = np.tile(of.schedule.probability, (of.n_instances, 1))
+    x = stream.sample(range(1000, 1000 + of.n_instances), 0, 20_000, probability)
+    out = reconstruct(x, trainer.W.detach().numpy(), trainer.b.detach().numpy())
+    return (of.schedule.importance * (out - x) ** 2).mean((1, 2))
+
+
+def test_all_torch_loops_train_as_the_fused_engine_does(training):
+    torch.manual_seed(0)
+    loops = training.torch_loops
+    of = training.task(training.Shape(16, 20, 2), 0.1, 128)
+    expected = training.fused(of, 1)
+    trainers = [loops.loop(of, 1), *(loops.by_hand(of, draw, 1) for draw in loops.draws(of))]
+    assert len(trainers) == 4
+    expected.advance(1500)
+    for trainer in trainers:
+        before = losses(trainer, of).mean()
+        trainer.advance(1500)
+        after = losses(trainer, of).mean()
+        assert after < 0.8 * before
+        assert after == pytest.approx(losses(expected, of).mean(), rel=0.1)
