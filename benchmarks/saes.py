@@ -10,14 +10,14 @@ quiet one.
 """
 
 import argparse
-import json
 import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import measuring
 import numpy as np
 import torch
+from superposition_atlas.running import available_threads
 from superposition_atlas.sae import train_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -67,29 +67,24 @@ def arena_loop(models: ToyModels, steps: int, n_latents: int = 5, batch_size: in
         activity.append((a.abs() > 1e-8).float().mean(0))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def compare(
     n_instances: int, probability: float, options: argparse.Namespace
 ) -> dict[str, int | float | str]:
     models = pentagons(n_instances, probability)
     arena_steps = max(10, options.steps * 16 // n_instances // 10)
-    train_saes(models, n_latents=5, steps=1, threads=options.threads)  # compiles, or loads what is compiled
+
+    def fused_steps(n_steps: int) -> None:
+        train_saes(models, n_latents=5, steps=n_steps, threads=options.threads)
+
+    fused_steps(1)  # compiles, or loads what is compiled
     fused: list[float] = []
     arena: dict[int, list[float]] = {n_threads: [] for n_threads in {1, ALL_TORCH_THREADS}}
     for _ in range(options.repeats):
-        fused.append(
-            seconds(lambda: train_saes(models, n_latents=5, steps=options.steps, threads=options.threads))
-            / options.steps
-        )
+        fused.append(measuring.seconds_a_step(fused_steps, options.steps))
         for n_threads, times in arena.items():
             torch.set_num_threads(n_threads)
             arena_loop(models, 3)  # wakes the threads up
-            times.append(seconds(lambda: arena_loop(models, arena_steps)) / arena_steps)
+            times.append(measuring.seconds_a_step(partial(arena_loop, models), arena_steps))
     own = statistics.median(fused)
     theirs, torch_threads = min((statistics.median(times), n_threads) for n_threads, times in arena.items())
     return {
@@ -109,10 +104,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--steps", type=int, default=2000, help="steps of the fused engine a repeat")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--json", type=Path, default=None, help="also write the numbers to this file")
+    parser.add_argument("--threads", type=int, default=available_threads())
+    parser.add_argument("--json", type=Path, help="write the results here, not to standard output")
     options = parser.parse_args()
 
+    record = measuring.machine(options.threads)
     rows = [compare(n, p, options) for n, p in ((16, 0.025), (16, 0.5), (256, 0.5))]
     print(
         f"{'SAEs':>5} {'p':>6} {'fused ms/step':>14} {'ARENA ms/step':>14} {'20,000 steps':>22} {'ratio':>7}"
@@ -123,10 +119,7 @@ def main() -> None:
             f"{row['SAEs']:>5} {row['probability']:>6} {row['fused_ms_per_step']:>14.4f} "
             f"{row['arena_ms_per_step']:>14.3f} {whole:>22} {row['ratio']:>6.0f}x"
         )
-    report = {"rows": rows}
-    print(json.dumps(report))
-    if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    measuring.write(record | {"rows": rows}, options.json)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
 """Training of toy models in torch: as a user writes it, and as fast as we could make it.
 
-`loop` is the loop of ARENA and of the Anthropic notebook. The others have their gradients by hand and come in
-*forms*, of which a benchmark takes the quickest for each shape. In all of them an instance's matrices lie as
-[feature, sample], so that what belongs to a feature is spread along contiguous memory; W and b are one matrix
-and b's gradient a row of the same product; the scale of the gradient is applied to weights, not to samples.
+`loop` is the loop of ARENA and of the Anthropic notebook, `bmm` what one makes of it with gradients by hand.
+`utmost` and `compiled` come in *forms*, of which a benchmark takes the quickest for each shape. In all of
+these an instance's matrices lie as [feature, sample], so that what belongs to a feature is spread along
+contiguous memory; W and b are one matrix and b's gradient a row of the same product; the scale of the
+gradient is applied to weights, not to samples.
 
-What was tried and lost, on two cores with AVX-512: the layout (instance, sample, feature), with b and the
-scale as operations of their own, takes 1.2 to 1.8 times as long; the Mersenne Twister of `uniform_`, which
-uses one core only, 1.5 to 1.8 times; `torch.rand` inside a compiled step 2.5 to 4 times. Half of the
-instances on each of two Python threads takes twice as long at 8 x (5 -> 2); at the large shapes it is up to a
-fifth faster than `by_hand` with gaps, and at best as fast as `compiled`.
+What was tried and lost, on two cores with AVX-512: the layout of `bmm`, with b and the scale as operations of
+their own, takes 1.2 to 1.8 times as long; the Mersenne Twister of `uniform_`, which uses one core only, 1.5
+to 1.8 times; `torch.rand` inside a compiled step 2.5 to 4 times. Half of the instances on each of two Python
+threads takes twice as long at 8 x (5 -> 2); at the large shapes it is up to a fifth faster than `utmost` with
+gaps, and at best as fast as `compiled`.
 """
 
 from collections.abc import Callable
@@ -65,22 +66,71 @@ def loop(task: Task, threads: int) -> Trainer:
     b = torch.nn.Parameter(torch.zeros(task.n_instances, task.n_features))
     importance = torch.tensor(task.schedule.importance, dtype=torch.float32)
     probability = torch.tensor(task.schedule.probability, dtype=torch.float32)
-    optimiser = torch.optim.Adam([W, b], lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam([W, b], lr=LEARNING_RATE)
     size = (task.batch_size, task.n_instances, task.n_features)
 
     def advance(n_steps: int) -> None:
         torch.set_num_threads(threads)
         for _ in range(n_steps):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             is_active = torch.rand(size) <= probability
             x = torch.where(is_active, torch.rand(size), 0.0)
             hidden = torch.einsum("bif,ihf->bih", x, W)
             out = torch.relu(torch.einsum("bih,ihf->bif", hidden, W) + b)
             loss = (importance * (x - out) ** 2).mean(dim=(0, 2)).sum()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
 
     return Trainer(advance, W, b)
+
+
+def bmm(task: Task, threads: int) -> Trainer:
+    """Gradients by hand, bmm, Adam in place, all in memory that is kept; inputs by `uniform_`."""
+    n_hidden, n_features = task.n_hidden, task.n_features
+    n_W = n_hidden * n_features
+    # W and b of all instances as views of one row, so that Adam is one pass.
+    weights = torch.zeros(task.n_instances * (n_W + n_features))
+    gradient, mean, square, root = (torch.zeros_like(weights) for _ in range(4))
+
+    def views(row: Tensor) -> tuple[Tensor, Tensor]:
+        split = task.n_instances * n_W
+        of_W = row[:split].view(task.n_instances, n_hidden, n_features)
+        return of_W, row[split:].view(task.n_instances, 1, n_features)
+
+    (W, b), (gradient_W, gradient_b) = views(weights), views(gradient)
+    W.copy_(task.initial())
+    p = torch.tensor(task.schedule.probability, dtype=torch.float32)
+    factor = _factor(task)
+    x = torch.empty(task.n_instances, task.batch_size, n_features)
+    z, active = torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
+    h = torch.empty(task.n_instances, task.batch_size, n_hidden)
+    back = torch.empty_like(h)
+    step = 0
+
+    @torch.no_grad()
+    def advance(n_steps: int) -> None:
+        nonlocal step
+        torch.set_num_threads(threads)
+        for _ in range(n_steps):
+            step += 1
+            x.uniform_()
+            torch.lt(x, p, out=active)
+            x.div_(p).mul_(active)  # one draw a feature: u / p where u < p
+            torch.bmm(x, W.mT, out=h)
+            torch.baddbmm(b, h, W, out=z)
+            torch.gt(z, 0.0, out=active)
+            z.sub_(x).mul_(factor).mul_(active)
+            torch.sum(z, dim=1, keepdim=True, out=gradient_b)
+            torch.bmm(z, W.mT, out=back)
+            torch.bmm(h.mT, z, out=gradient_W)
+            gradient_W.baddbmm_(back.mT, x)
+            mean.lerp_(gradient, 1.0 - BETA_1)
+            square.mul_(BETA_2).addcmul_(gradient, gradient, value=1.0 - BETA_2)
+            torch.sqrt(square, out=root)
+            root.div_(sqrt(1.0 - BETA_2**step)).add_(EPSILON)
+            weights.addcdiv_(mean, root, value=-LEARNING_RATE / (1.0 - BETA_1**step))
+
+    return Trainer(advance, W, b[:, 0])
 
 
 # --- inputs ------------------------------------------------------------------------------------------------
@@ -175,7 +225,7 @@ def draws(task: Task) -> list[str]:
 # --- steps -------------------------------------------------------------------------------------------------
 
 
-def by_hand(task: Task, draw: str, threads: int) -> Trainer:
+def utmost(task: Task, draw: str, threads: int) -> Trainer:
     """Gradients by hand, bmm, results in memory that is kept, Adam as torch's fused kernel."""
     n_hidden = task.n_hidden
     inputs = DRAWS[draw](task)

@@ -5,8 +5,9 @@
 
 *loop*: training as in ARENA and in the Anthropic notebook: autograd, einsum, (batch, instance, feature),
     torch.optim.Adam.
-*by hand*: the best that we could write in torch: gradients by hand, bmm, results in memory that is kept.
-*compiled*: the same through torch.compile, where there is a C++ compiler, as few of torch's users have it.
+*bmm*: the same with gradients by hand, bmm, and results in memory that is kept.
+*utmost*: the best that we could write in torch, with a generator of its own and only what is active drawn.
+*compiled*: that through torch.compile, where there is a C++ compiler, as few of torch's users have it.
 
 See torch_loops.py for the forms of each. Of the forms and of one thread or all, a trial before the turns
 takes the quickest for each row. Then all take turns, so that whatever else the machine does slows all of
@@ -43,6 +44,7 @@ from torch_loops import Task, Trainer
 GEOMETRIC = "1 to .02"
 DEFAULT_SHAPES = ("8x5-2", "256x5-2", "8x20-5", "8x80-20", "4x400-30")
 DEFAULT_PROBABILITIES = (1.0, 0.1, 0.01)
+CONTENDERS = ("loop", "bmm", "utmost", "compiled")
 TRIAL = 0.03  # seconds of a form, in each of its turns
 
 
@@ -92,8 +94,9 @@ def contenders(of: Task, threads: int, with_compiled: bool) -> dict[str, tuple[s
     counts = sorted({1, threads})
     candidates: dict[str, dict[str, Callable[[], Trainer]]] = {
         "loop": {_threads(count): partial(torch_loops.loop, of, count) for count in counts},
-        "by hand": {
-            f"{draw}, {_threads(count)}": partial(torch_loops.by_hand, of, draw, count)
+        "bmm": {_threads(count): partial(torch_loops.bmm, of, count) for count in counts},
+        "utmost": {
+            f"{draw}, {_threads(count)}": partial(torch_loops.utmost, of, draw, count)
             for draw in torch_loops.draws(of)
             for count in counts
         },
@@ -148,7 +151,7 @@ def table_line(result: dict[str, Any]) -> str:
         result[key] for key in ("microseconds_a_step", "times_as_fast_as", "forms")
     )
     cells = [f"{result['shape']:>16} {result['probability']:>8} {microseconds['fused']:9.1f}"]
-    for name in ("loop", "by hand", "compiled"):
+    for name in CONTENDERS:
         there = name in ratios
         cells.append(
             f" {microseconds[name]:9.1f} {ratios[name]:6.1f} x  {forms[name]:23}" if there else " " * 44
@@ -174,7 +177,7 @@ def main() -> None:
     why_not = "asked not to" if args.no_compiled else torch_loops.why_not_compiled()
     if why_not:
         print(f"without torch.compile: {why_not}")
-    titles = "".join(f"{name:>10}{'':34}" for name in ("loop", "by hand", "compiled"))
+    titles = "".join(f"{name:>10}{'':34}" for name in CONTENDERS)
     print(f"{'shape':>16} {'p':>8} {'fused':>9}{titles}  Gflop/s   (times in µs a step)")
     results, peaks = [], measuring.peaks(args.threads)
     for shape, probability in rows(args):
