@@ -237,14 +237,16 @@ def sae_with_history(n_records: int) -> SAEs:
     rng = np.random.default_rng(13)
     shapes = {"W_enc": (2, 3, 4), "W_dec": (2, 4, 3), "b_enc": (2, 4), "b_dec": (2, 3)}
     weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    histories = {
-        f"{name}_history": rng.normal(size=(n_records, *shape)).astype(np.float32)
-        for name, shape in shapes.items()
+    history = {
+        name: rng.normal(size=(n_records, *shape)).astype(np.float32) for name, shape in shapes.items()
     }
     return SAEs(
-        **weights,
-        **histories,
+        parameters=weights,
+        history=history,
         seeds=np.array([4, 9]),
+        toy_model=np.arange(2),
+        sparsity_coefficient=np.full(2, 0.2),
+        k=np.ones(2, dtype=np.int64),
         settings=SAESettings(n_latents=4),
         engine="by hand",
         recorded_steps=np.arange(n_records) * 100,
@@ -260,14 +262,14 @@ def test_history_has_a_row_for_every_recorded_step_and_latent() -> None:
     assert not table.duplicated(["seed", "step", "latent"]).any()
     for row in table.to_dict("records"):
         r, k, j = row["step"] // 100, [4, 9].index(row["seed"]), row["latent"]
-        direction = saes.W_dec_history[r, k, j]
+        direction = saes.history["W_dec"][r, k, j]
         np.testing.assert_allclose(row["decoder"], direction / np.linalg.norm(direction), rtol=1e-5)
-        np.testing.assert_array_equal(row["encoder"], saes.W_enc_history[r, k, :, j])
-        assert row["b_enc"] == saes.b_enc_history[r, k, j]
+        np.testing.assert_array_equal(row["encoder"], saes.history["W_enc"][r, k, :, j])
+        assert row["b_enc"] == saes.history["b_enc"][r, k, j]
 
 
 def test_history_of_a_zero_decoder_is_zero_and_of_no_record_is_empty() -> None:
     saes = sae_with_history(1)
-    zero = replace(saes, W_dec_history=np.zeros_like(saes.W_dec_history))
+    zero = replace(saes, history=dict(saes.history, W_dec=np.zeros_like(saes.history["W_dec"])))
     assert all(not np.any(decoder) for decoder in history_table(zero)["decoder"])
     assert len(history_table(sae_with_history(0))) == 0

@@ -57,12 +57,15 @@ def dictionary(
         "b_dec": np.zeros((n_instances, n_hidden), np.float32) if b_dec is None else b_dec.astype(np.float32),
     }
     return SAEs(
-        **weights,
+        parameters=weights,
         seeds=np.arange(n_instances),
+        toy_model=np.arange(n_instances),
+        sparsity_coefficient=np.full(n_instances, 0.2),
+        k=np.ones(n_instances, dtype=np.int64),
         settings=SAESettings(n_latents=n_latents),
         engine="by hand",
         recorded_steps=np.zeros(0, dtype=np.int64),
-        **{f"{name}_history": np.zeros((0, *array.shape), np.float32) for name, array in weights.items()},
+        history={name: np.zeros((0, *array.shape), np.float32) for name, array in weights.items()},
         resampling_steps=np.zeros(0, dtype=np.int64),
         resampled=np.zeros((0, n_instances, n_latents), dtype=bool),
     )
@@ -232,9 +235,13 @@ INVARIANT = (
 
 
 def permuted(saes: SAEs, order: np.ndarray) -> SAEs:
-    return replace(
+    return with_parameters(
         saes, W_enc=saes.W_enc[:, :, order], W_dec=saes.W_dec[:, order], b_enc=saes.b_enc[:, order]
     )
+
+
+def with_parameters(saes: SAEs, **changed: np.ndarray) -> SAEs:
+    return replace(saes, parameters={**saes.parameters, **changed})
 
 
 @settings(max_examples=15, deadline=None)
@@ -255,7 +262,7 @@ def test_the_order_of_latents_does_not_matter(seed: int, order: list[int]) -> No
 def test_rotating_the_hidden_space_does_not_matter(seed: int) -> None:
     models, saes = random_case(seed)
     rotation = np.linalg.qr(np.random.default_rng(seed + 1).normal(size=(3, 3)))[0].astype(np.float32)
-    turned = replace(
+    turned = with_parameters(
         saes, W_enc=rotation @ saes.W_enc, W_dec=saes.W_dec @ rotation.T, b_dec=saes.b_dec @ rotation.T
     )
     one = sae_table(evaluate(models, saes, 512))
@@ -291,9 +298,12 @@ def test_an_instance_scores_the_same_in_any_company() -> None:
     whole = sae_table(evaluate(models, saes, 1024))
     names = ("W", "b", "loss", "seeds", "importance", "probability")
     own = replace(models, **{name: getattr(models, name)[1:2] for name in names})
-    weights = ("W_enc", "W_dec", "b_enc", "b_dec", "seeds")
     alone = replace(
-        saes, **{name: getattr(saes, name)[1:2] for name in weights}, resampled=saes.resampled[:, 1:2]
+        saes,
+        parameters={name: array[1:2] for name, array in saes.parameters.items()},
+        toy_model=np.zeros(1, dtype=np.int64),
+        **{name: getattr(saes, name)[1:2] for name in ("seeds", "sparsity_coefficient", "k")},
+        resampled=saes.resampled[:, 1:2],
     )
     part = sae_table(evaluate(own, alone, 1024))
     numbers = whole.select_dtypes("number").columns.drop("instance")
@@ -316,5 +326,8 @@ def test_tables_have_the_contracts_columns() -> None:
 
 def test_saes_of_other_models_are_refused() -> None:
     saes = random_case(0)[1]
-    with pytest.raises(ValueError, match="3 SAEs of 3 hidden dimensions do not fit 1 toy models of 2"):
+    with pytest.raises(
+        ValueError,
+        match="SAEs of 3 hidden dimensions on toy models up to number 2 do not fit 1 toy models of 2",
+    ):
         evaluate(toy_models(polygon(5)), saes)

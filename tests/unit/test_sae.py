@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import SAEs, encode, reconstruct, resampling, train_saes
-from superposition_atlas.sae.architecture import SAEState, TrainingData, find, join, split
+from superposition_atlas.sae.architecture import Objective, SAEState, TrainingData, find, join, split
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -53,6 +53,17 @@ def random_models(n_instances: int, n_features: int, n_hidden: int, seed: int = 
     W = rng.normal(size=(n_instances, n_hidden, n_features))
     probability = rng.uniform(0.05, 1.0, size=(n_instances, n_features))
     return toy_models(W, probability, rng.integers(0, 2**63, size=n_instances))
+
+
+def training_data(models: ToyModels, sparsity_coefficient: float = 0.2) -> TrainingData:
+    n = len(models)
+    levels = np.full(n, sparsity_coefficient), np.ones(n, dtype=np.int64)
+    return TrainingData(models.W, models.probability, models.seeds, *levels, models.settings)
+
+
+def objective(n_instances: int, sparsity_coefficient: float = 0.2) -> Objective:
+    levels = torch.full((n_instances,), sparsity_coefficient), torch.ones(n_instances, dtype=torch.int64)
+    return Objective(SAESettings(n_latents=3), *levels)
 
 
 def assert_same_bits(one: SAEs, other: SAEs) -> None:
@@ -107,9 +118,9 @@ def test_one_fused_step_is_one_step_of_autograd(
     from superposition_atlas.sae import reference
 
     models = random_models(2, n_features, n_hidden, seed)
-    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
+    data = training_data(models, sparsity_coefficient)
     chosen = SAESettings(
-        n_latents=n_latents, batch_size=batch_size, sparsity_coefficient=sparsity_coefficient
+        n_latents=n_latents, batch_size=batch_size, sparsity_coefficient=(sparsity_coefficient,)
     )
     fused, _ = random_state(seed, 2, n_hidden, n_latents)
     torch_state = copy_of(fused)
@@ -127,12 +138,12 @@ def test_one_fused_step_is_one_step_of_autograd(
 @pytest.mark.parametrize("settings", [{"centred_inputs": True}, {"magnitudes": "lognormal"}], ids=str)
 def test_saes_see_what_their_toy_models_encode(settings: dict[str, Any]) -> None:
     models = replace(random_models(2, 5, 2), settings=TrainingSettings(**settings))
-    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
+    data = training_data(models)
     h = data.hidden(7, 30, stream.Purpose.SAE_INPUTS)
     np.testing.assert_array_equal(h, models.encode(models.sample(7, 30, stream.Purpose.SAE_INPUTS)))
     trained = train_saes(models, n_latents=5, steps=3, batch_size=8)
     assert trained.engine == "torch"
-    with pytest.raises(TrainingError, match="engine is 'fused'; the fused engine has no toy models with"):
+    with pytest.raises(TrainingError, match="engine is 'fused': the fused engine has no toy models with"):
         train_saes(models, n_latents=5, steps=3, batch_size=8, engine="fused")
 
 
@@ -143,17 +154,17 @@ def test_the_reference_is_torch_optim_adam() -> None:
     from superposition_atlas.toy_model import encode as hidden
 
     shapes = RELU.shapes(2, 5)
-    start = split(join(RELU.initial(models.seeds, 2, 5), shapes), shapes)
+    start = split(join(RELU.initial(training_data(models), SAESettings(n_latents=5)), shapes), shapes)
     parameters = {name: torch.tensor(array, requires_grad=True) for name, array in start.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-3)
     for step in range(20):
         x = stream.sample(models.seeds, step, 64, models.probability, stream.Purpose.SAE_INPUTS)
-        loss, _ = RELU.loss(parameters, torch.from_numpy(hidden(x, models.W)), trained.settings)
+        loss, _ = RELU.loss(parameters, torch.from_numpy(hidden(x, models.W)), objective(3))
         optimizer.zero_grad()
         loss.sum().backward()
         optimizer.step()
         with torch.no_grad():
-            RELU.constrain(parameters)
+            RELU.settle(parameters, torch.empty(0), trained.settings)
     for name in WEIGHTS:
         np.testing.assert_allclose(
             getattr(trained, name), parameters[name].detach().numpy(), rtol=1e-4, atol=1e-6
@@ -166,7 +177,7 @@ def test_loss_is_mean_squared_error_plus_l1() -> None:
     arrays = {name: rng.normal(size=(1, *shape)) for name, shape in shapes.items()}
     h = rng.normal(size=(1, 11, 2))
     parameters = {name: torch.tensor(array) for name, array in arrays.items()}
-    loss, activations = RELU.loss(parameters, torch.tensor(h), SAESettings(n_latents=3))
+    loss, activations = RELU.loss(parameters, torch.tensor(h), objective(1))
 
     by_hand = 0.0
     for sample in h[0]:
@@ -178,7 +189,7 @@ def test_loss_is_mean_squared_error_plus_l1() -> None:
         back = sum(a[j] * unit[j] for j in range(3)) + arrays["b_dec"][0]
         by_hand += (((back - sample) ** 2).mean() + 0.2 * sum(a)) / 11
     assert loss.item() == pytest.approx(by_hand, rel=1e-6)
-    np.testing.assert_allclose(activations.numpy(), RELU.encode(arrays, h), rtol=1e-6)
+    np.testing.assert_allclose(activations.numpy(), RELU.encode(arrays, h, np.ones(1)), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("n_features", "n_hidden", "n_latents"), [(5, 2, 5), (20, 12, 24)])
@@ -198,12 +209,12 @@ def test_decoder_rows_have_norm_one_and_the_start_is_arenas() -> None:
     saes = train_saes(pentagons(64), n_latents=5, steps=3, record_steps=[0])
     np.testing.assert_allclose(np.linalg.norm(saes.W_dec, axis=2), 1.0, atol=1e-6)
     bound = np.sqrt(6 / (2 * 5))
-    for name in ("W_enc_history", "W_dec_history"):
-        start = getattr(saes, name)[0]
+    for name in ("W_enc", "W_dec"):
+        start = saes.history[name][0]
         assert np.abs(start).max() <= bound
         assert start.std() == pytest.approx(bound / np.sqrt(3), rel=0.1)
-    assert not saes.b_enc_history[0].any()
-    assert not saes.b_dec_history[0].any()
+    assert not saes.history["b_enc"][0].any()
+    assert not saes.history["b_dec"][0].any()
 
 
 def test_encode_and_reconstruct_are_what_was_trained() -> None:
@@ -212,7 +223,7 @@ def test_encode_and_reconstruct_are_what_was_trained() -> None:
     h = np.random.default_rng(0).normal(size=(3, 40, 2)).astype(np.float32)
     activations = encode(saes, h)
     parameters = {name: torch.tensor(getattr(saes, name)) for name in WEIGHTS}
-    loss, expected = RELU.loss(parameters, torch.tensor(h), saes.settings)
+    loss, expected = RELU.loss(parameters, torch.tensor(h), objective(3))
     np.testing.assert_allclose(activations, expected.numpy(), atol=1e-6)
     error = ((reconstruct(saes, activations) - h) ** 2).mean(axis=2) + 0.2 * activations.sum(axis=2)
     np.testing.assert_allclose(error.mean(axis=1), loss.numpy(), rtol=1e-5)
@@ -256,9 +267,9 @@ def test_recording_changes_nothing_and_records_what_a_shorter_run_ends_with(engi
     assert recorded.recorded_steps.tolist() == [0, 49, 51, 133, 160]
     shorter = train_saes(models, **(chosen | {"steps": 133}))
     for name in WEIGHTS:
-        np.testing.assert_array_equal(getattr(recorded, f"{name}_history")[3], getattr(shorter, name))
-        np.testing.assert_array_equal(getattr(recorded, f"{name}_history")[-1], getattr(recorded, name))
-    assert plain.W_enc_history.shape == (0, 3, 2, 5)
+        np.testing.assert_array_equal(recorded.history[name][3], getattr(shorter, name))
+        np.testing.assert_array_equal(recorded.history[name][-1], getattr(recorded, name))
+    assert plain.history["W_enc"].shape == (0, 3, 2, 5)
 
 
 def test_seeds_decide_samples_and_start() -> None:
@@ -278,14 +289,14 @@ def test_seeds_decide_samples_and_start() -> None:
 def state_with_dead(models: ToyModels, dead: list[int]) -> tuple[SAEState, dict, TrainingData]:
     """Fresh SAEs after 200 steps in which all latents but `dead` fired."""
     shapes = RELU.shapes(2, 5)
-    flat = join(RELU.initial(models.seeds, 2, 5), shapes)
+    flat = join(RELU.initial(training_data(models), SAESettings(n_latents=5)), shapes)
     last_fired = np.full((len(models), 5), 199, dtype=np.int64)
     last_fired[:, dead] = 120
     state = SAEState(200, flat, np.ones_like(flat), np.ones_like(flat), last_fired)
     parameters = split(flat, shapes)
     parameters["W_dec"] /= np.linalg.norm(parameters["W_dec"], axis=2, keepdims=True)
     parameters["b_enc"][:] = -0.1
-    return state, parameters, TrainingData(models.W, models.probability, models.seeds, models.settings)
+    return state, parameters, training_data(models)
 
 
 @pytest.mark.parametrize("scheme", ["simple", "advanced"])
@@ -323,7 +334,7 @@ def test_advanced_resampling_points_at_badly_reconstructed_inputs() -> None:
     state = SAEState(
         100, join(parameters, shapes), *(np.zeros((64, 12), np.float32) for _ in "12"), last_fired
     )
-    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
+    data = training_data(models)
     chosen = SAESettings(n_latents=2, resampling="advanced", dead_window=50)
     resampling.resample(state, split(state.parameters, shapes), data, RELU, chosen)
 
@@ -340,7 +351,7 @@ def test_advanced_resampling_leaves_perfect_reconstructions_alone() -> None:
     parameters["W_enc"][0, :, :2] = parameters["W_dec"][0, :2] = np.eye(2)
     flat = join(parameters, shapes)
     state = SAEState(100, flat.copy(), flat, flat, np.array([[99, 99, 10]]))
-    data = TrainingData(models.W, models.probability, models.seeds, models.settings)
+    data = training_data(models)
     chosen = SAESettings(n_latents=3, resampling="advanced", dead_window=50)
     before = state.parameters.copy()
     assert not resampling.resample(state, split(state.parameters, shapes), data, RELU, chosen).any()
@@ -417,29 +428,29 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"n_latents": 0}, "n_latents is 0; allowed: an integer of at least 1"),
+        ({"n_latents": 0}, "n_latents is 0: must be at least 1"),
         ({"n_latents": 2.5}, "n_latents is 2.5"),
         ({"n_latents": True}, "n_latents is True"),
         ({"steps": 0}, "steps is 0"),
         ({"batch_size": -1}, "batch_size is -1"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0; allowed: a finite number above 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0: must be a finite number above 0"),
         ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"sparsity_coefficient": -0.1}, "sparsity_coefficient is -0.1"),
         ({"sparsity_coefficient": float("inf")}, "sparsity_coefficient is inf"),
         ({"resample_scale": 0}, "resample_scale is 0"),
-        ({"resampling": "often"}, "resampling is 'often'; allowed: none, simple, advanced"),
+        ({"resampling": "often"}, "resampling is 'often': must be none, simple or advanced"),
         (
             {"dead_window": 300, "resample_every": 200},
-            "dead_window is 300; allowed: at most resample_every (200)",
+            "dead_window is 300: must be at most resample_every (200)",
         ),
-        ({"architecture": "relux"}, "architecture is 'relux'; allowed: relu"),
-        ({"engine": "gpu"}, "engine is 'gpu'; allowed: auto, fused, torch"),
+        ({"architecture": "relux"}, "architecture is 'relux': must be relu, gated"),
+        ({"engine": "gpu"}, "engine is 'gpu': must be auto, fused or torch"),
         ({"threads": 0}, "threads is 0"),
-        ({"record_steps": [0, 11]}, "record_steps has 11; allowed: integers from 0 to steps (10)"),
-        ({"record_steps": [0.5]}, "record_steps has 0.5"),
+        ({"record_steps": [0, 11]}, "a step of record_steps is 11: must be at most steps (10)"),
+        ({"record_steps": [0.5]}, "a step of record_steps is 0.5"),
         ({"threads": 1.5}, "threads is 1.5"),
-        ({"seeds": [1]}, "seeds has shape (1,); allowed: one a toy model, (2,)"),
+        ({"seeds": [1]}, "seeds has shape (1,): must be one a toy model, (2,)"),
         ({"seeds": [1, -1]}, "seeds is [1, -1]"),
         ({"seeds": [1.5, 2.0]}, "seeds is [1.5, 2.0]"),
     ],

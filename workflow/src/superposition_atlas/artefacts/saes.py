@@ -1,15 +1,26 @@
-"""Ensembles of SAEs on disk: safetensors with `W_enc`, `W_dec`, `b_enc`, `b_dec` and their history."""
+"""Ensembles of SAEs on disk: safetensors with `W_enc`, `W_dec`, `b_enc`, `b_dec` and what they come from.
+
+Parameters stand under their own names, what was recorded of them under `history.NAME`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from superposition_atlas import storage
-from superposition_atlas.errors import ArtefactError
+from superposition_atlas.errors import ArtefactError, TrainingError
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 
-_SAE_TENSORS = tuple(field.name for field in fields(SAEs) if field.name not in ("settings", "engine"))
+_HISTORY = "history."
+_OTHERS = (
+    "seeds",
+    "toy_model",
+    "sparsity_coefficient",
+    "k",
+    "recorded_steps",
+    "resampling_steps",
+    "resampled",
+)
 
 
 def write_saes(saes: SAEs, path: Path, spec: Mapping[str, Any], code: str) -> None:
@@ -18,7 +29,9 @@ def write_saes(saes: SAEs, path: Path, spec: Mapping[str, Any], code: str) -> No
     Raises:
         ArtefactError: if the file can't be written.
     """
-    tensors = {name: getattr(saes, name) for name in _SAE_TENSORS}
+    tensors = {name: getattr(saes, name) for name in _OTHERS}
+    tensors |= {_HISTORY + name: array for name, array in saes.history.items()}
+    tensors |= saes.parameters
     provenance = storage.provenance(spec, code, engine=saes.engine, settings=saes.settings.as_dict())
     storage.write_tensors(tensors, path, provenance)
 
@@ -32,6 +45,10 @@ def read_saes(path: Path) -> SAEs:
     tensors, provenance = storage.read_tensors(path)
     try:
         settings = SAESettings(**provenance["settings"])
-        return SAEs(**tensors, settings=settings, engine=provenance["engine"])
-    except (KeyError, TypeError) as error:
+        others = {name: tensors.pop(name) for name in _OTHERS}
+        history = {name: tensors.pop(_HISTORY + name) for name in list(tensors) if _HISTORY + name in tensors}
+        return SAEs(
+            parameters=tensors, history=history, settings=settings, engine=provenance["engine"], **others
+        )
+    except (KeyError, TypeError, TrainingError) as error:
         raise ArtefactError(f"{path}: holds no SAEs ({error})") from None

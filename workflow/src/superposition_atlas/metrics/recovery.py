@@ -66,14 +66,20 @@ class Evaluation:
 def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evaluation:
     """Compares each SAE with its toy model on `n_samples` fresh samples of the model's own distribution.
 
+    Args:
+        models: the toy models that the SAEs were trained on, in that order.
+        saes: the SAEs.
+        n_samples: samples an SAE.
+
     Raises:
-        ValueError: if there is not one SAE of the right width for each model.
+        ValueError: if the SAEs are of another width, or of toy models that are not there.
     """
-    if len(models) != len(saes) or models.n_hidden != saes.n_hidden:
+    if saes.toy_model.max(initial=0) >= len(models) or models.n_hidden != saes.n_hidden:
         raise ValueError(
-            f"{len(saes)} SAEs of {saes.n_hidden} hidden dimensions do not fit "
-            f"{len(models)} toy models of {models.n_hidden}"
+            f"SAEs of {saes.n_hidden} hidden dimensions on toy models up to number {saes.toy_model.max()} do "
+            f"not fit {len(models)} toy models of {models.n_hidden}"
         )
+    models = models.select(saes.toy_model)
     measured = [_measure(models, saes, instance, n_samples) for instance in range(len(models))]
     feature_active, latent_fires, both, fvu, shrinkage, norm_ratio = (
         np.array([counts[k] for counts in measured]) for k in range(6)
@@ -162,7 +168,8 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
             "seed": saes.seeds,
             "architecture": settings.architecture,
             "resampling": settings.resampling,
-            "sparsity_coefficient": settings.sparsity_coefficient,
+            "sparsity_coefficient": saes.sparsity_coefficient,
+            "k": saes.k,
             "n_latents": saes.n_latents,
             "n_represented": there.sum(axis=1),
             "l0": evaluation.latent_fires.sum(axis=1) / evaluation.n_samples,

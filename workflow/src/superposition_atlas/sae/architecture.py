@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,11 @@ from jaxtyping import Float, Integer
 
 from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.ensemble import ARCHITECTURES, SAESettings
 from superposition_atlas.toy_model import TrainingSettings, centre, encode
 
 if TYPE_CHECKING:
     import torch
-
-ARCHITECTURES = ("relu",)
 
 ADAM_BETA_1 = 0.9
 ADAM_BETA_2 = 0.999
@@ -33,7 +32,7 @@ class SAEState:
     """All that training carries from one step to the next; engines advance it in place.
 
     Each instance's parameters lie in one row, in the order of the architecture's `shapes`, and so do Adam's
-    moments: an optimiser need not know what it optimises.
+    moments: an optimizer need not know what it optimizes.
     """
 
     step: int
@@ -48,11 +47,17 @@ class SAEState:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an SAE is trained on: the hidden activations h of its own toy model on its own samples."""
+    """What SAEs are trained on: hidden activations h of their own toy models, and how sparse they are to be.
+
+    An instance is one SAE.
+    """
 
     W: Float[np.ndarray, "instance hidden feature"]
     probability: Float[np.ndarray, "instance feature"]
     seeds: Integer[np.ndarray, " instance"]
+    sparsity_coefficient: Float[np.ndarray, " instance"]
+    """λ (float64)."""
+    k: Integer[np.ndarray, " instance"]
     toy_settings: TrainingSettings
     """The toy models', which say how large features are and whether inputs are centred."""
 
@@ -68,7 +73,28 @@ class TrainingData:
     def one(self, instance: int) -> "TrainingData":
         """One instance's, by itself."""
         one = slice(instance, instance + 1)
-        return replace(self, W=self.W[one], probability=self.probability[one], seeds=self.seeds[one])
+        arrays = ("W", "probability", "seeds", "sparsity_coefficient", "k")
+        return replace(self, **{name: getattr(self, name)[one] for name in arrays})
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden dimensions, m."""
+        return int(self.W.shape[1])
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a loss knows beside parameters and data."""
+
+    settings: SAESettings
+    sparsity_coefficient: "Float[torch.Tensor, ' instance']"
+    """λ at this step."""
+    k: "Integer[torch.Tensor, ' instance']"
+
+
+def warmup(settings: SAESettings, step: int) -> float:
+    """The share of λ that counts at a step (the first is 0), in (0, 1]."""
+    return min(1.0, (step + 1) / max(settings.sparsity_warmup_steps, 1))
 
 
 FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int], None]
@@ -76,24 +102,27 @@ FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int], None]
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture. Adding one is adding a module that defines one of these, and its name to
-    `ARCHITECTURES` and `find`.
+    """One architecture. Adding one is adding its name to `ArchitectureName` and a module of that name with an
+    `ARCHITECTURE`.
     """
 
-    name: str
     shapes: Callable[[int, int], Shapes]
-    """(n_hidden, n_latents) → name and shape of each parameter of one instance. W_enc [hidden, latent],
-    W_dec [latent, hidden], b_enc [latent] and b_dec [hidden] are always among them."""
-    initial: Callable[[Integer[np.ndarray, " instance"], int, int], Parameters]
-    """(seeds, n_hidden, n_latents) → parameters before the first step, each seed's by itself."""
-    loss: Callable[[Tensors, "torch.Tensor", SAESettings], tuple["torch.Tensor", "torch.Tensor"]]
-    """(parameters, h [instance, batch, hidden], settings) → loss [instance], activations [instance, batch,
+    """(n_hidden, n_latents) → name and shape of each parameter of one instance, in the order of the rows.
+    W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent] and b_dec [hidden] come first."""
+    initial: Callable[[TrainingData, SAESettings], Parameters]
+    """Parameters before the first step, each instance's by itself."""
+    trained: frozenset[str]
+    """Names of the parameters that training changes; with none there is no training."""
+    loss: Callable[[Tensors, "torch.Tensor", Objective], tuple["torch.Tensor", "torch.Tensor"]]
+    """(parameters, h [instance, batch, hidden], objective) → loss [instance], activations [instance, batch,
     latent], differentiable: the reference that autograd trains and that a fused engine is tested against."""
-    constrain: Callable[[Tensors], None]
-    """What is done to the parameters after each step of the optimiser, in place."""
-    encode: Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
-    """(parameters, h [instance, batch, hidden]) → activations [instance, batch, latent]."""
-    advance: FusedAdvance | None
+    settle: Callable[[Tensors, "torch.Tensor", SAESettings], None]
+    """(parameters, activations of the step, settings): what is done to the parameters after the optimizer's
+    step, in place and without a gradient."""
+    encode: Callable[[Mapping[str, np.ndarray], np.ndarray, np.ndarray], np.ndarray]
+    """(parameters, h [instance, batch, hidden], k [instance]) → activations [instance, batch, latent] of a
+    trained SAE."""
+    advance: FusedAdvance | None = None
     """(state, n_steps, data, settings, threads): the same steps, fused and compiled, for toy models whose
     inputs are U[0, 1] and not centred; None where there is no such engine."""
 
@@ -104,11 +133,10 @@ def find(name: str) -> Architecture:
     Raises:
         TrainingError: if there is none of that name.
     """
-    if name == "relu":
-        from superposition_atlas.sae import relu
-
-        return relu.ARCHITECTURE
-    raise TrainingError(f"architecture is {name!r}; allowed: {', '.join(ARCHITECTURES)}")
+    if name not in ARCHITECTURES:
+        raise TrainingError(f"architecture is {name!r}: must be {', '.join(ARCHITECTURES)}")
+    architecture: Architecture = import_module(f"superposition_atlas.sae.{name}").ARCHITECTURE
+    return architecture
 
 
 def split(flat: np.ndarray, shapes: Shapes) -> Parameters:

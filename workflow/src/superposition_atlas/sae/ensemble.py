@@ -1,23 +1,28 @@
 """What an ensemble of sparse autoencoders is: its settings, its weights, its history."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
-from numbers import Integral, Real
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
 
 Resampling = Literal["none", "simple", "advanced"]
-RESAMPLING_SCHEMES = ("none", "simple", "advanced")
+
+ArchitectureName = Literal[
+    "relu", "gated", "jumprelu", "topk", "batch_topk", "matryoshka", "random", "frozen", "pca"
+]
+ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
 
 
 @dataclass(frozen=True)
 class SAESettings:
     """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
+
+    What an architecture has no use for stays at its default.
 
     Raises:
         TrainingError: if a value is out of its range.
@@ -25,13 +30,25 @@ class SAESettings:
 
     n_latents: int
     """Size of the dictionary; ARENA takes as many latents as features."""
-    architecture: str = "relu"
-    """A name in `sae.ARCHITECTURES`."""
+    architecture: ArchitectureName = "relu"
+    sparsity_coefficient: tuple[float, ...] = (0.2,)
+    """λ, the weight of the sparsity term: one SAE a toy model for each. See the architecture for the term."""
+    sparsity_warmup_steps: int = 0
+    """First steps, over which λ rises linearly to its full size."""
+    k: tuple[int, ...] = (1,)
+    """Active latents a sample, of topk, batch_topk and matryoshka: one SAE a toy model for each."""
+    tied: bool = False
+    """Whether W_dec is W_encᵀ with rows of norm 1, of relu."""
+    initial_threshold: float = 0.1
+    """θ at the start, of jumprelu."""
+    bandwidth: float = 0.01
+    """ε, the width of the window through which θ learns, of jumprelu."""
+    prefixes: tuple[int, ...] = ()
+    """Numbers of first latents that reconstruct by themselves, ascending, of matryoshka; all of them
+    together always do."""
     resampling: Resampling = "none"
-    """What happens to dead latents: nothing, a random direction ("simple"), or the direction of an input that
-    is badly reconstructed ("advanced")."""
-    sparsity_coefficient: float = 0.2
-    """λ, the weight of the sparsity term (for `relu`: of Σ|a|)."""
+    """What happens to dead latents of relu: nothing, a random direction ("simple"), or the direction of an
+    input that is badly reconstructed ("advanced")."""
     steps: int = 20_000
     batch_size: int = 1024
     """Fresh samples a step, for each instance by itself."""
@@ -44,54 +61,95 @@ class SAESettings:
     """Norm of a resampled latent's encoder direction ("advanced": times the mean norm of alive ones)."""
 
     def __post_init__(self) -> None:
+        arguments.choice("architecture", self.architecture, ARCHITECTURES)
         for name in ("n_latents", "steps", "batch_size", "resample_every", "dead_window"):
-            self._check(name, Integral, lambda value: value >= 1, "an integer of at least 1")
-        for name in ("learning_rate", "resample_scale"):
-            self._check(name, Real, lambda value: value > 0, "a finite number above 0")
-        self._check("sparsity_coefficient", Real, lambda value: value >= 0, "a finite number of at least 0")
-        if self.resampling not in RESAMPLING_SCHEMES:
-            allowed = ", ".join(RESAMPLING_SCHEMES)
-            raise TrainingError(f"resampling is {self.resampling!r}; allowed: {allowed}")
+            self._set(name, arguments.integer(name, getattr(self, name)))
+        for name in ("learning_rate", "resample_scale", "initial_threshold", "bandwidth"):
+            self._set(name, arguments.number(name, getattr(self, name), above=0))
+        warmup = arguments.integer("sparsity_warmup_steps", self.sparsity_warmup_steps, least=0)
+        self._set("sparsity_warmup_steps", warmup)
+        coefficients = [
+            arguments.number("sparsity_coefficient", one, least=0) for one in self.sparsity_coefficient
+        ]
+        self._set("sparsity_coefficient", tuple(coefficients))
+        self._set("k", tuple(arguments.integer("k", one) for one in self.k))
+        self._set("prefixes", tuple(arguments.integer("a prefix", one) for one in self.prefixes))
+        for name in ("sparsity_coefficient", "k"):
+            if not getattr(self, name):
+                raise TrainingError(f"{name} is empty: must be one number or more")
+        if len(self.sparsity_coefficient) > 1 and len(self.k) > 1:
+            raise TrainingError("sparsity_coefficient and k are both lists: must be one of them at most")
+        if max(self.k) > self.n_latents:
+            raise TrainingError(f"k is {max(self.k)}: must be at most n_latents ({self.n_latents})")
+        is_ascending = list(self.prefixes) == sorted(set(self.prefixes))
+        if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
+            raise TrainingError(
+                f"prefixes is {self.prefixes}: must be ascending and below n_latents ({self.n_latents})"
+            )
+        for name, owner in _OWNERS.items():
+            if getattr(self, name) != _default(name) and self.architecture not in owner:
+                raise TrainingError(
+                    f"{name} is {getattr(self, name)!r}: must be left out with architecture "
+                    f"{self.architecture}; it is of {', '.join(owner)}"
+                )
+        if not isinstance(self.tied, bool):
+            raise TrainingError(f"tied is {self.tied!r}: must be True or False")
+        arguments.choice("resampling", self.resampling, get_args(Resampling))
         if self.dead_window > self.resample_every:
             raise TrainingError(
-                f"dead_window is {self.dead_window}; allowed: at most resample_every ({self.resample_every})"
+                f"dead_window is {self.dead_window}: must be at most resample_every ({self.resample_every})"
             )
 
-    def _check(self, name: str, kind: type, in_range: Callable[[float], bool], allowed: str) -> None:
-        value = getattr(self, name)
-        # A boolean is an integer to Python, not to a user.
-        is_number = isinstance(value, kind) and not isinstance(value, bool)
-        if not (is_number and isfinite(value) and in_range(value)):
-            raise TrainingError(f"{name} is {value!r}; allowed: {allowed}")
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # the one way where a dataclass is frozen
 
-    def as_dict(self) -> dict[str, int | float | str]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
-        return asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+_TOP_K = ("topk", "batch_topk", "matryoshka")
+_OWNERS: Mapping[str, tuple[str, ...]] = {
+    "k": _TOP_K,
+    "tied": ("relu",),
+    "initial_threshold": ("jumprelu",),
+    "bandwidth": ("jumprelu",),
+    "prefixes": ("matryoshka",),
+    "resampling": ("relu",),
+}
+"""Settings that only some architectures have a use for."""
+
+
+def _default(name: str) -> object:
+    return SAESettings.__dataclass_fields__[name].default
 
 
 @dataclass(frozen=True)
 class SAEs:
-    """An ensemble of SAEs, one for each toy model. Arrays share their axes' names; float32 unless said.
+    """An ensemble of SAEs. Arrays share their axes' names; float32 unless said.
 
-    Latent j answers a_j(h) to the hidden activation h with W_enc[:, j] and b_enc[j], and adds a_j W_dec[j] to
-    the reconstruction. Rows of W_dec have norm 1 (before the first step: not yet).
+    There is one for each toy model and each λ (or k): all toy models with the first, then all with the next.
+    Latent j answers a_j(h) to the hidden activation h, and adds a_j W_dec[j] to the reconstruction.
     """
 
-    W_enc: Float[np.ndarray, "instance hidden latent"]
-    W_dec: Float[np.ndarray, "instance latent hidden"]
-    b_enc: Float[np.ndarray, "instance latent"]
-    b_dec: Float[np.ndarray, "instance hidden"]
+    parameters: Mapping[str, np.ndarray]
+    """Name → [instance, …]. W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent] and b_dec [hidden]
+    are always among them; the architecture's module says what else is."""
     seeds: Integer[np.ndarray, " instance"]
+    toy_model: Integer[np.ndarray, " instance"]
+    """Which of the toy models it is trained on, by position."""
+    sparsity_coefficient: Float[np.ndarray, " instance"]
+    """λ (float64); of no meaning with topk, batch_topk, matryoshka and the baselines without training."""
+    k: Integer[np.ndarray, " instance"]
+    """Of topk, batch_topk and matryoshka."""
     settings: SAESettings
     engine: str
 
     recorded_steps: Integer[np.ndarray, " record"]
     """Numbers of steps taken when the history was recorded: 0 is the start, `settings.steps` the end. What
     is recorded where latents are resampled is the state before."""
-    W_enc_history: Float[np.ndarray, "record instance hidden latent"]
-    W_dec_history: Float[np.ndarray, "record instance latent hidden"]
-    b_enc_history: Float[np.ndarray, "record instance latent"]
-    b_dec_history: Float[np.ndarray, "record instance hidden"]
+    history: Mapping[str, np.ndarray]
+    """Name → [record, instance, …], as `parameters`."""
 
     resampling_steps: Integer[np.ndarray, " event"]
     """Numbers of steps taken when dead latents were looked for."""
@@ -100,6 +158,26 @@ class SAEs:
 
     def __len__(self) -> int:
         return len(self.W_enc)
+
+    @property
+    def W_enc(self) -> Float[np.ndarray, "instance hidden latent"]:
+        """Encoder."""
+        return self.parameters["W_enc"]
+
+    @property
+    def W_dec(self) -> Float[np.ndarray, "instance latent hidden"]:
+        """Decoder; rows have norm 1, or 0 where a latent stands for nothing (before the first step: any)."""
+        return self.parameters["W_dec"]
+
+    @property
+    def b_enc(self) -> Float[np.ndarray, "instance latent"]:
+        """Encoder bias."""
+        return self.parameters["b_enc"]
+
+    @property
+    def b_dec(self) -> Float[np.ndarray, "instance hidden"]:
+        """Decoder bias."""
+        return self.parameters["b_dec"]
 
     @property
     def n_hidden(self) -> int:

@@ -13,8 +13,8 @@ def encode(
     saes: SAEs, h: Float[np.ndarray, "instance batch hidden"], instances: slice = _ALL
 ) -> Float[np.ndarray, "instance batch latent"]:
     """Each SAE's activations a ≥ 0 on hidden activations h, of all instances or of some."""
-    parameters = {name: getattr(saes, name)[instances] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
-    return find(saes.settings.architecture).encode(parameters, h)
+    parameters = {name: array[instances] for name, array in saes.parameters.items()}
+    return find(saes.settings.architecture).encode(parameters, h, saes.k[instances])
 
 
 def reconstruct(

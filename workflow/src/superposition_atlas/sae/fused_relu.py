@@ -65,7 +65,8 @@ def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESett
             n_steps,
             settings.batch_size,
             float(settings.learning_rate),
-            float(settings.sparsity_coefficient),
+            data.sparsity_coefficient,
+            settings.sparsity_warmup_steps,
         )
 
     # The kernel releases the GIL: Python's threads are all it takes.
@@ -108,7 +109,7 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
     def advance_instances(  # type: ignore[no-untyped-def]
         all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W, all_thresholds,
         all_scales, seed_words, first_instance, last_instance,
-        first_step, n_steps, batch_size, learning_rate, sparsity_coefficient,
+        first_step, n_steps, batch_size, learning_rate, all_coefficients, warmup_steps,
     ):  # fmt: skip
         zero = np.float32(0.0)
         row = np.zeros(SIZE, np.float32)
@@ -116,7 +117,6 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
         norm = np.empty(n_latents, np.float32)
         gradient = np.empty(N_PARAMETERS, np.float32)
         activity = np.empty(n_latents, np.float32)
-        sparsity_slope = np.float32(0.5 * n_hidden * sparsity_coefficient)
         gradient_scale = np.float32(2.0 / (n_hidden * batch_size))
         beta1, beta2 = np.float32(BETA_1), np.float32(BETA_2)
         rest1, rest2 = np.float32(1.0 - BETA_1), np.float32(1.0 - BETA_2)
@@ -133,6 +133,8 @@ def _kernel(n_features: int, n_hidden: int, n_latents: int) -> Callable[..., Any
             key0, key1 = seed_words[instance]
 
             for step in range(first_step, first_step + n_steps):
+                warm = min(1.0, (step + 1) / max(warmup_steps, 1))
+                sparsity_slope = np.float32(0.5 * n_hidden * all_coefficients[instance] * warm)
                 for j in range(n_latents):
                     squared = zero
                     for d in range(n_hidden):

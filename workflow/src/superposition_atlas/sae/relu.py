@@ -1,11 +1,12 @@
-"""The `relu` architecture: ARENA's toy SAE, untied, with an L1 penalty and a decoder of unit norm.
+"""The `relu` architecture: ARENA's toy SAE, with an L1 penalty and a decoder of unit norm.
 
     a  = ReLU((h - b_dec) W_enc + b_enc)
     h' = a Ŵ_dec + b_dec            with Ŵ_dec[j] = W_dec[j] / (‖W_dec[j]‖ + 1e-8)
     L  = mean over the batch of (mean_d (h' - h)² + λ Σ_j |a_j|)
 
 The gradient flows through the normalisation, and after each step of Adam the stored W_dec is replaced by
-Ŵ_dec, as in ARENA 3.0 (chapter 1, toy models and SAEs).
+Ŵ_dec, as in ARENA 3.0 (chapter 1, toy models and SAEs). Tied, W_dec is W_encᵀ throughout, and what is stored
+is its Ŵ_dec.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from jaxtyping import Float, Integer
 from superposition_atlas import stream
 from superposition_atlas.sae.architecture import (
     Architecture,
+    Objective,
     Parameters,
     SAEState,
     Shapes,
@@ -43,13 +45,14 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
     }
 
 
-def initial(seeds: Integer[np.ndarray, " instance"], n_hidden: int, n_latents: int) -> Parameters:
+def initial(data: TrainingData, settings: SAESettings) -> Parameters:
     """Uniform weights in ± sqrt(6 / (n_hidden · n_latents)), biases 0.
 
     That is what `kaiming_uniform_` makes of ARENA's tensors with the instance as first of three axes: the
     fan-in is the product of the other two. It does not depend on the number of instances.
     """
-    u = stream.uniform(seeds, 0, n_hidden, 2 * n_latents, stream.Purpose.SAE_INITIAL_WEIGHTS)
+    n_hidden, n_latents = data.n_hidden, settings.n_latents
+    u = stream.uniform(data.seeds, 0, n_hidden, 2 * n_latents, stream.Purpose.SAE_INITIAL_WEIGHTS)
     weights = (sqrt(6.0 / (n_hidden * n_latents)) * (2.0 * u - 1.0)).astype(np.float32)
     return {
         "W_enc": weights[:, :, :n_latents],
@@ -65,25 +68,40 @@ def unit_rows(W_dec: "torch.Tensor") -> "torch.Tensor":
     return unit
 
 
+def pre_activations(parameters: Tensors, h: "torch.Tensor") -> "torch.Tensor":
+    """(h - b_dec) W_enc + b_enc, [instance, batch, latent]."""
+    centred = h - parameters["b_dec"][:, None, :]
+    return centred @ parameters["W_enc"] + parameters["b_enc"][:, None, :]
+
+
+def squared_error(
+    activations: "torch.Tensor", W_dec: "torch.Tensor", b_dec: "torch.Tensor", h: "torch.Tensor"
+) -> "torch.Tensor":
+    """mean_d (a W_dec + b_dec - h)², [instance, batch]."""
+    return (activations @ W_dec + b_dec[:, None, :] - h).square().mean(dim=-1)
+
+
 def loss(
-    parameters: Tensors, h: "torch.Tensor", settings: SAESettings
+    parameters: Tensors, h: "torch.Tensor", objective: Objective
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Loss [instance] and activations [instance, batch, latent] on h [instance, batch, hidden]."""
-    b_dec = parameters["b_dec"][:, None, :]
-    activations = ((h - b_dec) @ parameters["W_enc"] + parameters["b_enc"][:, None, :]).relu()
-    reconstruction = activations @ unit_rows(parameters["W_dec"]) + b_dec
-    squared_error = (reconstruction - h).square().mean(dim=-1)
-    sparsity = activations.sum(dim=-1)
-    return (squared_error + settings.sparsity_coefficient * sparsity).mean(dim=-1), activations
+    activations = pre_activations(parameters, h).relu()
+    W_dec = parameters["W_enc"].mT if objective.settings.tied else parameters["W_dec"]
+    error = squared_error(activations, unit_rows(W_dec), parameters["b_dec"], h)
+    penalty = objective.sparsity_coefficient[:, None] * activations.sum(dim=-1)
+    return (error + penalty).mean(dim=-1), activations
 
 
-def constrain(parameters: Tensors) -> None:
+def settle(parameters: Tensors, activations: "torch.Tensor", settings: SAESettings) -> None:
     """Replaces W_dec by Ŵ_dec."""
-    parameters["W_dec"].copy_(unit_rows(parameters["W_dec"]))
+    W_dec = parameters["W_enc"].mT if settings.tied else parameters["W_dec"]
+    parameters["W_dec"].copy_(unit_rows(W_dec))
 
 
 def encode(
-    parameters: Mapping[str, np.ndarray], h: Float[np.ndarray, "instance batch hidden"]
+    parameters: Mapping[str, np.ndarray],
+    h: Float[np.ndarray, "instance batch hidden"],
+    k: Integer[np.ndarray, " instance"],
 ) -> Float[np.ndarray, "instance batch latent"]:
     """a = ReLU((h - b_dec) W_enc + b_enc)."""
     centred = h - parameters["b_dec"][:, None, :]
@@ -97,4 +115,12 @@ def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESett
     fused_relu.advance(state, n_steps, data, settings, threads)
 
 
-ARCHITECTURE = Architecture("relu", shapes, initial, loss, constrain, encode, advance)
+ARCHITECTURE = Architecture(
+    shapes=shapes,
+    initial=initial,
+    trained=frozenset(("W_enc", "W_dec", "b_enc", "b_dec")),
+    loss=loss,
+    settle=settle,
+    encode=encode,
+    advance=advance,
+)

@@ -71,7 +71,7 @@ def _badly_reconstructed(
 ) -> Float[np.ndarray, "latent hidden"] | None:
     purpose = stream.Purpose.SAE_RESAMPLING
     h = data.hidden(step, settings.batch_size, purpose)
-    activations = architecture.encode(parameters, h)
+    activations = architecture.encode(parameters, h, data.k)
     reconstruction = activations @ parameters["W_dec"] + parameters["b_dec"][:, None, :]
     loss = np.square((reconstruction - h)[0].astype(np.float64)).mean(axis=-1)
     if loss.max() < _NEGLIGIBLE_LOSS:

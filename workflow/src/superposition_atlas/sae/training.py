@@ -1,12 +1,12 @@
-"""Trains one SAE for every toy model: the loop around the engines."""
+"""Trains SAEs on toy models: the loop around the engines."""
 
-from collections.abc import Sequence
-from numbers import Integral
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Integer
 
+from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.running import available_threads, progress_bar
 from superposition_atlas.sae import resampling as resampling_schemes
@@ -18,7 +18,7 @@ from superposition_atlas.sae.architecture import (
     join,
     split,
 )
-from superposition_atlas.sae.ensemble import Resampling, SAEs, SAESettings
+from superposition_atlas.sae.ensemble import ArchitectureName, Resampling, SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels
 
 EngineName = Literal["auto", "fused", "torch"]
@@ -30,40 +30,53 @@ _CHUNKS = 50
 def train_saes(
     models: ToyModels,
     *,
-    architecture: str = "relu",
+    architecture: ArchitectureName = "relu",
     n_latents: int,
+    sparsity_coefficient: float | Sequence[float] = 0.2,
+    sparsity_warmup_steps: int = 0,
+    k: int | Sequence[int] = 1,
+    tied: bool = False,
+    initial_threshold: float = 0.1,
+    bandwidth: float = 0.01,
+    prefixes: Sequence[int] = (),
     resampling: Resampling = "none",
-    sparsity_coefficient: float = 0.2,
     steps: int = 20_000,
     batch_size: int = 1024,
     learning_rate: float = 1e-3,
     resample_every: int = 2500,
     dead_window: int = 500,
     resample_scale: float = 0.5,
-    seeds: Sequence[int] | Integer[np.ndarray, " instance"] | None = None,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None = None,
     record_steps: Sequence[int] = (),
     engine: EngineName = "auto",
     threads: int | None = None,
     progress: bool | None = False,
 ) -> SAEs:
-    """Trains one SAE for every toy model, on hidden activations h = W x of that model's own samples.
+    """Trains an SAE for every toy model (and every λ or k), on its hidden activations h of its own samples.
 
-    Each instance has its own stream of samples, by its seed: its result does not depend on which others are
-    trained in the same call, on the number of threads, or on what is recorded.
+    Each SAE has its own stream of samples, by its seed: its result does not depend on which others are
+    trained in the same call, on the number of threads, or on what is recorded. SAEs of one toy model that
+    differ in λ or k alone see the same samples.
 
     Args:
-        models: the toy models.
+        models: the toy models, trained or `random_dictionaries`.
         architecture: a name in `ARCHITECTURES`.
         n_latents: size of the dictionary.
-        resampling: what happens to dead latents; see `SAESettings`, as for all numbers that follow.
-        sparsity_coefficient: λ.
+        sparsity_coefficient: λ, or several; see `SAESettings`, as for all settings that follow.
+        sparsity_warmup_steps: steps over which λ rises to its full size.
+        k: active latents a sample, or several such numbers.
+        tied: whether the decoder is the encoder's transpose.
+        initial_threshold: θ at the start.
+        bandwidth: ε.
+        prefixes: numbers of first latents that reconstruct by themselves.
+        resampling: what happens to dead latents.
         steps: number of training steps.
-        batch_size: samples a step and instance.
+        batch_size: samples a step and SAE.
         learning_rate: Adam's.
         resample_every: steps between two resamplings.
         dead_window: steps without firing after which a latent is dead.
         resample_scale: norm of a resampled encoder direction.
-        seeds: one an instance, of its samples, initial weights and resampling; default: the models' seeds.
+        seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled), "torch" (autograd, the reference), or "auto": fused where there is one.
         threads: CPU threads of the fused engine; None takes all that this process may use.
@@ -75,8 +88,14 @@ def train_saes(
     settings = SAESettings(
         n_latents=n_latents,
         architecture=architecture,
+        sparsity_coefficient=_several(sparsity_coefficient),
+        sparsity_warmup_steps=sparsity_warmup_steps,
+        k=_several(k),
+        tied=tied,
+        initial_threshold=initial_threshold,
+        bandwidth=bandwidth,
+        prefixes=tuple(prefixes),
         resampling=resampling,
-        sparsity_coefficient=sparsity_coefficient,
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -85,13 +104,13 @@ def train_saes(
         resample_scale=resample_scale,
     )
     chosen = find(architecture)
-    engine_name = _engine(engine, chosen, models)
-    n_threads = _threads(threads)
-    data = TrainingData(models.W, models.probability, _seeds(models, seeds), models.settings)
+    engine_name = _engine(engine, chosen, settings, models)
+    n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
+    toy_model, data = _training_data(models, settings, seeds)
     records = _record_steps(record_steps, steps)
     resamplings = _resampling_steps(settings)
 
-    shapes = chosen.shapes(models.n_hidden, n_latents)
+    shapes = chosen.shapes(models.n_hidden, settings.n_latents)
     state = _initial_state(chosen, data, settings)
     parameters = split(state.parameters, shapes)
     history: list[dict[str, np.ndarray]] = []
@@ -102,7 +121,9 @@ def train_saes(
     with progress_bar(steps, f"{architecture} SAEs", progress) as bar:
         for stop in stops:
             n_steps = stop - state.step
-            if engine_name == "fused" and chosen.advance is not None:
+            if not chosen.trained:
+                state.step = stop
+            elif engine_name == "fused" and chosen.advance is not None:
                 chosen.advance(state, n_steps, data, settings, n_threads)
             else:
                 from superposition_atlas.sae import reference
@@ -116,27 +137,59 @@ def train_saes(
             bar.update(n_steps)
 
     return SAEs(
-        **{name: array.copy() for name, array in parameters.items()},
+        parameters={name: array.copy() for name, array in parameters.items()},
         seeds=data.seeds,
+        toy_model=toy_model,
+        sparsity_coefficient=data.sparsity_coefficient,
+        k=data.k,
         settings=settings,
         engine=engine_name,
         recorded_steps=np.array(records, dtype=np.int64),
-        **{
-            f"{name}_history": np.array([record[name] for record in history], dtype=np.float32).reshape(
+        history={
+            name: np.array([record[name] for record in history], dtype=np.float32).reshape(
                 len(records), *array.shape
             )
             for name, array in parameters.items()
         },
         resampling_steps=np.array(resamplings, dtype=np.int64),
-        resampled=np.array(resampled, dtype=bool).reshape(len(resamplings), len(models), n_latents),
+        resampled=np.array(resampled, dtype=bool).reshape(len(resamplings), len(data.seeds), n_latents),
     )
 
 
+def _several(value: object) -> tuple[Any, ...]:
+    """One number as a tuple of one; several as they are. What is neither is for `SAESettings` to refuse."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return tuple(value)
+    return (value,)
+
+
+def _training_data(
+    models: ToyModels,
+    settings: SAESettings,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None,
+) -> tuple[Integer[np.ndarray, " instance"], TrainingData]:
+    """Which toy model each SAE has, and what it is trained on: all toy models with the first λ or k, …"""
+    levels = max(len(settings.sparsity_coefficient), len(settings.k))
+    toy_model = np.tile(np.arange(len(models)), levels)
+    own = models.select(toy_model)
+
+    def for_each(values: Sequence[float]) -> np.ndarray:
+        return np.repeat(np.broadcast_to(values, levels), len(models))
+
+    data = TrainingData(
+        W=own.W,
+        probability=own.probability,
+        seeds=_seeds(models, seeds)[toy_model],
+        sparsity_coefficient=for_each(settings.sparsity_coefficient).astype(np.float64),
+        k=for_each(settings.k).astype(np.int64),
+        toy_settings=models.settings,
+    )
+    return toy_model, data
+
+
 def _initial_state(architecture: Architecture, data: TrainingData, settings: SAESettings) -> SAEState:
-    n_hidden = data.W.shape[1]
     parameters = join(
-        architecture.initial(data.seeds, n_hidden, settings.n_latents),
-        architecture.shapes(n_hidden, settings.n_latents),
+        architecture.initial(data, settings), architecture.shapes(data.n_hidden, settings.n_latents)
     )
     return SAEState(
         step=0,
@@ -147,44 +200,37 @@ def _initial_state(architecture: Architecture, data: TrainingData, settings: SAE
     )
 
 
-def _engine(engine: str, architecture: Architecture, models: ToyModels) -> str:
-    if engine not in ("auto", "fused", "torch"):
-        raise TrainingError(f"engine is {engine!r}; allowed: auto, fused, torch")
+def _engine(engine: str, architecture: Architecture, settings: SAESettings, models: ToyModels) -> str:
+    arguments.choice("engine", engine, get_args(EngineName))
     if architecture.advance is None:
-        lacking = f"architecture {architecture.name} has no fused engine"
+        lacking = f"architecture {settings.architecture} has no fused engine"
+    elif settings.tied:
+        lacking = "the fused engine has no tied weights"
     elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
         lacking = "the fused engine has no toy models with centred inputs or other magnitudes than uniform"
     else:
         return "fused" if engine == "auto" else engine
     if engine == "fused":
-        raise TrainingError(f"engine is 'fused'; {lacking}: use torch")
+        raise TrainingError(f"engine is 'fused': {lacking}; use torch")
     return "torch"
 
 
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        return available_threads()
-    if not isinstance(threads, Integral) or threads < 1:
-        raise TrainingError(f"threads is {threads!r}; allowed: an integer of at least 1")
-    return int(threads)
-
-
 def _seeds(
-    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " instance"] | None
+    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None
 ) -> Integer[np.ndarray, " instance"]:
     chosen = np.asarray(models.seeds if seeds is None else seeds)
     if chosen.shape != (len(models),):
-        raise TrainingError(f"seeds has shape {chosen.shape}; allowed: one a toy model, ({len(models)},)")
+        raise TrainingError(f"seeds has shape {chosen.shape}: must be one a toy model, ({len(models)},)")
     if not np.issubdtype(chosen.dtype, np.integer) or (chosen < 0).any():
-        raise TrainingError(f"seeds is {chosen.tolist()!r:.60}; allowed: integers of at least 0")
+        raise TrainingError(f"seeds is {chosen.tolist()!r:.60}: must be integers of at least 0")
     return chosen
 
 
 def _record_steps(record_steps: Sequence[int], steps: int) -> list[int]:
-    for step in record_steps:
-        if not isinstance(step, Integral) or not 0 <= step <= steps:
-            raise TrainingError(f"record_steps has {step!r}; allowed: integers from 0 to steps ({steps})")
-    return sorted({int(step) for step in record_steps})
+    records = {arguments.integer("a step of record_steps", step, least=0) for step in record_steps}
+    if records and max(records) > steps:
+        raise TrainingError(f"a step of record_steps is {max(records)}: must be at most steps ({steps})")
+    return sorted(records)
 
 
 def _resampling_steps(settings: SAESettings) -> list[int]:
