@@ -18,7 +18,7 @@ import measuring
 import numpy as np
 import torch
 from superposition_atlas.running import available_threads
-from superposition_atlas.sae import train_saes
+from superposition_atlas.sae.training import train_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WHOLE_TRAINING = 20_000

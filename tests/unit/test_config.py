@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from superposition_atlas import schedules
-from superposition_atlas.config import SAE, load, read, sae_spec, schedule_source
+from superposition_atlas.config import load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
 from superposition_atlas.config.schema import definition, resolved, schema
 from superposition_atlas.errors import ConfigError
@@ -164,15 +164,14 @@ def test_defaults_come_from_the_schema_and_are_those_of_the_library() -> None:
 
 
 def test_sae_defaults_and_names_are_those_of_train_saes() -> None:
-    sae_module = pytest.importorskip("superposition_atlas.sae")
+    sae_module = pytest.importorskip("superposition_atlas.sae.ensemble")
     theirs = {field.name: field for field in fields(sae_module.SAESettings)}
-    ours = {field.name for field in fields(SAE)} - {"name", "seeds"}
-    assert ours == theirs.keys() | {"record_steps"}
+    assert definition("sae")["properties"].keys() == theirs.keys() | {"record_steps", "seeds"}
     assert set(definition("sae")["properties"]["architecture"]["enum"]) == set(sae_module.ARCHITECTURES)
     for name, part in definition("sae")["properties"].items():
         if name in theirs and "default" in resolved(part):
             default = resolved(part)["default"]
-            assert theirs[name].default == (tuple(default) if isinstance(default, list) else default)
+            assert theirs[name].default in (default, (default,)) or list(theirs[name].default) == default
 
 
 def test_a_case_overrides_its_experiments_training() -> None:
@@ -214,7 +213,7 @@ def test_like_merges_mappings_and_replaces_the_rest() -> None:
     assert list(other.cases) == list(third.cases) == ["case1", "mine"]
     assert np.allclose(other.cases["mine"].probability, np.linspace(0.9, 0.2, 5))
     assert np.all(other.cases["mine"].importance == 2)
-    assert (other.saes["relu"].n_latents, other.saes["relu"].steps) == (9, 5000)
+    assert (other.saes["relu"].settings.n_latents, other.saes["relu"].settings.steps) == (9, 5000)
     assert other.cases["case1"].training == config.experiments["talk"].cases["case1"].training
     assert not third.saes
     assert (third.seeds, third.n_hidden) == ((1, 2), 3)
@@ -305,7 +304,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("claims", "yes", ["talk.claims:", "'yes'", "true or false"]),
     # training
     ("training", 3, ["talk.training:", "3", "a mapping"]),
-    ("training.steps", 0, ["talk.training.steps:", "0", "an integer ≥ 1"]),
+    ("training.steps", -1, ["talk.training.steps:", "-1", "an integer ≥ 0"]),
     ("training.batch_size", "big", ["talk.training.batch_size:", "'big'", "an integer ≥ 1"]),
     ("training.learning_rate", "1e-3", ["training.learning_rate:", "'1e-3'", "a number > 0", "write 0.001"]),
     ("training.learning_rate", "1e-7", ["training.learning_rate:", "'1e-7'", "write 1.0e-07"]),
@@ -326,10 +325,14 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("training.magnitudes", "normal", ["training.magnitudes:", "'normal'", "lognormal"]),
     ("training.record_steps", [5, 2], ["training.record_steps:", "[5, 2]", "ascending"]),
     ("training.record_steps", [5, 101], ["training.record_steps[1]:", "101", "≤ 100, the steps"]),
-    ("training.init_scale", "kaiming", ["training.init_scale:", "'kaiming'", "a number > 0, or xavier"]),
+    (
+        "training.init_scale",
+        "kaiming",
+        ["training.init_scale:", "'kaiming'", "a number > 0, or xavier or unit"],
+    ),
     ("training.init_scale", "1e-1", ["training.init_scale:", "'1e-1'", "xavier", "write 0.1"]),
-    ("training.init_scale", 0, ["training.init_scale:", "0", "a number > 0, or xavier"]),
-    ("cases.case1.training.steps", 1.5, ["cases.case1.training.steps:", "1.5", "an integer ≥ 1"]),
+    ("training.init_scale", 0, ["training.init_scale:", "0", "a number > 0, or xavier or unit"]),
+    ("cases.case1.training.steps", 1.5, ["cases.case1.training.steps:", "1.5", "an integer ≥ 0"]),
     # schedules
     ("probability", "base", ["talk.probability:", "'base'", "a mapping with the key family"]),
     ("probability", [0.5] * 5, ["talk.probability:", "[0.5, ", "a mapping with the key family"]),
@@ -468,7 +471,11 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ),
     ("probability", LINEAR | {"first": 10**300}, ["talk.probability.first:", "1000", "≤ 1"]),
     # SAEs
-    ("saes.relu.architecture", "relux", ["saes.relu.architecture:", "'relux'", "allowed is relu"]),
+    (
+        "saes.relu.architecture",
+        "relux",
+        ["saes.relu.architecture:", "'relux'", "relu, gated, jumprelu"],
+    ),
     ("saes.relu.resampling", "often", ["saes.relu.resampling:", "'often'", "none, simple or advanced"]),
     ("saes.relu.n_latents", 0, ["saes.relu.n_latents:", "0", "an integer ≥ 1"]),
     ("saes.relu.sparsity_coefficient", -0.1, ["sparsity_coefficient:", "-0.1", "a number ≥ 0"]),
@@ -480,7 +487,16 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("saes.relu.record_steps", 5, ["saes.relu.record_steps:", "5", "a list"]),
     ("saes.relu.resample_every", 0, ["saes.relu.resample_every:", "0", "an integer ≥ 1"]),
     ("saes.relu.resample_every", 5001, ["saes.relu.resample_every:", "5001", "≤ 5000"]),
-    ("saes.relu.dead_window", 2501, ["saes.relu.dead_window:", "2501", "≤ 2500"]),
+    ("saes.relu.dead_window", 2501, ["saes.relu: dead_window is 2501", "at most resample_every (2500)"]),
+    ("saes.relu.k", 2, ["saes.relu: k is (2,)", "left out with architecture relu"]),
+    ("saes.relu.sparsity_coefficient", [0.1, -1], ["sparsity_coefficient[1]:", "-1", "a number ≥ 0"]),
+    ("saes.relu.sparsity_coefficient", [], ["sparsity_coefficient:", "[]"]),
+    ("saes.relu", {"n_latents": 5, "architecture": "topk", "k": 6}, ["saes.relu: k is 6", "n_latents (5)"]),
+    (
+        "saes.relu",
+        {"n_latents": 5, "architecture": "matryoshka", "prefixes": [2, 5]},
+        ["saes.relu: prefixes is (2, 5)", "below n_latents (5)"],
+    ),
     # like
     ("like", "talc", ["talk.like:", "'talc'", "the name of another experiment"]),
     ("like", "talk", ["talk.like:", "'talk'", "does not start from this one (talk → talk)"]),
@@ -789,7 +805,7 @@ def test_the_readmes_examples_do_what_they_say() -> None:
     medium = config.experiments["medium"]
     assert (medium.n_features, medium.n_hidden, len(medium.seeds)) == (20, 5, 64)
     assert medium.cases["case1"].training.init_scale == "xavier"
-    assert {name: sae.n_latents for name, sae in medium.saes.items()} == {"relu_simple": 20}
+    assert {name: sae.settings.n_latents for name, sae in medium.saes.items()} == {"relu_simple": 20}
     pairs = config.experiments["pairs"]
     assert pairs.cases["densities"].probability.shape == (8, 2)
     assert pairs.cases["dense_last"].training == TrainingSettings(steps=20000, init_scale=0.2)

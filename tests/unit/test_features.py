@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.metrics import features
 from superposition_atlas.metrics.sae_history import history_table
-from superposition_atlas.sae import SAEs, SAESettings
+from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 

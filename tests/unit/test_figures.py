@@ -21,7 +21,7 @@ from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, sae_table
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.report import captions
-from superposition_atlas.sae import train_saes
+from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
 REPOSITORY = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from superposition_atlas.metrics.recovery import (
     recovered_features,
     sae_table,
 )
-from superposition_atlas.sae import SAEs, SAESettings
+from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 N_SAMPLES = 2**12

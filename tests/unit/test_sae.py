@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae import SAEs, encode, reconstruct, resampling, train_saes
+from superposition_atlas.sae import resampling
 from superposition_atlas.sae.architecture import Objective, SAEState, TrainingData, find, join, split
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.ensemble import SAEs, SAESettings
+from superposition_atlas.sae.forward import encode, reconstruct
+from superposition_atlas.sae.training import train_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")

@@ -13,8 +13,8 @@ from scipy import stats
 from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.toy_model import TrainingSettings, encode, reconstruct
-from superposition_atlas.training import LOSS_WINDOW, train
+from superposition_atlas.toy_model import TrainingSettings, encode, initial_weights, reconstruct
+from superposition_atlas.training import LOSS_WINDOW, random_dictionaries, train
 from superposition_atlas.training.fused_engine import FusedEngine
 from superposition_atlas.training.optimizer import ADAM_BETA_1, ADAM_BETA_2, learning_rates
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState
@@ -220,6 +220,24 @@ def test_what_is_recorded_is_what_training_passes_through(engine):
     np.testing.assert_array_equal(first.history.steps, recorded.history.steps)
 
 
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+def test_with_no_steps_the_initial_weights_are_what_comes_back(engine):
+    models = train(SCHEDULE, 2, range(3), steps=0, engine=engine, record_steps=[0])
+    np.testing.assert_array_equal(models.W, initial_weights(range(3), 3, 2, "xavier"))
+    np.testing.assert_array_equal(models.history.W[0], models.W)
+    assert not models.b.any()
+    assert np.isnan(models.loss).all()
+
+
+def test_random_dictionaries_are_unit_vectors_in_all_directions():
+    models = random_dictionaries(Schedule(np.ones(40), np.full(40, 0.1)), 3, range(200), "lognormal")
+    np.testing.assert_allclose(np.linalg.norm(models.W, axis=1), 1.0, atol=1e-6)
+    directions = models.W.swapaxes(1, 2).reshape(-1, 3).astype(float)
+    # Uniform on the sphere: every coordinate is uniform on [-1, 1] (Archimedes).
+    assert min(stats.kstest(column, stats.uniform(-1, 2).cdf).pvalue for column in directions.T) > 1e-4
+    assert models.settings.magnitudes == "lognormal"
+
+
 def test_a_learning_rate_of_zero_at_the_end_of_a_schedule_is_reached_smoothly():
     settings = TrainingSettings(steps=100, learning_rate=0.5, warmup_steps=10)
     for name, at_half in {"constant": 1, "linear": 0.5, "cosine": 0.5, "quarter_cosine": 0.5**0.5}.items():
@@ -401,7 +419,7 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"seeds": [2**64]}, "seed is 18446744073709551616"),
         ({"seeds": [0.5]}, "seed is 0.5"),
         ({"seeds": ["a"]}, "seed is 'a'"),
-        ({"steps": 0}, "steps is 0"),
+        ({"steps": -1}, "steps is -1"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),

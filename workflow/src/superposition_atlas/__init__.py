@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
-    from superposition_atlas.sae import train_saes as train_saes
+    from superposition_atlas.sae.training import train_saes as train_saes
     from superposition_atlas.stream import sample as sample
+    from superposition_atlas.training import random_dictionaries as random_dictionaries
     from superposition_atlas.training import train as train
 
 __version__ = "0.1.0"
@@ -22,13 +23,14 @@ __version__ = "0.1.0"
 # Loaded on first use: whoever does not train must not pay for importing torch or numba.
 _WHERE = {
     "metrics": ("superposition_atlas.metrics", None),
+    "random_dictionaries": ("superposition_atlas.training", "random_dictionaries"),
     "sample": ("superposition_atlas.stream", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
     "train": ("superposition_atlas.training", "train"),
-    "train_saes": ("superposition_atlas.sae", "train_saes"),
+    "train_saes": ("superposition_atlas.sae.training", "train_saes"),
 }
 
-__all__ = ["__version__", "metrics", "sample", "schedules", "train", "train_saes"]
+__all__ = ["__version__", "metrics", "random_dictionaries", "sample", "schedules", "train", "train_saes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from superposition_atlas import arguments, magnitudes, stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.magnitudes import MAGNITUDES, MagnitudesName
 
-InitScale = float | Literal["xavier"]
+InitScale = float | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
 Bias = Literal["trained", "zero", "mean"] | tuple[float, ...]
 Optimizer = Literal["adam", "adamw", "sgd"]
@@ -31,12 +31,13 @@ class TrainingSettings:
     """
 
     steps: int = 10_000
+    """With 0 nothing is trained: the initial weights are the toy model."""
     batch_size: int = 1024
     """Fresh samples a step, for each instance by itself."""
     learning_rate: float = 1e-3
     init_scale: InitScale = "xavier"
-    """Standard deviation of the initial W, or "xavier": sqrt(2 / (n_features + n_hidden)). It belongs to one
-    instance and never depends on how many are trained together."""
+    """Standard deviation of the initial W, or "xavier": sqrt(2 / (n_features + n_hidden)); or "unit": random
+    directions of norm 1. It belongs to one instance and never depends on how many are trained together."""
     optimizer: Optimizer = "adam"
     """As in torch.optim: Adam and AdamW with β₁ = 0.9, β₂ = 0.999, ε = 1e-8; SGD with `momentum`."""
     weight_decay: float = 0.0
@@ -60,10 +61,10 @@ class TrainingSettings:
     """Numbers of steps taken (0 … steps) at which weights and losses are kept, see `History`."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size"):
-            self._set(name, arguments.integer(name, getattr(self, name)))
+        self._set("steps", arguments.integer("steps", self.steps, least=0))
+        self._set("batch_size", arguments.integer("batch_size", self.batch_size))
         self._set("learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
-        if self.init_scale != "xavier":
+        if self.init_scale not in ("xavier", "unit"):
             self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
         arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
         self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
@@ -76,7 +77,7 @@ class TrainingSettings:
             "learning_rate_schedule", self.learning_rate_schedule, get_args(LearningRateSchedule)
         )
         self._set("warmup_steps", arguments.integer("warmup_steps", self.warmup_steps, least=0))
-        if self.warmup_steps >= self.steps:
+        if self.warmup_steps and self.warmup_steps >= self.steps:
             raise TrainingError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
         arguments.choice("output", self.output, get_args(Output))
         self._check_bias()
@@ -139,7 +140,8 @@ class ToyModels:
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
     loss: Float[np.ndarray, " instance"]
-    """Mean training loss of the last 100 steps (float64): I_i (x_i - x'_i)², mean over batch and features."""
+    """Mean training loss of the last 100 steps (float64): I_i (x_i - x'_i)², mean over batch and features; NaN
+    if nothing was trained."""
     seeds: Integer[np.ndarray, " instance"]
     importance: Float[np.ndarray, "instance feature"]
     probability: Float[np.ndarray, "instance feature"]
@@ -208,9 +210,11 @@ def initial_weights(
     n_hidden: int,
     init_scale: InitScale,
 ) -> Float[np.ndarray, "instance hidden feature"]:
-    """Normal W of each seed by itself."""
-    scale = xavier_scale(n_features, n_hidden) if init_scale == "xavier" else float(init_scale)
+    """W of each seed by itself: normal, or with "unit" columns that are uniform on the sphere."""
     normal = stream.standard_normal(seeds, 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
+    if init_scale == "unit":
+        return (normal / np.linalg.norm(normal, axis=1, keepdims=True)).astype(np.float32)
+    scale = xavier_scale(n_features, n_hidden) if init_scale == "xavier" else float(init_scale)
     return (scale * normal).astype(np.float32)
 
 

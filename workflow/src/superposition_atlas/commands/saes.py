@@ -10,7 +10,7 @@ import numpy as np
 from superposition_atlas.artefacts.models import read_models
 from superposition_atlas.artefacts.saes import write_saes
 from superposition_atlas.digest import code_digest
-from superposition_atlas.sae import train_saes
+from superposition_atlas.sae.training import train_saes
 
 logger = logging.getLogger(__name__)
 

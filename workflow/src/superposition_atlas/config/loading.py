@@ -11,7 +11,8 @@ from jaxtyping import Float
 from superposition_atlas import schedules
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
-from superposition_atlas.errors import ConfigError
+from superposition_atlas.errors import ConfigError, TrainingError
+from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.toy_model import TrainingSettings
 
 _DEEPEST = 20
@@ -266,7 +267,8 @@ def _training(
             raise wrong(at(name), settings[name], allowed)
 
     steps, optimizer, bias = settings["steps"], settings["optimizer"], settings["bias"]
-    check("warmup_steps", settings["warmup_steps"] < steps, f"an integer ≥ 0 and < {steps}, the steps")
+    short = settings["warmup_steps"] < max(steps, 1)
+    check("warmup_steps", short, f"an integer ≥ 0 and < {steps}, the steps")
     decays = optimizer != "adam" or settings["weight_decay"] == 0
     check("weight_decay", decays, "0 with the optimizer adam (adamw and sgd take a number ≥ 0)")
     if optimizer == "sgd":
@@ -283,7 +285,7 @@ def _training(
         **{
             **settings,
             "learning_rate": float(settings["learning_rate"]),
-            "init_scale": scale if scale == "xavier" else float(scale),
+            "init_scale": scale if isinstance(scale, str) else float(scale),
             "weight_decay": float(settings["weight_decay"]),
             "momentum": float(settings["momentum"]),
         }
@@ -301,24 +303,20 @@ def _check_record_steps(key: Key, record_steps: list[int], steps: int) -> None:
 def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
     steps, record_steps = filled["steps"], filled["record_steps"]
     _check_record_steps((*key, "record_steps"), record_steps, steps)
-    limits = [("dead_window", "resample_every")]
-    if filled["resampling"] != "none":
-        limits.append(("resample_every", "steps"))  # else nothing would ever be resampled, in silence
-    for name, limit in limits:
-        if filled[name] > filled[limit]:
-            raise wrong((*key, name), filled[name], _at_most(filled[limit], f"value of {limit}"))
+    if filled["resampling"] != "none" and filled["resample_every"] > steps:
+        # Else nothing would ever be resampled, in silence.
+        raise wrong((*key, "resample_every"), filled["resample_every"], _at_most(steps, "value of steps"))
+    settings = {name: value for name, value in filled.items() if name not in ("record_steps", "seeds")}
+    for name in ("sparsity_coefficient", "k"):
+        if not isinstance(settings[name], list):
+            settings[name] = [settings[name]]
+    try:
+        checked = SAESettings(**settings)
+    except TrainingError as error:
+        raise ConfigError(f"{dotted(key)}: {error}") from None
     return SAE(
         name=str(key[-1]),
-        architecture=filled["architecture"],
-        n_latents=filled["n_latents"],
-        resampling=filled["resampling"],
-        sparsity_coefficient=float(filled["sparsity_coefficient"]),
-        steps=steps,
-        batch_size=filled["batch_size"],
-        learning_rate=float(filled["learning_rate"]),
-        resample_every=filled["resample_every"],
-        dead_window=filled["dead_window"],
-        resample_scale=float(filled["resample_scale"]),
+        settings=checked,
         record_steps=tuple(record_steps),
         seeds=tuple(seeds[: _number_of_seeds(key, "seeds", filled, written, len(seeds))]),
     )

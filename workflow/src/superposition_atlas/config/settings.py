@@ -1,11 +1,12 @@
 """A configuration that has been checked: what `load` returns and everything else works with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -28,19 +29,10 @@ class Case:
 
 @dataclass(frozen=True)
 class SAE:
-    """Settings of one sparse autoencoder, named as `train_saes` names them."""
+    """Sparse autoencoders of one name: one for each of some toy models of a case, and for each λ or k."""
 
     name: str
-    architecture: str
-    n_latents: int
-    resampling: str
-    sparsity_coefficient: float
-    steps: int
-    batch_size: int
-    learning_rate: float
-    resample_every: int
-    dead_window: int
-    resample_scale: float
+    settings: SAESettings
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -76,7 +68,5 @@ class Config:
 
 def sae_spec(sae: SAE) -> dict[str, Any]:
     """Everything that the training of an SAE depends on beside its toy models, as plain sorted values."""
-    settings = asdict(sae)
-    del settings["name"]
-    lists = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-    return dict(sorted(lists.items()))
+    whole = sae.settings.as_dict() | {"record_steps": list(sae.record_steps), "seeds": list(sae.seeds)}
+    return dict(sorted(whole.items()))

@@ -145,20 +145,7 @@ def _experiment(
         "settings": settings,
         "cases": cases,
         "saes": [
-            {
-                "name": sae.name,
-                "architecture": sae.architecture,
-                "resampling": sae.resampling,
-                "n_latents": sae.n_latents,
-                "sparsity_coefficient": sae.sparsity_coefficient,
-                "steps": sae.steps,
-                "batch_size": sae.batch_size,
-                "learning_rate": sae.learning_rate,
-                "resample_every": sae.resample_every,
-                "dead_window": sae.dead_window,
-                "resample_scale": sae.resample_scale,
-                "n_seeds": len(sae.seeds),
-            }
+            {"name": sae.name, **sae.settings.as_dict(), "n_seeds": len(sae.seeds)}
             for sae in experiment.saes.values()
         ],
     }

@@ -61,7 +61,16 @@ _SAE_MEASURES = (
     "shrinkage",
     "n_resampled",
 )
-_SAES = ("case", "sae", "architecture", "resampling", "sparsity_coefficient", "n_latents", *_SAE_MEASURES)
+_SAES = (
+    "case",
+    "sae",
+    "architecture",
+    "resampling",
+    "sparsity_coefficient",
+    "k",
+    "n_latents",
+    *_SAE_MEASURES,
+)
 
 
 def finite(value: Any) -> float | None:
@@ -297,14 +306,14 @@ def _threshold_pairs(frame: pd.DataFrame) -> list[Row]:
 
 
 def saes(sources: Sources, experiment: str) -> list[Row]:
-    """Means over the toy models of each case, one row a case and SAE; `n_defined` says over how many.
+    """Means over the toy models of a case, a row a case, SAE, and λ or k; `n_defined` says over how many.
 
     Raises:
         ArtefactError: if the table is missing, damaged, or lacks a column.
     """
     table = storage.read_table(sources.locate(catalogue.experiment_table(experiment, "saes")), _SAES)
     rows = []
-    for (case, sae), part in table.groupby(["case", "sae"], sort=False):
+    for (case, sae, *_), part in table.groupby(["case", "sae", "sparsity_coefficient", "k"], sort=False):
         first = part.iloc[0]
         rows.append(
             {
@@ -315,6 +324,7 @@ def saes(sources: Sources, experiment: str) -> list[Row]:
                 "architecture": first["architecture"],
                 "resampling": first["resampling"],
                 "sparsity_coefficient": finite(first["sparsity_coefficient"]),
+                "k": int(first["k"]),
                 "n_latents": int(first["n_latents"]),
                 "mean": {name: finite(part[name].mean()) for name in _SAE_MEASURES},
                 "n_defined": {name: int(part[name].notna().sum()) for name in _SAE_MEASURES},

@@ -30,7 +30,7 @@ from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
 from superposition_atlas.training.pace import Pace
 from superposition_atlas.training.state import Engine, Problem, TrainingState
 
-__all__ = ["LOSS_WINDOW", "Device", "EngineName", "train"]
+__all__ = ["LOSS_WINDOW", "Device", "EngineName", "random_dictionaries", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +77,11 @@ def train(
         schedule: importance and probability, each [feature] (shared) or [instance, feature].
         n_hidden: number of hidden dimensions, m.
         seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
-        steps: optimizer steps.
+        steps: optimizer steps; with 0 the initial weights are what comes back.
         batch_size: fresh samples a step, for each instance by itself.
         learning_rate: highest rate; see `TrainingSettings`, as for all settings down to `record_steps`.
-        init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)).
+        init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)), or "unit": W_i are
+            random directions of norm 1.
         optimizer: "adam", "adamw" or "sgd".
         weight_decay: of adamw and sgd.
         momentum: of sgd.
@@ -141,7 +142,7 @@ def train(
     return ToyModels(
         W=state.weights.W,
         b=state.weights.b,
-        loss=state.loss_sum / min(problem.settings.steps, LOSS_WINDOW),
+        loss=state.loss_sum / (min(problem.settings.steps, LOSS_WINDOW) or np.nan),
         seeds=problem.seeds,
         importance=problem.importance,
         probability=problem.probability,
@@ -149,6 +150,16 @@ def train(
         engine=chosen.name,
         history=history,
     )
+
+
+def random_dictionaries(
+    schedule: Schedule, n_hidden: int, seeds: Iterable[int], magnitudes: MagnitudesName = "uniform"
+) -> ToyModels:
+    """Known dictionaries for SAEs: features that are random unit vectors, a toy model that nobody trained.
+
+    Args and errors as those of `train`.
+    """
+    return train(schedule, n_hidden, seeds, steps=0, init_scale="unit", magnitudes=magnitudes, device="cpu")
 
 
 def _run(
@@ -161,7 +172,8 @@ def _run(
     state, records = (kept.resume() if kept else None) or (TrainingState.initial(problem), [])
     if state.step:
         logger.info("going on from step %d of %d", state.step, settings.steps)
-    engine.advance(state, 0, problem)  # compiles, or loads what was
+    if settings.steps:
+        engine.advance(state, 0, problem)  # compiles, or loads what was
     pace = Pace(problem, engine)
     # Without a checkpoint there is nothing to bring to an orderly end.
     signals = deferred_signals() if kept else nullcontext(lambda: None)
