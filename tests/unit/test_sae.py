@@ -65,7 +65,7 @@ def training_data(models: ToyModels, sparsity_coefficient: float = 0.2) -> Train
 
 def objective(n_instances: int, sparsity_coefficient: float = 0.2) -> Objective:
     levels = torch.full((n_instances,), sparsity_coefficient), torch.ones(n_instances, dtype=torch.int64)
-    return Objective(SAESettings(n_latents=3), *levels)
+    return Objective(SAESettings(n_latents=3), *levels, torch.zeros(n_instances, 3, dtype=torch.bool))
 
 
 def assert_same_bits(one: SAEs, other: SAEs) -> None:

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
@@ -90,6 +90,9 @@ class Objective:
     sparsity_coefficient: "Float[torch.Tensor, ' instance']"
     """λ at this step."""
     k: "Integer[torch.Tensor, ' instance']"
+    dead: "Bool[torch.Tensor, 'instance latent']"
+    """Latents that fired for no sample of the `dead_window` steps before this one (of all, while there are
+    fewer): in the first step every latent."""
 
 
 def warmup(settings: SAESettings, step: int) -> float:

@@ -38,7 +38,7 @@ class SAESettings:
     k: tuple[int, ...] = (1,)
     """Active latents a sample, of topk, batch_topk and matryoshka: one SAE a toy model for each."""
     tied: bool = False
-    """Whether W_dec is W_encᵀ with rows of norm 1, of relu."""
+    """Whether W_dec is W_encᵀ with rows of norm 1, of relu and jumprelu."""
     initial_threshold: float = 0.1
     """θ at the start, of jumprelu."""
     bandwidth: float = 0.01
@@ -46,6 +46,9 @@ class SAESettings:
     prefixes: tuple[int, ...] = ()
     """Numbers of first latents that reconstruct by themselves, ascending, of matryoshka; all of them
     together always do."""
+    auxiliary_coefficient: float = 1 / 32
+    """Weight of the auxiliary loss that has dead latents reconstruct the error, of topk, batch_topk and
+    matryoshka; Gao et al.'s."""
     resampling: Resampling = "none"
     """What happens to dead latents of relu: nothing, a random direction ("simple"), or the direction of an
     input that is badly reconstructed ("advanced")."""
@@ -66,6 +69,8 @@ class SAESettings:
             self._set(name, arguments.integer(name, getattr(self, name)))
         for name in ("learning_rate", "resample_scale", "initial_threshold", "bandwidth"):
             self._set(name, arguments.number(name, getattr(self, name), above=0))
+        auxiliary = arguments.number("auxiliary_coefficient", self.auxiliary_coefficient, least=0)
+        self._set("auxiliary_coefficient", auxiliary)
         warmup = arguments.integer("sparsity_warmup_steps", self.sparsity_warmup_steps, least=0)
         self._set("sparsity_warmup_steps", warmup)
         coefficients = [
@@ -111,10 +116,11 @@ class SAESettings:
 _TOP_K = ("topk", "batch_topk", "matryoshka")
 _OWNERS: Mapping[str, tuple[str, ...]] = {
     "k": _TOP_K,
-    "tied": ("relu",),
+    "tied": ("relu", "jumprelu"),
     "initial_threshold": ("jumprelu",),
     "bandwidth": ("jumprelu",),
     "prefixes": ("matryoshka",),
+    "auxiliary_coefficient": _TOP_K,
     "resampling": ("relu",),
 }
 """Settings that only some architectures have a use for."""

@@ -15,6 +15,7 @@ from superposition_atlas.sae.architecture import (
     warmup,
 )
 from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.resampling import dead_latents
 
 
 def advance(
@@ -35,7 +36,8 @@ def advance(
 
     for step in range(state.step, state.step + n_steps):
         h = torch.from_numpy(data.hidden(step, settings.batch_size, stream.Purpose.SAE_INPUTS))
-        objective = Objective(settings, coefficient * warmup(settings, step), k)
+        dead = torch.from_numpy(dead_latents(state, settings.dead_window))
+        objective = Objective(settings, coefficient * warmup(settings, step), k, dead)
         loss, activations = architecture.loss(parameters, h, objective)
         gradients = torch.autograd.grad(
             loss.sum(), list(trained.values()), allow_unused=True, materialize_grads=True
@@ -49,4 +51,4 @@ def advance(
                 parameters[name].addcdiv_(first[name], denominator, value=-rate)
             architecture.settle(parameters, activations, settings)
         state.last_fired[(activations > 0).any(dim=1).numpy()] = step
-    state.step += n_steps
+        state.step = step + 1

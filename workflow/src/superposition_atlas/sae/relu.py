@@ -10,75 +10,33 @@ is its Ŵ_dec.
 """
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas import stream
 from superposition_atlas.sae.architecture import (
     Architecture,
     Objective,
-    Parameters,
     SAEState,
-    Shapes,
     Tensors,
     TrainingData,
 )
 from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.shared import NORM_EPSILON as NORM_EPSILON
+from superposition_atlas.sae.shared import (
+    TRAINED,
+    decoder,
+    initial,
+    numpy_pre_activations,
+    pre_activations,
+    settle,
+    shapes,
+    squared_error,
+)
 
 if TYPE_CHECKING:
     import torch
-
-NORM_EPSILON = 1e-8
-"""Added to norms before dividing by them."""
-
-
-def shapes(n_hidden: int, n_latents: int) -> Shapes:
-    """The parameters of one instance, in the order in which they are stored."""
-    return {
-        "W_enc": (n_hidden, n_latents),
-        "W_dec": (n_latents, n_hidden),
-        "b_enc": (n_latents,),
-        "b_dec": (n_hidden,),
-    }
-
-
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
-    """Uniform weights in ± sqrt(6 / (n_hidden · n_latents)), biases 0.
-
-    That is what `kaiming_uniform_` makes of ARENA's tensors with the instance as first of three axes: the
-    fan-in is the product of the other two. It does not depend on the number of instances.
-    """
-    n_hidden, n_latents = data.n_hidden, settings.n_latents
-    u = stream.uniform(data.seeds, 0, n_hidden, 2 * n_latents, stream.Purpose.SAE_INITIAL_WEIGHTS)
-    weights = (sqrt(6.0 / (n_hidden * n_latents)) * (2.0 * u - 1.0)).astype(np.float32)
-    return {
-        "W_enc": weights[:, :, :n_latents],
-        "W_dec": weights[:, :, n_latents:].swapaxes(1, 2),
-        "b_enc": np.zeros((len(weights), n_latents), dtype=np.float32),
-        "b_dec": np.zeros((len(weights), n_hidden), dtype=np.float32),
-    }
-
-
-def unit_rows(W_dec: "torch.Tensor") -> "torch.Tensor":
-    """Ŵ_dec, rows of norm 1 (of norm 0 where W_dec's is)."""
-    unit: torch.Tensor = W_dec / (W_dec.norm(dim=-1, keepdim=True) + NORM_EPSILON)
-    return unit
-
-
-def pre_activations(parameters: Tensors, h: "torch.Tensor") -> "torch.Tensor":
-    """(h - b_dec) W_enc + b_enc, [instance, batch, latent]."""
-    centred = h - parameters["b_dec"][:, None, :]
-    return centred @ parameters["W_enc"] + parameters["b_enc"][:, None, :]
-
-
-def squared_error(
-    activations: "torch.Tensor", W_dec: "torch.Tensor", b_dec: "torch.Tensor", h: "torch.Tensor"
-) -> "torch.Tensor":
-    """mean_d (a W_dec + b_dec - h)², [instance, batch]."""
-    return (activations @ W_dec + b_dec[:, None, :] - h).square().mean(dim=-1)
 
 
 def loss(
@@ -86,16 +44,9 @@ def loss(
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Loss [instance] and activations [instance, batch, latent] on h [instance, batch, hidden]."""
     activations = pre_activations(parameters, h).relu()
-    W_dec = parameters["W_enc"].mT if objective.settings.tied else parameters["W_dec"]
-    error = squared_error(activations, unit_rows(W_dec), parameters["b_dec"], h)
+    error = squared_error(activations, decoder(parameters, objective.settings), parameters["b_dec"], h)
     penalty = objective.sparsity_coefficient[:, None] * activations.sum(dim=-1)
     return (error + penalty).mean(dim=-1), activations
-
-
-def settle(parameters: Tensors, activations: "torch.Tensor", settings: SAESettings) -> None:
-    """Replaces W_dec by Ŵ_dec."""
-    W_dec = parameters["W_enc"].mT if settings.tied else parameters["W_dec"]
-    parameters["W_dec"].copy_(unit_rows(W_dec))
 
 
 def encode(
@@ -104,8 +55,7 @@ def encode(
     k: Integer[np.ndarray, " instance"],
 ) -> Float[np.ndarray, "instance batch latent"]:
     """a = ReLU((h - b_dec) W_enc + b_enc)."""
-    centred = h - parameters["b_dec"][:, None, :]
-    return np.asarray(np.maximum(centred @ parameters["W_enc"] + parameters["b_enc"][:, None, :], 0.0))
+    return np.asarray(np.maximum(numpy_pre_activations(parameters, h), 0.0))
 
 
 def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
@@ -118,7 +68,7 @@ def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESett
 ARCHITECTURE = Architecture(
     shapes=shapes,
     initial=initial,
-    trained=frozenset(("W_enc", "W_dec", "b_enc", "b_dec")),
+    trained=TRAINED,
     loss=loss,
     settle=settle,
     encode=encode,

@@ -39,6 +39,7 @@ def train_saes(
     initial_threshold: float = 0.1,
     bandwidth: float = 0.01,
     prefixes: Sequence[int] = (),
+    auxiliary_coefficient: float = 1 / 32,
     resampling: Resampling = "none",
     steps: int = 20_000,
     batch_size: int = 1024,
@@ -69,6 +70,7 @@ def train_saes(
         initial_threshold: θ at the start.
         bandwidth: ε.
         prefixes: numbers of first latents that reconstruct by themselves.
+        auxiliary_coefficient: weight of the loss by which dead latents reconstruct the error.
         resampling: what happens to dead latents.
         steps: number of training steps.
         batch_size: samples a step and SAE.
@@ -95,6 +97,7 @@ def train_saes(
         initial_threshold=initial_threshold,
         bandwidth=bandwidth,
         prefixes=tuple(prefixes),
+        auxiliary_coefficient=auxiliary_coefficient,
         resampling=resampling,
         steps=steps,
         batch_size=batch_size,

@@ -1,0 +1,41 @@
+"""The `random` baseline: a decoder of random directions, uniform on the sphere, W_enc = W_decᵀ and no biases.
+
+a = ReLU(h W_enc); nothing is trained. What a claim of recovery must beat (Korznikov et al. 2026, *Sanity
+checks for sparse autoencoders*); `frozen` is the same with a trained encoder.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas import stream
+from superposition_atlas.sae import relu, shared
+from superposition_atlas.sae.architecture import Architecture, Parameters, TrainingData
+from superposition_atlas.sae.ensemble import SAESettings
+
+
+def random_decoder(data: TrainingData, settings: SAESettings) -> Float[np.ndarray, "instance latent hidden"]:
+    """Rows of norm 1, of each seed by itself."""
+    purpose = stream.Purpose.SAE_INITIAL_WEIGHTS
+    normal = stream.standard_normal(data.seeds, 0, settings.n_latents, data.n_hidden, purpose)
+    return (normal / np.linalg.norm(normal, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+    """The whole of it."""
+    W_dec = random_decoder(data, settings)
+    return {
+        "W_enc": W_dec.swapaxes(1, 2),
+        "W_dec": W_dec,
+        "b_enc": np.zeros(W_dec.shape[:2], dtype=np.float32),
+        "b_dec": np.zeros((len(W_dec), data.n_hidden), dtype=np.float32),
+    }
+
+
+ARCHITECTURE = Architecture(
+    shapes=shared.shapes,
+    initial=initial,
+    trained=frozenset(),
+    loss=relu.loss,
+    settle=shared.leave,
+    encode=relu.encode,
+)
