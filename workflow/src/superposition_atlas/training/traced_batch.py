@@ -149,42 +149,23 @@ class TracedBatch:
         return values - self.centre.load(feature) if self.variant.centred else values
 
 
-def over_chunks(
-    batch: TracedBatch,
-    x: Memory,
-    work_through: Callable[[Traced, Traced], None],
-    finish: Callable[[Traced], None],
-) -> Traced:
-    """Draw the batch into x[i, sample] at i·ROW + sample, chunk by chunk; gives the number of samples drawn.
+def over_chunks(batch: TracedBatch, x: Memory, work_through: Callable[[Traced], None]) -> None:
+    """Draw the batch into x[i, sample] at i·ROW + sample, chunk by chunk.
 
-    `work_through(first, n_samples)` is called for each block of samples as soon as it is drawn, while it is
-    in the cache: those from `first` on that stand before `n_samples`; behind them lie zeros.
-    `finish(n_samples)` is called at the end of a chunk.
+    `work_through(n_samples)` is called for each chunk; behind its samples lies a block of zeros.
     """
     builder = batch.builder
     n_blocks = (batch.batch_size + (BLOCK - 1)) // BLOCK
-    block, n_samples, n_worked, n_drawn = (Counter(builder) for _ in range(4))
+    block, n_samples = Counter(builder), Counter(builder)
     room = long(builder, CHUNK - BLOCK + 1)
-
-    def wants_more() -> Traced:
-        return (block.get() < n_blocks) & (n_samples.get() < room)
 
     with loop_while(builder, lambda: block.get() < n_blocks):
         n_samples.set(long(builder, 0))
-        n_worked.set(long(builder, 0))
-        with loop_while(builder, lambda: wants_more() | (n_worked.get() < n_samples.get())):
-            is_complete = wants_more() ^ 1
-            with if_holds(is_complete ^ 1):
-                n_samples.set(n_samples.get() + _gather(batch, block.get(), x.from_index(n_samples.get())))
-                block.set(block.get() + 1)
-            with if_holds(is_complete):
-                _write_zeros(batch, x.from_index(n_samples.get()))
-            with if_holds(is_complete | (n_worked.get() + (BLOCK - 1) < n_samples.get())):
-                work_through(n_worked.get(), n_samples.get())
-                n_worked.set(n_worked.get() + BLOCK)
-        n_drawn.set(n_drawn.get() + n_samples.get())
-        finish(n_samples.get())
-    return n_drawn.get()
+        with loop_while(builder, lambda: (block.get() < n_blocks) & (n_samples.get() < room)):
+            n_samples.set(n_samples.get() + _gather(batch, block.get(), x.from_index(n_samples.get())))
+            block.set(block.get() + 1)
+        _write_zeros(batch, x.from_index(n_samples.get()))
+        work_through(n_samples.get())
 
 
 def _write_zeros(batch: TracedBatch, x: Memory) -> None:
