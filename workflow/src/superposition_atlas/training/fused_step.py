@@ -7,10 +7,10 @@ follows z_i (with a ReLU where z_i > 0; else 0), the sums over the batch are
 
 A chunk of samples is drawn (`traced_batch`), then worked through. A matrix lies as [row, sample], so that
 samples fill the lanes of every product, and no small number of features or hidden dimensions leaves lanes
-empty. Small models keep all their sums in registers from the first sample to the last. Others go block by
-block: in h = W x, z and back = W g a lane is an output, and a tile of outputs stays in registers while the
-sum runs; in h gᵀ + back xᵀ the sum runs over the samples: a tile of sixteen sums keeps sixteen part-sums
-each, and they are merged once a chunk. Where features are rare, products go over the values that are not 0.
+empty. In h = W x, z and back = W g, which go block by block, a lane is an output, and a tile of outputs stays
+in registers while the sum runs. In h gᵀ + back xᵀ the sum runs over the samples: a tile of sixteen sums keeps
+sixteen part-sums each, and they are merged once a chunk. Where features are rare, products go over the values
+that are not 0.
 
 Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted. So are
 the lanes behind a chunk's last sample, which count as such samples too many.
@@ -36,7 +36,6 @@ from superposition_atlas.training.lanes import (
 )
 from superposition_atlas.training.traced_batch import BLOCK, ROW, TracedBatch, Variant, over_chunks
 
-_SMALL = 16  # weights, W and b, whose sums fit in registers beside everything else
 _HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
 _FEATURE_TILE = 8
 _GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dimensions: at most 16 sums
@@ -57,9 +56,44 @@ def trace_gradient(batch: TracedBatch) -> Traced:
 
     The gradient of the mean loss is theirs times 2 / (batch_size · n_features), which is left to the caller.
     """
-    is_small = batch.n_features * (batch.n_hidden + 1) <= _SMALL
-    loss, n_worked = (_trace_small if is_small else _trace_large)(batch)
-    return loss + _add_empty(batch, batch.batch_size.to_float() - n_worked.to_float())
+    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
+    x = batch.scratch.aligned()
+    g = x.from_index(ROW * n)
+    h = g.from_index(ROW * n)
+    back = h.from_index(ROW * m)
+    sum_b = back.from_index(ROW * m)  # sixteen part-sums for each feature
+    sum_loss, zeros, n_worked = Variable(builder), Variable(builder).get(), Counter(builder)
+    with loop(long(builder, n)) as i:
+        sum_b.store_lanes(zeros, i * LANES)
+
+    rare = _RareFeatures(batch, sum_b.from_index(LANES * n))
+    with if_holds(rare.are_rare):
+        rare.begin()
+
+    def project(values: Memory, projected: Memory, n_samples: Traced) -> None:
+        with _blocks(n_samples) as first:
+            _project(batch, values.from_index(first), projected.from_index(first))
+
+    def work_through(n_samples: Traced) -> None:
+        with if_holds(rare.are_rare):
+            rare.project(x, h, n_samples)
+        with if_holds(rare.are_rare ^ 1):
+            project(x, h, n_samples)
+        with _blocks(n_samples) as first:
+            x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
+            _reconstruct(batch, x_block, h_block, g_block, sum_b, sum_loss)
+            n_worked.set(n_worked.get() + BLOCK)
+        is_done = rare.add_gradient(x, g, n_samples)
+        with if_holds(is_done ^ 1):
+            project(g, back, n_samples)
+            _add_gradient(batch, _columns(n_samples), x, g, h, back)
+
+    over_chunks(batch, x, work_through)
+    with if_holds(rare.are_rare):
+        rare.finish()
+    with loop(long(builder, n)) as i:
+        batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
+    return sum_loss.get().sum() + _add_empty(batch, (batch.batch_size - n_worked.get()).to_float())
 
 
 def trace_feature_loss(batch: TracedBatch) -> None:
@@ -132,102 +166,6 @@ def _add_empty(batch: TracedBatch, count: Traced) -> Traced:
         batch.bias_gradient.store(batch.bias_gradient.load(i) + gradient * count, i)
         loss.set(loss.get() + weighted * error * count)
     return loss.get().lane(0)
-
-
-# --- small models ------------------------------------------------------------------------------------------
-
-
-def _trace_small(batch: TracedBatch) -> tuple[Traced, Traced]:
-    """The sums, unrolled over features and dimensions; gives loss and number of samples worked through."""
-    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
-    x = batch.scratch.aligned()
-    sum_loss, n_worked = Variable(builder), Counter(builder)
-    # As the weights lie: W[k, i] at k·n + i, then b[i].
-    sums = [Variable(builder) for _ in range(-(-n * (m + 1) // LANES) * LANES)]
-
-    def add_column(sample: Traced) -> None:
-        inputs = [x.load_lanes(sample + i * ROW) for i in range(n)]
-        hidden = [_dot(inputs, [batch.weights.load(k * n + i) for i in range(n)]) for k in range(m)]
-        back = [Variable(builder).get() for _ in range(m)]
-        for i in range(n):
-            z = Variable(builder)
-            z.set(batch.bias.load(i))
-            for k in range(m):
-                z.set(multiply_add(hidden[k], batch.weights.load(k * n + i), z.get()))
-            weighted, error, gradient = _error(batch, i, z.get(), inputs[i])
-            sum_loss.set(multiply_add(weighted, error, sum_loss.get()))
-            for k in range(m):
-                cell = sums[k * n + i]
-                cell.set(multiply_add(hidden[k], gradient, cell.get()))
-                back[k] = multiply_add(gradient, batch.weights.load(k * n + i), back[k])
-            sums[m * n + i].set(sums[m * n + i].get() + gradient)
-        for k in range(m):
-            for i in range(n):
-                cell = sums[k * n + i]
-                cell.set(multiply_add(back[k], inputs[i], cell.get()))
-
-    def work_through(n_samples: Traced) -> None:
-        with loop(_columns(n_samples)) as column:
-            add_column(column * LANES)
-        n_worked.set(n_worked.get() + _columns(n_samples) * LANES)
-
-    over_chunks(batch, x, work_through)
-    for first in range(0, len(sums), LANES):
-        merged = lane_sums([cell.get() for cell in sums[first : first + LANES]])
-        batch.gradient.store_lanes(merged, first)
-    return sum_loss.get().sum(), n_worked.get()
-
-
-def _dot(vectors: list[Traced], weights: list[Traced]) -> Traced:
-    total = vectors[0] * weights[0]
-    for vector, weight in zip(vectors[1:], weights[1:], strict=True):
-        total = multiply_add(vector, weight, total)
-    return total
-
-
-# --- all others --------------------------------------------------------------------------------------------
-
-
-def _trace_large(batch: TracedBatch) -> tuple[Traced, Traced]:
-    """The sums; gives loss and number of samples worked through."""
-    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
-    x = batch.scratch.aligned()
-    g = x.from_index(ROW * n)
-    h = g.from_index(ROW * n)
-    back = h.from_index(ROW * m)
-    sum_b = back.from_index(ROW * m)  # sixteen part-sums for each feature
-    sum_loss, zeros, n_worked = Variable(builder), Variable(builder).get(), Counter(builder)
-    with loop(long(builder, n)) as i:
-        sum_b.store_lanes(zeros, i * LANES)
-
-    rare = _RareFeatures(batch, sum_b.from_index(LANES * n))
-    with if_holds(rare.are_rare):
-        rare.begin()
-
-    def project(values: Memory, projected: Memory, n_samples: Traced) -> None:
-        with _blocks(n_samples) as first:
-            _project(batch, values.from_index(first), projected.from_index(first))
-
-    def work_through(n_samples: Traced) -> None:
-        with if_holds(rare.are_rare):
-            rare.project(x, h, n_samples)
-        with if_holds(rare.are_rare ^ 1):
-            project(x, h, n_samples)
-        with _blocks(n_samples) as first:
-            x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
-            _reconstruct(batch, x_block, h_block, g_block, sum_b, sum_loss)
-            n_worked.set(n_worked.get() + BLOCK)
-        is_done = rare.add_gradient(x, g, n_samples)
-        with if_holds(is_done ^ 1):
-            project(g, back, n_samples)
-            _add_gradient(batch, _columns(n_samples), x, g, h, back)
-
-    over_chunks(batch, x, work_through)
-    with if_holds(rare.are_rare):
-        rare.finish()
-    with loop(long(builder, n)) as i:
-        batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
-    return sum_loss.get().sum(), n_worked.get()
 
 
 def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
@@ -307,10 +245,8 @@ def _add_gradient(
                         )
             merged = lane_sums([cell.get() for cell in sums])
             for k in range(n_hidden):
-                for i in range(n_features):
-                    index = (first_hidden + k) * batch.n_features + first_feature + i
-                    total = batch.gradient.load(index) + merged.lane(k * n_features + i)
-                    batch.gradient.store(total, index)
+                place = (first_hidden + k) * batch.n_features + first_feature
+                batch.gradient.add_lanes(merged, range(k * n_features, (k + 1) * n_features), place)
 
         loop_over_tiles(batch.builder, batch.n_hidden, hidden_tile, tile)
 

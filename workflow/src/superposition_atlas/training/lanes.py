@@ -135,8 +135,8 @@ class Traced:
         return self._new(_call(self.builder, "llvm.rint.v16f32", _FLOATS, [self.value]))
 
     def to_float(self) -> "Traced":
-        """An integer scalar as float32."""
-        return self._new(self.builder.uitofp(self.value, _FLOAT))
+        """An integer scalar, in two's complement, as float32."""
+        return self._new(self.builder.sitofp(self.value, _FLOAT))
 
     def to_words(self) -> "Traced":
         """Sixteen whole float32 as words; negative ones as two's complement."""
@@ -302,6 +302,15 @@ class Memory:
     def store_lanes(self, value: Traced, index: Traced | int) -> None:
         """Sixteen float32 elements."""
         self._builder.store(value.value, self._lanes_at(index), align=4)
+
+    def add_lanes(self, values: Traced, lanes: range, index: Traced | int) -> None:
+        """Add some of sixteen float32, side by side, to as many elements."""
+        kind = ir.VectorType(_FLOAT, len(lanes))
+        chosen = ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
+        added = self._builder.shuffle_vector(values.value, ir.Constant(_FLOATS, ir.Undefined), chosen)
+        place = self._builder.bitcast(self._at(index), kind.as_pointer())
+        total = self._builder.fadd(self._builder.load(place, align=4), added)
+        self._builder.store(total, place, align=4)
 
 
 def long(builder: Any, value: int) -> Traced:
