@@ -36,8 +36,8 @@ from superposition_atlas.training.lanes import (
 )
 from superposition_atlas.training.traced_batch import BLOCK, ROW, TracedBatch, Variant, over_chunks
 
-_HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
-_FEATURE_TILE = 8
+_HIDDEN_TILE = 8  # times two vectors: sixteen sums, and as many registers for the rest (of AVX-512)
+_FEATURE_TILE = 6
 _GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dimensions: at most 16 sums
 _LEAST_HIDDEN = 8  # below it zeros are not looked for: the lanes of a column of W would be mostly empty
 _RARE = 0.08  # features are rare if they have at most this mean probability,
