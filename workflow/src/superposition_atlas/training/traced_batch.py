@@ -5,7 +5,8 @@ so are, where features are rare, the samples in which no feature is active. A su
 in any order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ from superposition_atlas.training.vector_functions import LaneFunctions
 
 BLOCK = 2 * LANES
 """Positions of a block: eight quads of the stream in two vectors."""
+HALVES = range(BLOCK // LANES)
+"""The vectors of a block."""
 CHUNK = 256
 """Samples of a chunk at most: a multiple of BLOCK. A chunk's matrices stay in the first-level cache."""
 ROW = CHUNK + BLOCK
@@ -189,7 +192,7 @@ def _write_zeros(batch: TracedBatch, x: Memory) -> None:
     """One block of samples of 0."""
     zeros = Variable(batch.builder).get()
     with loop(long(batch.builder, batch.n_features)) as i:
-        for half in range(BLOCK // LANES):
+        for half in HALVES:
             x.store_lanes(zeros, i * ROW + half * LANES)
 
 
@@ -197,21 +200,20 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
     """Draw one block and write those of its samples that count, one behind the other; gives their number."""
     builder = batch.builder
     count = Counter(builder)
-    halves = range(BLOCK // LANES)
-    sums = [Variable(builder) for _ in halves]
+    sums = [Variable(builder) for _ in HALVES]
     is_whole = (block + 1) * BLOCK <= batch.batch_size
     takes_all = is_whole & (batch.skips_empty < 1)
 
     def draw_all(start: Traced, size: int) -> None:
         features = [start + i for i in range(size)]
         for i, drawn in zip(features, batch._draw(block, features), strict=True):
-            for half in halves:
+            for half in HALVES:
                 x.store_lanes(batch._as_seen(drawn[half], i), i * ROW + half * LANES)
 
     def draw_and_sum(start: Traced, size: int) -> None:
         features = [start + i for i in range(size)]
         for i, drawn in zip(features, batch._draw(block, features), strict=True):
-            for half in halves:
+            for half in HALVES:
                 x.store_lanes(drawn[half], i * ROW + half * LANES)
                 sums[half].set(sums[half].get() + drawn[half])
 
@@ -231,10 +233,27 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
 
         def close_ranks(start: Traced, size: int) -> None:
             for i in (start + step for step in range(size)):
-                first, second = (x.load_lanes(i * ROW + half * LANES) for half in halves)
+                first, second = (x.load_lanes(i * ROW + half * LANES) for half in HALVES)
                 x.store_lanes(batch._as_seen(first.compressed(keep[0]), i), i * ROW)
                 x.store_lanes(batch._as_seen(second.compressed(keep[1]), i), i * ROW + n_first)
 
         loop_over_tiles(builder, batch.n_features, _TOGETHER, close_ranks)
         count.set(n_first + keep[1].count())
     return count.get()
+
+
+def columns(n_samples: Traced) -> Traced:
+    """How many vectors so many samples fill."""
+    return (n_samples + (LANES - 1)) // LANES
+
+
+def n_blocks(n_samples: Traced) -> Traced:
+    """How many blocks so many samples fill."""
+    return (n_samples + (BLOCK - 1)) // BLOCK
+
+
+@contextmanager
+def blocks(n_samples: Traced) -> Iterator[Traced]:
+    """A loop over the blocks of a chunk; gives the first sample."""
+    with loop(n_blocks(n_samples)) as block:
+        yield block * BLOCK
