@@ -25,6 +25,7 @@ _CALLED_BY_KERNELS = (
     "training/lanes.py",
     "training/vector_functions.py",
     "training/traced_batch.py",
+    "training/rare_features.py",
     "training/fused_step.py",
 )
 

@@ -27,7 +27,7 @@ from superposition_atlas.training.traced_batch import TracedBatch, Variant
 
 _GROUPS_A_THREAD = 4  # groups of instances, so that a thread that is held up does not hold up the others
 
-_MOSTLY_EMPTY = 0.4
+_MOSTLY_EMPTY = 0.3
 """Samples without an active feature are left out where at least this share of all are such: with fewer,
 telling them apart takes longer than working them through."""
 

@@ -7,16 +7,18 @@ follows z_i (with a ReLU where z_i > 0; else 0), the sums over the batch are
 
 A chunk of samples is drawn (`traced_batch`), then worked through. A matrix lies as [row, sample], so that
 samples fill the lanes of every product, and no small number of features or hidden dimensions leaves lanes
-empty. Small models keep all their sums in registers from the first sample to the last. Others go block by
-block: in h = W x, z and back = W g a lane is an output, and a tile of outputs stays in registers while the
-sum runs; in h gᵀ + back xᵀ the sum runs over the samples: a tile of sixteen sums keeps sixteen part-sums
-each, and they are merged once a chunk.
+empty. In h = W x, z and back = W g, which go block by block, a lane is an output, and a tile of outputs stays
+in registers while the sum runs. In h gᵀ + back xᵀ the sum runs over the samples: a tile of sixteen sums keeps
+sixteen part-sums each, and they are merged once a chunk. Where features are rare, products go over the values
+that are not 0.
 
-Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted.
+Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted. So are
+the lanes behind a chunk's last sample, which count as such samples too many.
 """
 
 from superposition_atlas.training.lanes import (
     LANES,
+    Counter,
     Memory,
     Traced,
     Variable,
@@ -27,18 +29,27 @@ from superposition_atlas.training.lanes import (
     loop_over_tiles,
     multiply_add,
 )
-from superposition_atlas.training.traced_batch import BLOCK, ROW, TracedBatch, Variant, over_chunks
+from superposition_atlas.training.rare_features import RareFeatures
+from superposition_atlas.training.traced_batch import (
+    BLOCK,
+    HALVES,
+    ROW,
+    TracedBatch,
+    Variant,
+    blocks,
+    columns,
+    over_chunks,
+)
 
-_SMALL = 16  # weights, W and b, whose sums fit in registers beside everything else
-_HIDDEN_TILE = 12  # times two vectors: the sums of a tile fit in 32 registers
-_FEATURE_TILE = 8
+_HIDDEN_TILE = 8  # times two vectors: sixteen sums, and as many registers for the rest (of AVX-512)
+_FEATURE_TILE = 6
 _GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dimensions: at most 16 sums
-_HALVES = range(BLOCK // LANES)
 
 
 def scratch_size(variant: Variant) -> int:
     """float32 elements of scratch memory that a step needs."""
-    return 2 * ROW * (variant.n_features + variant.n_hidden) + LANES * variant.n_features
+    n, m = variant.n_features, variant.n_hidden
+    return LANES + 2 * ROW * (n + m) + LANES * n + RareFeatures.scratch_size(variant)
 
 
 def trace_gradient(batch: TracedBatch) -> Traced:
@@ -46,21 +57,60 @@ def trace_gradient(batch: TracedBatch) -> Traced:
 
     The gradient of the mean loss is theirs times 2 / (batch_size · n_features), which is left to the caller.
     """
-    is_small = batch.n_features * (batch.n_hidden + 1) <= _SMALL
-    loss, n_drawn = (_trace_small if is_small else _trace_large)(batch)
-    return loss + _add_empty(batch, (batch.batch_size - n_drawn).to_float())
+    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
+    x = batch.scratch.aligned()
+    g = x.from_index(ROW * n)
+    h = g.from_index(ROW * n)
+    back = h.from_index(ROW * m)
+    sum_b = back.from_index(ROW * m)  # sixteen part-sums for each feature
+    sum_loss, zeros, n_worked = Variable(builder), Variable(builder).get(), Counter(builder)
+    with loop(long(builder, n)) as i:
+        sum_b.store_lanes(zeros, i * LANES)
+
+    rare = RareFeatures(batch, sum_b.from_index(LANES * n))
+    with if_holds(rare.are_rare):
+        rare.begin()
+
+    def project(values: Memory, projected: Memory, n_samples: Traced) -> None:
+        with blocks(n_samples) as first:
+            _project(batch, values.from_index(first), projected.from_index(first))
+
+    def work_through(n_samples: Traced) -> None:
+        with if_holds(rare.are_rare):
+            rare.project(x, h, n_samples)
+        with if_holds(rare.are_rare ^ 1):
+            project(x, h, n_samples)
+        with blocks(n_samples) as first:
+            x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
+            _reconstruct(batch, x_block, h_block, g_block, sum_b, sum_loss)
+            n_worked.set(n_worked.get() + BLOCK)
+        is_done = rare.add_gradient(x, g, n_samples)
+        with if_holds(is_done ^ 1):
+            project(g, back, n_samples)
+            _add_gradient(batch, columns(n_samples), x, g, h, back)
+
+    over_chunks(batch, x, work_through)
+    with if_holds(rare.are_rare):
+        rare.finish()
+    with loop(long(builder, n)) as i:
+        batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
+    return sum_loss.get().sum() + _add_empty(batch, (batch.batch_size - n_worked.get()).to_float())
 
 
 def trace_feature_loss(batch: TracedBatch) -> None:
     """Write Σ I_i e_i² of each feature over the batch to the gradient's first elements; they are cleared."""
     n, m, builder = batch.n_features, batch.n_hidden, batch.builder
-    x = batch.scratch
+    x = batch.scratch.aligned()
     h = x.from_index(ROW * n)
 
-    def work_through(first: Traced, n_samples: Traced) -> None:
+    def work_through(n_samples: Traced) -> None:
+        with blocks(n_samples) as first:
+            add_block(first, n_samples)
+
+    def add_block(first: Traced, n_samples: Traced) -> None:
         _project(batch, x.from_index(first), h.from_index(first))
         with loop(long(builder, n)) as i:
-            for half in _HALVES:
+            for half in HALVES:
                 column = first + half * LANES
                 z = Variable(builder)
                 z.set(batch.bias.load(i))
@@ -71,7 +121,7 @@ def trace_feature_loss(batch: TracedBatch) -> None:
                 squares = (weighted * error).where(batch.is_before(n_samples, column))
                 batch.gradient.store(batch.gradient.load(i) + squares.sum(), i)
 
-    over_chunks(batch, x, work_through, finish=lambda n_samples: None)
+    over_chunks(batch, x, work_through)
 
 
 def _error(batch: TracedBatch, feature: Traced | int, z: Traced, x: Traced) -> tuple[Traced, Traced, Traced]:
@@ -89,112 +139,32 @@ def _error(batch: TracedBatch, feature: Traced | int, z: Traced, x: Traced) -> t
 
 
 def _add_empty(batch: TracedBatch, count: Traced) -> Traced:
-    """Add so many samples of x = 0 to the gradient of b (W's is 0); returns what they add to the loss."""
+    """Add so many samples of x = 0, or take them off: to the gradient of b, and to the loss (returned).
+
+    They add nothing to the gradient of W.
+    """
     loss = Variable(batch.builder)
     nothing = loss.get().lane(0)
-    with if_holds(count > 0.0), loop(long(batch.builder, batch.n_features)) as i:
+    with loop(long(batch.builder, batch.n_features)) as i:
         weighted, error, gradient = _error(batch, i, batch.bias.load(i), nothing)
         batch.bias_gradient.store(batch.bias_gradient.load(i) + gradient * count, i)
         loss.set(loss.get() + weighted * error * count)
     return loss.get().lane(0)
 
 
-# --- small models ------------------------------------------------------------------------------------------
-
-
-def _trace_small(batch: TracedBatch) -> tuple[Traced, Traced]:
-    """The sums over drawn samples, unrolled over features and dimensions; gives loss and their number."""
-    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
-    x = batch.scratch
-    sum_loss = Variable(builder)
-    # As the weights lie: W[k, i] at k·n + i, then b[i].
-    sums = [Variable(builder) for _ in range(-(-n * (m + 1) // LANES) * LANES)]
-
-    def add_column(sample: Traced, n_samples: Traced) -> None:
-        is_sample = batch.is_before(n_samples, sample)
-        inputs = [x.load_lanes(sample + i * ROW) for i in range(n)]
-        hidden = [_dot(inputs, [batch.weights.load(k * n + i) for i in range(n)]) for k in range(m)]
-        back = [Variable(builder).get() for _ in range(m)]
-        for i in range(n):
-            z = Variable(builder)
-            z.set(batch.bias.load(i))
-            for k in range(m):
-                z.set(multiply_add(hidden[k], batch.weights.load(k * n + i), z.get()))
-            weighted, error, gradient = _error(batch, i, z.get(), inputs[i])
-            sum_loss.set(multiply_add(weighted.where(is_sample), error, sum_loss.get()))
-            gradient = gradient.where(is_sample)
-            for k in range(m):
-                cell = sums[k * n + i]
-                cell.set(multiply_add(hidden[k], gradient, cell.get()))
-                back[k] = multiply_add(gradient, batch.weights.load(k * n + i), back[k])
-            sums[m * n + i].set(sums[m * n + i].get() + gradient)
-        for k in range(m):
-            for i in range(n):
-                cell = sums[k * n + i]
-                cell.set(multiply_add(back[k], inputs[i], cell.get()))
-
-    def work_through(first: Traced, n_samples: Traced) -> None:
-        with loop(long(builder, BLOCK // LANES)) as column:
-            add_column(first + column * LANES, n_samples)
-
-    n_drawn = over_chunks(batch, x, work_through, finish=lambda n_samples: None)
-    for first in range(0, len(sums), LANES):
-        merged = lane_sums([cell.get() for cell in sums[first : first + LANES]])
-        batch.gradient.store_lanes(merged, first)
-    return sum_loss.get().sum(), n_drawn
-
-
-def _dot(vectors: list[Traced], weights: list[Traced]) -> Traced:
-    total = vectors[0] * weights[0]
-    for vector, weight in zip(vectors[1:], weights[1:], strict=True):
-        total = multiply_add(vector, weight, total)
-    return total
-
-
-# --- all others --------------------------------------------------------------------------------------------
-
-
-def _trace_large(batch: TracedBatch) -> tuple[Traced, Traced]:
-    """The sums over drawn samples; gives loss and their number."""
-    n, m, builder = batch.n_features, batch.n_hidden, batch.builder
-    x = batch.scratch
-    g = x.from_index(ROW * n)
-    h = g.from_index(ROW * n)
-    back = h.from_index(ROW * m)
-    sum_b = back.from_index(ROW * m)  # sixteen part-sums for each feature
-    sum_loss, zeros = Variable(builder), Variable(builder).get()
-    with loop(long(builder, n)) as i:
-        sum_b.store_lanes(zeros, i * LANES)
-
-    def work_through(first: Traced, n_samples: Traced) -> None:
-        x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
-        is_sample = [batch.is_before(n_samples, first + half * LANES) for half in _HALVES]
-        _project(batch, x_block, h_block)
-        _reconstruct(batch, is_sample, x_block, h_block, g_block, sum_b, sum_loss)
-        _project(batch, g_block, back.from_index(first))
-
-    def finish(n_samples: Traced) -> None:
-        _add_gradient(batch, (n_samples + (LANES - 1)) // LANES, x, g, h, back)
-
-    n_drawn = over_chunks(batch, x, work_through, finish)
-    with loop(long(builder, n)) as i:
-        batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
-    return sum_loss.get().sum(), n_drawn
-
-
 def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
     """projected = W values, for one block."""
 
     def tile(start: Traced, size: int) -> None:
-        sums = [[Variable(batch.builder) for _ in _HALVES] for _ in range(size)]
+        sums = [[Variable(batch.builder) for _ in HALVES] for _ in range(size)]
         with loop(long(batch.builder, batch.n_features)) as i:
-            column = [values.load_lanes(i * ROW + half * LANES) for half in _HALVES]
+            column = [values.load_lanes(i * ROW + half * LANES) for half in HALVES]
             for k in range(size):
                 weight = batch.weights.load((start + k) * batch.n_features + i)
-                for half in _HALVES:
+                for half in HALVES:
                     sums[k][half].set(multiply_add(column[half], weight, sums[k][half].get()))
         for k in range(size):
-            for half in _HALVES:
+            for half in HALVES:
                 projected.store_lanes(sums[k][half].get(), (start + k) * ROW + half * LANES)
 
     loop_over_tiles(batch.builder, batch.n_hidden, _HIDDEN_TILE, tile)
@@ -202,7 +172,6 @@ def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
 
 def _reconstruct(
     batch: TracedBatch,
-    is_sample: list[Traced],
     x: Memory,
     h: Memory,
     g: Memory,
@@ -212,23 +181,22 @@ def _reconstruct(
     """z = Wᵀ h + b of one block, and what follows from it sample by sample: loss, g, the gradient of b."""
 
     def tile(start: Traced, size: int) -> None:
-        z = [[Variable(batch.builder) for _ in _HALVES] for _ in range(size)]
+        z = [[Variable(batch.builder) for _ in HALVES] for _ in range(size)]
         for i in range(size):
-            for half in _HALVES:
+            for half in HALVES:
                 z[i][half].set(batch.bias.load(start + i))
         with loop(long(batch.builder, batch.n_hidden)) as k:
-            hidden = [h.load_lanes(k * ROW + half * LANES) for half in _HALVES]
+            hidden = [h.load_lanes(k * ROW + half * LANES) for half in HALVES]
             for i in range(size):
                 weight = batch.weights.load(k * batch.n_features + start + i)
-                for half in _HALVES:
+                for half in HALVES:
                     z[i][half].set(multiply_add(hidden[half], weight, z[i][half].get()))
         for i in range(size):
             total = sum_b.load_lanes((start + i) * LANES)
-            for half in _HALVES:
+            for half in HALVES:
                 place = (start + i) * ROW + half * LANES
                 weighted, error, gradient = _error(batch, start + i, z[i][half].get(), x.load_lanes(place))
-                sum_loss.set(multiply_add(weighted.where(is_sample[half]), error, sum_loss.get()))
-                gradient = gradient.where(is_sample[half])
+                sum_loss.set(multiply_add(weighted, error, sum_loss.get()))
                 g.store_lanes(gradient, place)
                 total = total + gradient
             sum_b.store_lanes(total, (start + i) * LANES)
@@ -261,10 +229,8 @@ def _add_gradient(
                         )
             merged = lane_sums([cell.get() for cell in sums])
             for k in range(n_hidden):
-                for i in range(n_features):
-                    index = (first_hidden + k) * batch.n_features + first_feature + i
-                    total = batch.gradient.load(index) + merged.lane(k * n_features + i)
-                    batch.gradient.store(total, index)
+                place = (first_hidden + k) * batch.n_features + first_feature
+                batch.gradient.add_lanes(merged, range(k * n_features, (k + 1) * n_features), place)
 
         loop_over_tiles(batch.builder, batch.n_hidden, hidden_tile, tile)
 

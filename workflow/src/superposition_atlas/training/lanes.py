@@ -17,6 +17,7 @@ from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite has no types
 from numba.core import cgutils
 
 LANES = 16
+_LINE = 4 * LANES  # bytes of a vector, and of a cache line
 
 _FLOAT = ir.FloatType()
 _WORD = ir.IntType(32)
@@ -96,6 +97,10 @@ class Traced:
         compare = self.builder.fcmp_ordered if self._is_float() else self.builder.icmp_unsigned
         return self._new(compare(relation, *self._alike(other)))
 
+    def is_nonzero(self) -> "Traced":
+        """Which lanes of a float32 vector are not 0; NaN is not."""
+        return self._new(self.builder.fcmp_unordered("!=", self.value, ir.Constant(self.value.type, None)))
+
     def where(self, condition: "Traced", otherwise: "Traced | None" = None) -> "Traced":
         """This value where the condition holds, else the other (0 if there is none)."""
         alternative = ir.Constant(self.value.type, None) if otherwise is None else otherwise.value
@@ -104,6 +109,10 @@ class Traced:
     def low_word(self) -> "Traced":
         """The low 32 bits of a 64-bit scalar."""
         return self._new(self.builder.trunc(self.value, _WORD))
+
+    def to_long(self) -> "Traced":
+        """A word as a 64-bit scalar."""
+        return self._new(self.builder.zext(self.value, _LONG))
 
     def as_words(self) -> "Traced":
         """The bits of eight 64-bit integers as sixteen words, each low word before its high word."""
@@ -126,8 +135,8 @@ class Traced:
         return self._new(_call(self.builder, "llvm.rint.v16f32", _FLOATS, [self.value]))
 
     def to_float(self) -> "Traced":
-        """An integer scalar as float32."""
-        return self._new(self.builder.uitofp(self.value, _FLOAT))
+        """An integer scalar, in two's complement, as float32."""
+        return self._new(self.builder.sitofp(self.value, _FLOAT))
 
     def to_words(self) -> "Traced":
         """Sixteen whole float32 as words; negative ones as two's complement."""
@@ -189,6 +198,26 @@ def lane_sums(vectors: Sequence[Traced]) -> Traced:
     return Traced(builder, merged[0])
 
 
+def transposed(vectors: Sequence[Traced]) -> list[Traced]:
+    """Lane k of sixteen vectors as vector k, in four rounds.
+
+    Each round turns the address (vector, lane) of every element by one of its eight bits.
+    """
+    builder, turned = vectors[0].builder, [vector.value for vector in vectors]
+    half = LANES // 2
+    lower, upper = (
+        _constant_words([lane for low in range(start, start + half) for lane in (low, low + LANES)])
+        for start in (0, half)
+    )
+    for _ in range(4):
+        turned = [
+            builder.shuffle_vector(left, right, lanes)
+            for left, right in zip(turned[:half], turned[half:], strict=True)
+            for lanes in (lower, upper)
+        ]
+    return [Traced(builder, vector) for vector in turned]
+
+
 class Variable:
     """A vector that loops change: a register while there is one left."""
 
@@ -242,9 +271,21 @@ class Memory:
     def _lanes_at(self, index: Traced | int) -> Any:
         return self._builder.bitcast(self._at(index), _FLOATS.as_pointer())
 
+    def as_words(self) -> "Memory":
+        """The same row, read and written one word at a time."""
+        return Memory(self._builder, self._builder.bitcast(self._pointer, _WORD.as_pointer()))
+
     def from_index(self, index: Traced | int) -> "Memory":
         """The same row from an element on."""
         return Memory(self._builder, self._at(index))
+
+    def aligned(self) -> "Memory":
+        """The same row from the first element on at which a vector fills a cache line."""
+        address = self._builder.ptrtoint(self._pointer, _LONG)
+        aligned = self._builder.and_(
+            self._builder.add(address, ir.Constant(_LONG, _LINE - 1)), ir.Constant(_LONG, -_LINE)
+        )
+        return Memory(self._builder, self._builder.inttoptr(aligned, self._pointer.type))
 
     def load(self, index: Traced | int) -> Traced:
         """One element."""
@@ -261,6 +302,15 @@ class Memory:
     def store_lanes(self, value: Traced, index: Traced | int) -> None:
         """Sixteen float32 elements."""
         self._builder.store(value.value, self._lanes_at(index), align=4)
+
+    def add_lanes(self, values: Traced, lanes: range, index: Traced | int) -> None:
+        """Add some of sixteen float32, side by side, to as many elements."""
+        kind = ir.VectorType(_FLOAT, len(lanes))
+        chosen = ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
+        added = self._builder.shuffle_vector(values.value, ir.Constant(_FLOATS, ir.Undefined), chosen)
+        place = self._builder.bitcast(self._at(index), kind.as_pointer())
+        total = self._builder.fadd(self._builder.load(place, align=4), added)
+        self._builder.store(total, place, align=4)
 
 
 def long(builder: Any, value: int) -> Traced:

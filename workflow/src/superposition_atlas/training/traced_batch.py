@@ -5,7 +5,8 @@ so are, where features are rare, the samples in which no feature is active. A su
 in any order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from superposition_atlas.training.lanes import (
     long,
     longs,
     loop,
+    loop_over_tiles,
     loop_while,
     words,
 )
@@ -29,11 +31,14 @@ from superposition_atlas.training.vector_functions import LaneFunctions
 
 BLOCK = 2 * LANES
 """Positions of a block: eight quads of the stream in two vectors."""
+HALVES = range(BLOCK // LANES)
+"""The vectors of a block."""
 CHUNK = 256
 """Samples of a chunk at most: a multiple of BLOCK. A chunk's matrices stay in the first-level cache."""
 ROW = CHUNK + BLOCK
 """Elements of a row of a chunk's matrices: whole blocks may be written behind its last sample."""
 
+_TOGETHER = 5  # features that are drawn together: one waits long for each of its many short instructions
 _LOW_WORD = 0xFFFFFFFF
 
 
@@ -98,14 +103,18 @@ class TracedBatch:
         """Which of the sixteen samples from `first` on stand before `end`."""
         return words(self.builder, range(LANES)) + first.low_word() < end.low_word()
 
-    def _draw(self, block: Traced, feature: Traced) -> tuple[Traced, Traced]:
-        """One feature (`stream.sample`) at the positions of a block, in the lanes of `_in_batch`."""
-        threshold, scale = self.threshold.load(feature), self.scale.load(feature)
-        first, second = (
-            self._magnitude(word.to_floats() * scale, feature).where(word <= threshold)
-            for word in self._words(block * (BLOCK // 4), feature)
-        )
-        return first, second
+    def _draw(self, block: Traced, features: Sequence[Traced]) -> list[list[Traced]]:
+        """Some features (`stream.sample`) at the positions of a block, in the lanes of `_in_batch`."""
+        drawn = []
+        for feature, words_ in zip(features, self._words(block * (BLOCK // 4), features), strict=True):
+            threshold, scale = self.threshold.load(feature), self.scale.load(feature)
+            drawn.append(
+                [
+                    self._magnitude(word.to_floats() * scale, feature).where(word <= threshold)
+                    for word in words_
+                ]
+            )
+        return drawn
 
     def _magnitude(self, u: Traced, feature: Traced) -> Traced:
         name = self.variant.magnitudes
@@ -127,71 +136,63 @@ class TracedBatch:
             words(self.builder, [p + 2 for p in position]) < left,
         )
 
-    def _words(self, quad: Traced, feature: Traced) -> tuple[Traced, Traced]:
-        """Philox4x32 of eight neighbouring quads; what is the same for all of them stays scalar.
+    def _words(self, quad: Traced, features: Sequence[Traced]) -> list[tuple[Traced, Traced]]:
+        """Philox4x32 of eight neighbouring quads for each feature; what is the same for all stays scalar.
 
         A word lives in 64 bits, since a product of two needs the room; the upper half is only noise, which
         the next product leaves out. In the last round the upper halves are put to use: a product's two words
         are both outputs, side by side.
         """
-        c0, c1, c2 = longs(self.builder, range(8)) + quad, feature, self.step
-        c3 = self.purpose
+        quads = longs(self.builder, range(8)) + quad
+        counters = [(quads, feature, self.step, self.purpose) for feature in features]
         k0, k1 = self.key
         for _ in range(ROUNDS - 1):
-            product0, product1 = (c0 & _LOW_WORD) * MULTIPLIERS[0], (c2 & _LOW_WORD) * MULTIPLIERS[1]
-            c0, c1, c2, c3 = (product1 >> 32) ^ c1 ^ k0, product1, (product0 >> 32) ^ c3 ^ k1, product0
+            for index, (c0, c1, c2, c3) in enumerate(counters):
+                product0, product1 = _products(c0, c2)
+                counters[index] = (product1 >> 32) ^ c1 ^ k0, product1, (product0 >> 32) ^ c3 ^ k1, product0
             k0, k1 = k0 + WEYL_INCREMENTS[0], k1 + WEYL_INCREMENTS[1]
-        product0, product1 = (c0 & _LOW_WORD) * MULTIPLIERS[0], (c2 & _LOW_WORD) * MULTIPLIERS[1]
-        return (product1 ^ ((c1 ^ k0) << 32)).as_words(), (product0 ^ ((c3 ^ k1) << 32)).as_words()
+        outputs = []
+        for c0, c1, c2, c3 in counters:
+            product0, product1 = _products(c0, c2)
+            outputs.append(
+                ((product1 ^ ((c1 ^ k0) << 32)).as_words(), (product0 ^ ((c3 ^ k1) << 32)).as_words())
+            )
+        return outputs
 
     def _as_seen(self, values: Traced, feature: Traced) -> Traced:
         """Inputs as W sees them."""
         return values - self.centre.load(feature) if self.variant.centred else values
 
 
-def over_chunks(
-    batch: TracedBatch,
-    x: Memory,
-    work_through: Callable[[Traced, Traced], None],
-    finish: Callable[[Traced], None],
-) -> Traced:
-    """Draw the batch into x[i, sample] at i·ROW + sample, chunk by chunk; gives the number of samples drawn.
+def _products(c0: Traced, c2: Traced) -> tuple[Traced, Traced]:
+    """Philox's, of the low words."""
+    return (c0 & _LOW_WORD) * MULTIPLIERS[0], (c2 & _LOW_WORD) * MULTIPLIERS[1]
 
-    `work_through(first, n_samples)` is called for each block of samples as soon as it is drawn, while it is
-    in the cache: those from `first` on that stand before `n_samples`; behind them lie zeros.
-    `finish(n_samples)` is called at the end of a chunk.
+
+def over_chunks(batch: TracedBatch, x: Memory, work_through: Callable[[Traced], None]) -> None:
+    """Draw the batch into x[i, sample] at i·ROW + sample, chunk by chunk.
+
+    `work_through(n_samples)` is called for each chunk; behind its samples lies a block of zeros.
     """
     builder = batch.builder
     n_blocks = (batch.batch_size + (BLOCK - 1)) // BLOCK
-    block, n_samples, n_worked, n_drawn = (Counter(builder) for _ in range(4))
+    block, n_samples = Counter(builder), Counter(builder)
     room = long(builder, CHUNK - BLOCK + 1)
-
-    def wants_more() -> Traced:
-        return (block.get() < n_blocks) & (n_samples.get() < room)
 
     with loop_while(builder, lambda: block.get() < n_blocks):
         n_samples.set(long(builder, 0))
-        n_worked.set(long(builder, 0))
-        with loop_while(builder, lambda: wants_more() | (n_worked.get() < n_samples.get())):
-            is_complete = wants_more() ^ 1
-            with if_holds(is_complete ^ 1):
-                n_samples.set(n_samples.get() + _gather(batch, block.get(), x.from_index(n_samples.get())))
-                block.set(block.get() + 1)
-            with if_holds(is_complete):
-                _write_zeros(batch, x.from_index(n_samples.get()))
-            with if_holds(is_complete | (n_worked.get() + (BLOCK - 1) < n_samples.get())):
-                work_through(n_worked.get(), n_samples.get())
-                n_worked.set(n_worked.get() + BLOCK)
-        n_drawn.set(n_drawn.get() + n_samples.get())
-        finish(n_samples.get())
-    return n_drawn.get()
+        with loop_while(builder, lambda: (block.get() < n_blocks) & (n_samples.get() < room)):
+            n_samples.set(n_samples.get() + _gather(batch, block.get(), x.from_index(n_samples.get())))
+            block.set(block.get() + 1)
+        _write_zeros(batch, x.from_index(n_samples.get()))
+        work_through(n_samples.get())
 
 
 def _write_zeros(batch: TracedBatch, x: Memory) -> None:
     """One block of samples of 0."""
     zeros = Variable(batch.builder).get()
     with loop(long(batch.builder, batch.n_features)) as i:
-        for half in range(BLOCK // LANES):
+        for half in HALVES:
             x.store_lanes(zeros, i * ROW + half * LANES)
 
 
@@ -199,20 +200,28 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
     """Draw one block and write those of its samples that count, one behind the other; gives their number."""
     builder = batch.builder
     count = Counter(builder)
-    n_features = long(builder, batch.n_features)
+    sums = [Variable(builder) for _ in HALVES]
     is_whole = (block + 1) * BLOCK <= batch.batch_size
     takes_all = is_whole & (batch.skips_empty < 1)
+
+    def draw_all(start: Traced, size: int) -> None:
+        features = [start + i for i in range(size)]
+        for i, drawn in zip(features, batch._draw(block, features), strict=True):
+            for half in HALVES:
+                x.store_lanes(batch._as_seen(drawn[half], i), i * ROW + half * LANES)
+
+    def draw_and_sum(start: Traced, size: int) -> None:
+        features = [start + i for i in range(size)]
+        for i, drawn in zip(features, batch._draw(block, features), strict=True):
+            for half in HALVES:
+                x.store_lanes(drawn[half], i * ROW + half * LANES)
+                sums[half].set(sums[half].get() + drawn[half])
+
     with if_holds(takes_all):
-        with loop(n_features) as i:
-            for half, values in enumerate(batch._draw(block, i)):
-                x.store_lanes(batch._as_seen(values, i), i * ROW + half * LANES)
+        loop_over_tiles(builder, batch.n_features, _TOGETHER, draw_all)
         count.set(long(builder, BLOCK))
     with if_holds(takes_all ^ 1):
-        sums = [Variable(builder) for _ in range(BLOCK // LANES)]
-        with loop(n_features) as i:
-            for half, values in enumerate(batch._draw(block, i)):
-                x.store_lanes(values, i * ROW + half * LANES)
-                sums[half].set(sums[half].get() + values)
+        loop_over_tiles(builder, batch.n_features, _TOGETHER, draw_and_sum)
         # An active feature's magnitude is above 0; else every sum is above -1.
         least = Variable(builder).get().lane(0)
         least = least.where(long(builder, 0) < batch.skips_empty, least - 1.0)
@@ -221,9 +230,30 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
             for in_batch, total in zip(batch._in_batch(block), sums, strict=True)
         ]
         n_first = keep[0].count()
-        with loop(n_features) as i:
-            first, second = (x.load_lanes(i * ROW + half * LANES) for half in range(BLOCK // LANES))
-            x.store_lanes(batch._as_seen(first.compressed(keep[0]), i), i * ROW)
-            x.store_lanes(batch._as_seen(second.compressed(keep[1]), i), i * ROW + n_first)
+
+        def close_ranks(start: Traced, size: int) -> None:
+            for i in (start + step for step in range(size)):
+                first, second = (x.load_lanes(i * ROW + half * LANES) for half in HALVES)
+                x.store_lanes(batch._as_seen(first.compressed(keep[0]), i), i * ROW)
+                x.store_lanes(batch._as_seen(second.compressed(keep[1]), i), i * ROW + n_first)
+
+        loop_over_tiles(builder, batch.n_features, _TOGETHER, close_ranks)
         count.set(n_first + keep[1].count())
     return count.get()
+
+
+def columns(n_samples: Traced) -> Traced:
+    """How many vectors so many samples fill."""
+    return (n_samples + (LANES - 1)) // LANES
+
+
+def n_blocks(n_samples: Traced) -> Traced:
+    """How many blocks so many samples fill."""
+    return (n_samples + (BLOCK - 1)) // BLOCK
+
+
+@contextmanager
+def blocks(n_samples: Traced) -> Iterator[Traced]:
+    """A loop over the blocks of a chunk; gives the first sample."""
+    with loop(n_blocks(n_samples)) as block:
+        yield block * BLOCK
