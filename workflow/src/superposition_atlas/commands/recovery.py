@@ -1,6 +1,7 @@
 """Measures what the SAEs of one case recover of its features."""
 
 import argparse
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from superposition_atlas.artefacts.saes import read_saes
 from superposition_atlas.digest import code_digest
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
+
+logger = logging.getLogger(__name__)
 
 TABLES = ("saes", "latents", "recovered", "history")
 
@@ -34,6 +37,14 @@ def run(arguments: argparse.Namespace) -> None:
     for path in arguments.saes:
         saes = read_saes(path)
         evaluation = evaluate(models.select(np.flatnonzero(np.isin(models.seeds, saes.seeds))), saes)
+        for instance in np.flatnonzero(evaluation.collapsed):
+            logger.warning(
+                "%s: the SAE of seed %d (λ %g, k %d) has collapsed: none of its latents fires",
+                path.stem,
+                saes.seeds[instance],
+                saes.sparsity_coefficient[instance],
+                saes.k[instance],
+            )
         tables = {
             "saes": sae_table(evaluation),
             "latents": latent_table(evaluation),

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Integer
 from scipy.optimize import linear_sum_assignment
 
 from superposition_atlas import stream
-from superposition_atlas.metrics.features import norms, represented
+from superposition_atlas.metrics.features import dimensionality, norms, represented
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.toy_model import ToyModels
@@ -57,6 +57,27 @@ class Evaluation:
     """E(‖h'‖ / ‖h‖) over samples with ‖h‖ > 0; NaN if there is none. With b_dec ≠ 0 small ‖h‖ rule it."""
     norm_ratio: PerSAE
     """E‖h'‖ / E‖h‖, which small ‖h‖ do not rule; NaN if h is always 0."""
+
+    @property
+    def collapsed(self) -> Bool[np.ndarray, " instance"]:
+        """SAEs whose latents are all dead, or whose weights are not finite: they stand for nothing."""
+        finite = [np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in self._arrays()]
+        return np.asarray(self.dead.all(axis=1) | ~np.logical_and.reduce(finite))
+
+    def _arrays(self) -> list[np.ndarray]:
+        return list(self.saes.parameters.values())
+
+    def levels(self, *shape: int) -> dict[str, np.ndarray]:
+        """What sets the SAEs of one toy model apart, as columns."""
+        saes = self.saes
+        columns = {
+            "architecture": np.full(len(saes), saes.settings.architecture, dtype=object),
+            "resampling": np.full(len(saes), saes.settings.resampling, dtype=object),
+            "sparsity_coefficient": saes.sparsity_coefficient,
+            "k": saes.k,
+        }
+        own = (len(saes), *[1] * (len(shape) - 1))
+        return {name: np.broadcast_to(column.reshape(own), shape) for name, column in columns.items()}
 
     @property
     def dead(self) -> Bool[np.ndarray, "instance latent"]:
@@ -156,9 +177,10 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
     recall_represented(_08): share of represented features that are recovered at 0.9 (0.8); recall_all: share
     of all features, of which those that are not represented never count as recovered. uniqueness: number of
     different features that are some latent's best match / n_latents. dead_fraction: share of latents that
-    never fire. n_resampled: resamplings in training. NaN only where a mean is over nothing.
+    never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings in training.
+    NaN only where a mean is over nothing.
     """
-    saes, settings = evaluation.saes, evaluation.saes.settings
+    saes = evaluation.saes
     there = evaluation.represented
     best = _best(evaluation.cosine, axis=2)[1]
     best_alive = _best(_alive(evaluation), axis=2)[1]
@@ -167,10 +189,7 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
         {
             "instance": np.arange(len(saes)),
             "seed": saes.seeds,
-            "architecture": settings.architecture,
-            "resampling": settings.resampling,
-            "sparsity_coefficient": saes.sparsity_coefficient,
-            "k": saes.k,
+            **evaluation.levels(len(saes)),
             "n_latents": saes.n_latents,
             "n_represented": there.sum(axis=1),
             "l0": evaluation.latent_fires.sum(axis=1) / evaluation.n_samples,
@@ -185,6 +204,7 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
             "recall_all": recovered.mean(axis=1),
             "uniqueness": _uniqueness(evaluation),
             "dead_fraction": evaluation.dead.mean(axis=1),
+            "collapsed": evaluation.collapsed,
             "shrinkage": evaluation.shrinkage,
             "norm_ratio": evaluation.norm_ratio,
             "n_resampled": saes.n_resampled,
@@ -205,6 +225,7 @@ def latent_table(evaluation: Evaluation) -> pd.DataFrame:
     columns = {
         "instance": instance,
         "seed": np.asarray(saes.seeds)[instance],
+        **evaluation.levels(n_instances, n_latents),
         "latent": latent,
         "dead": evaluation.dead,
         "firing_frequency": evaluation.latent_fires / evaluation.n_samples,
@@ -228,16 +249,19 @@ def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
     cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine.
     """
     n_instances, n_features = shape = evaluation.represented.shape
+    W = evaluation.models.W.astype(np.float64)
     latent, cosine = _best(evaluation.cosine, axis=2)
     alive_cosine = _best(_alive(evaluation), axis=2)[1]
     instance, feature = np.meshgrid(np.arange(n_instances), np.arange(n_features), indexing="ij")
     columns = {
         "instance": instance,
         "seed": np.asarray(evaluation.saes.seeds)[instance],
+        **evaluation.levels(*shape),
         "feature": feature,
         "importance": np.broadcast_to(evaluation.models.importance, shape),
         "probability": np.broadcast_to(evaluation.models.probability, shape),
-        "norm": norms(evaluation.models.W.astype(np.float64)),
+        "norm": norms(W),
+        "dimensionality": dimensionality(W),
         "represented": evaluation.represented,
         "best_latent": latent,
         "best_cosine": cosine,

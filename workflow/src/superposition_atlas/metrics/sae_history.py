@@ -22,6 +22,8 @@ def history_table(saes: SAEs) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "seed": np.asarray(saes.seeds)[instance.reshape(-1)],
+            "sparsity_coefficient": saes.sparsity_coefficient[instance.reshape(-1)],
+            "k": saes.k[instance.reshape(-1)],
             "step": np.asarray(saes.recorded_steps)[record.reshape(-1)],
             "latent": latent.reshape(-1),
             "b_enc": saes.history["b_enc"].reshape(-1),
