@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "compile the PDF",
     "check-config": "check configuration files",
     "explain": "say what a result was made from",
+    "export": "write one SAE for SAELens, or one toy model as plain safetensors",
 }
 
 
