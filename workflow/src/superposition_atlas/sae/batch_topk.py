@@ -53,7 +53,7 @@ def loss(
     pre_activations = shared.pre_activations(parameters, h)
     activations = of_batch(pre_activations, objective.k)
     W_dec = shared.decoder(parameters, objective.settings)
-    residual = h - parameters["b_dec"][:, None, :] - activations @ W_dec
+    residual = h - parameters["b_dec"][:, None, :] - shared.product(activations, W_dec)
     auxiliary = auxiliary_loss(pre_activations, W_dec, residual, objective)
     return residual.square().mean(dim=(-1, -2)) + auxiliary, activations
 

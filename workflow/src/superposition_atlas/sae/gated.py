@@ -49,7 +49,7 @@ def loss(
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Loss [instance] and activations [instance, batch, latent] on h [instance, batch, hidden]."""
     b_dec = parameters["b_dec"]
-    projection = (h - b_dec[:, None, :]) @ parameters["W_enc"]
+    projection = shared.product(h - b_dec[:, None, :], parameters["W_enc"])
     gate = projection + parameters["b_enc"][:, None, :]
     magnitude = parameters["r_mag"].exp()[:, None, :] * projection + parameters["b_mag"][:, None, :]
     activations = magnitude.relu() * (gate > 0)

@@ -29,7 +29,7 @@ def loss(
     residual = h - parameters["b_dec"][:, None, :]
     error = h.new_zeros(len(h))
     for start, stop in pairwise((0, *objective.settings.prefixes, W_dec.shape[1])):
-        residual = residual - activations[:, :, start:stop] @ W_dec[:, start:stop]
+        residual = residual - shared.product(activations[:, :, start:stop], W_dec[:, start:stop])
         error = error + residual.square().mean(dim=(-1, -2))
     return error + auxiliary_loss(pre_activations, W_dec, residual, objective), activations
 

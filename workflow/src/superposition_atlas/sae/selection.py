@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.sae.architecture import Objective
+from superposition_atlas.sae.shared import product
 
 if TYPE_CHECKING:
     import torch
@@ -59,5 +60,5 @@ def auxiliary_loss(
     of_dead = pre_activations.masked_fill(~dead, -float("inf"))
     count = objective.k.new_full((len(error), 1, 1), k_aux)
     activations = of_dead.relu() * largest(of_dead.detach(), count)
-    loss = (activations @ W_dec - error.detach()).square().mean(dim=(-1, -2))
+    loss = (product(activations, W_dec) - error.detach()).square().mean(dim=(-1, -2))
     return objective.settings.auxiliary_coefficient * loss * objective.dead.any(dim=-1)

@@ -67,10 +67,17 @@ def leave(parameters: Tensors, activations: "torch.Tensor", settings: SAESetting
     """What decoders that are not trained do after a step: nothing."""
 
 
+def product(left: "torch.Tensor", right: "torch.Tensor") -> "torch.Tensor":
+    """left @ right, of each instance by itself: a batched product may choose its kernel by their number."""
+    import torch
+
+    return torch.stack([one @ other for one, other in zip(left, right, strict=True)])
+
+
 def pre_activations(parameters: Tensors, h: "torch.Tensor") -> "torch.Tensor":
     """π = (h - b_dec) W_enc + b_enc, [instance, batch, latent]."""
     centred = h - parameters["b_dec"][:, None, :]
-    return centred @ parameters["W_enc"] + parameters["b_enc"][:, None, :]
+    return product(centred, parameters["W_enc"]) + parameters["b_enc"][:, None, :]
 
 
 def numpy_pre_activations(
@@ -85,4 +92,4 @@ def squared_error(
     activations: "torch.Tensor", W_dec: "torch.Tensor", b_dec: "torch.Tensor", h: "torch.Tensor"
 ) -> "torch.Tensor":
     """mean_d (a W_dec + b_dec - h)², [instance, batch]."""
-    return (activations @ W_dec + b_dec[:, None, :] - h).square().mean(dim=-1)
+    return (product(activations, W_dec) + b_dec[:, None, :] - h).square().mean(dim=-1)

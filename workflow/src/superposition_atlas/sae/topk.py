@@ -31,7 +31,7 @@ def loss(
     chosen = largest(pre_activations.detach(), objective.k[:, None, None])
     activations = pre_activations.relu() * chosen
     W_dec = shared.decoder(parameters, objective.settings)
-    residual = h - activations @ W_dec - parameters["b_dec"][:, None, :]
+    residual = h - shared.product(activations, W_dec) - parameters["b_dec"][:, None, :]
     auxiliary = auxiliary_loss(pre_activations, W_dec, residual, objective)
     return residual.square().mean(dim=(-1, -2)) + auxiliary, activations
 
