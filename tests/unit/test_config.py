@@ -21,6 +21,7 @@ from snakemake.utils import update_config
 from superposition_atlas import schedules
 from superposition_atlas.config import load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
+from superposition_atlas.config.saes import check_saes
 from superposition_atlas.config.schema import definition, resolved, schema
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.toy_model import TrainingSettings
@@ -77,7 +78,7 @@ def laid_over(*overlays: Any) -> dict[str, Any]:
 
 def message(raw: Any) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(raw)
+        check_saes(load(raw))
     return str(caught.value)
 
 
@@ -86,7 +87,15 @@ def message(raw: Any) -> str:
 
 def test_the_talk_loads() -> None:
     config = load(read(TALK))
-    assert list(config.experiments) == ["talk", "talk_geometric", "wide", "controls", "sae_arena"]
+    assert list(config.experiments) == [
+        "talk",
+        "talk_geometric",
+        "wide",
+        "controls",
+        "sae_arena",
+        "sae_bench",
+        "sae_bench_wide",
+    ]
     talk, wide = config.experiments["talk"], config.experiments["wide"]
     assert (talk.n_features, talk.n_hidden, len(talk.seeds), talk.shown_seeds) == (5, 2, 256, 8)
     assert (wide.n_features, wide.n_hidden, len(wide.seeds)) == (80, 20, 8)
@@ -213,7 +222,7 @@ def test_like_merges_mappings_and_replaces_the_rest() -> None:
     assert list(other.cases) == list(third.cases) == ["case1", "mine"]
     assert np.allclose(other.cases["mine"].probability, np.linspace(0.9, 0.2, 5))
     assert np.all(other.cases["mine"].importance == 2)
-    assert (other.saes["relu"].settings.n_latents, other.saes["relu"].settings.steps) == (9, 5000)
+    assert (other.saes["relu"].settings["n_latents"], other.saes["relu"].settings["steps"]) == (9, 5000)
     assert other.cases["case1"].training == config.experiments["talk"].cases["case1"].training
     assert not third.saes
     assert (third.seeds, third.n_hidden) == ((1, 2), 3)
@@ -805,7 +814,7 @@ def test_the_readmes_examples_do_what_they_say() -> None:
     medium = config.experiments["medium"]
     assert (medium.n_features, medium.n_hidden, len(medium.seeds)) == (20, 5, 64)
     assert medium.cases["case1"].training.init_scale == "xavier"
-    assert {name: sae.settings.n_latents for name, sae in medium.saes.items()} == {"relu_simple": 20}
+    assert {name: sae.settings["n_latents"] for name, sae in medium.saes.items()} == {"relu_simple": 20}
     pairs = config.experiments["pairs"]
     assert pairs.cases["densities"].probability.shape == (8, 2)
     assert pairs.cases["dense_last"].training == TrainingSettings(steps=20000, init_scale=0.2)

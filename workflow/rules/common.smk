@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from superposition_atlas import config as configuration
+from superposition_atlas.config.saes import check_saes
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
@@ -29,6 +30,7 @@ try:
         workflow.config_settings.config or {},
     )
     CONFIG = configuration.load(RAW)
+    check_saes(CONFIG)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 

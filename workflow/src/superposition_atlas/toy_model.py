@@ -140,8 +140,8 @@ class ToyModels:
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
     loss: Float[np.ndarray, " instance"]
-    """Mean training loss of the last 100 steps (float64), NaN with no steps: I_i (x_i - x'_i)², mean over batch
-    and features."""
+    """Mean training loss of the last 100 steps (float64, NaN with no steps): I_i (x_i - x'_i)², mean over
+    batch and features."""
     seeds: Integer[np.ndarray, " instance"]
     importance: Float[np.ndarray, "instance feature"]
     probability: Float[np.ndarray, "instance feature"]

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from superposition_atlas import config
+from superposition_atlas.config.saes import check_saes
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints what the configuration comes to."""
     merged = config.laid_over(*[config.read(path) for path in arguments.files])
-    for experiment in config.load(merged).experiments.values():
+    loaded = config.load(merged)
+    check_saes(loaded)
+    for experiment in loaded.experiments.values():
         n_models = len(experiment.cases) * len(experiment.seeds)
         print(
             f"{experiment.name}: {experiment.n_features} features in {experiment.n_hidden} dimensions, "

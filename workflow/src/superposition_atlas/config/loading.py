@@ -11,8 +11,7 @@ from jaxtyping import Float
 from superposition_atlas import schedules
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
-from superposition_atlas.errors import ConfigError, TrainingError
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.errors import ConfigError
 from superposition_atlas.toy_model import TrainingSettings
 
 _DEEPEST = 20
@@ -300,6 +299,15 @@ def _check_record_steps(key: Key, record_steps: list[int], steps: int) -> None:
             raise wrong((*key, index), step, f"an integer ≥ 0 and ≤ {steps}, the steps")
 
 
+_SAE_NUMBERS = (
+    "learning_rate",
+    "resample_scale",
+    "auxiliary_coefficient",
+    "initial_threshold",
+    "bandwidth",
+)
+
+
 def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
     steps, record_steps = filled["steps"], filled["record_steps"]
     _check_record_steps((*key, "record_steps"), record_steps, steps)
@@ -310,13 +318,19 @@ def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds:
     for name in ("sparsity_coefficient", "k"):
         if not isinstance(settings[name], list):
             settings[name] = [settings[name]]
-    try:
-        checked = SAESettings(**settings)
-    except TrainingError as error:
-        raise ConfigError(f"{dotted(key)}: {error}") from None
+    # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
+    settings["sparsity_coefficient"] = [float(value) for value in settings["sparsity_coefficient"]]
+    for name in (
+        "learning_rate",
+        "resample_scale",
+        "auxiliary_coefficient",
+        "initial_threshold",
+        "bandwidth",
+    ):
+        settings[name] = float(settings[name])
     return SAE(
         name=str(key[-1]),
-        settings=checked,
+        settings=settings,
         record_steps=tuple(record_steps),
         seeds=tuple(seeds[: _number_of_seeds(key, "seeds", filled, written, len(seeds))]),
     )

@@ -1,12 +1,12 @@
 """A configuration that has been checked: what `load` returns and everything else works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -32,7 +32,8 @@ class SAE:
     """Sparse autoencoders of one name: one for each of some toy models of a case, and for each λ or k."""
 
     name: str
-    settings: SAESettings
+    settings: Mapping[str, Any]
+    """As `sae.ensemble.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -68,5 +69,5 @@ class Config:
 
 def sae_spec(sae: SAE) -> dict[str, Any]:
     """Everything that the training of an SAE depends on beside its toy models, as plain sorted values."""
-    whole = sae.settings.as_dict() | {"record_steps": list(sae.record_steps), "seeds": list(sae.seeds)}
+    whole = {**sae.settings, "record_steps": list(sae.record_steps), "seeds": list(sae.seeds)}
     return dict(sorted(whole.items()))

@@ -145,7 +145,7 @@ def _experiment(
         "settings": settings,
         "cases": cases,
         "saes": [
-            {"name": sae.name, **sae.settings.as_dict(), "n_seeds": len(sae.seeds)}
+            {"name": sae.name, **sae.settings, "n_seeds": len(sae.seeds)}
             for sae in experiment.saes.values()
         ],
     }
