@@ -12,7 +12,7 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, tables
+from superposition_atlas.report import captions, origin, sae_tables, tables
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -50,9 +50,22 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "saes": [
             row
             for experiment in sources.config.experiments.values()
-            if experiment.saes
+            if experiment.saes and not sae_tables.compares_architectures(experiment)
             for row in tables.saes(sources, experiment.name)
         ],
+        "sae_comparisons": [
+            {
+                "experiment": experiment.name,
+                "levels": sae_tables.levels(sources, experiment.name),
+                "losses": sae_tables.losses(sources, experiment.name),
+            }
+            for experiment in sources.config.experiments.values()
+            if sae_tables.compares_architectures(experiment)
+        ],
+        "sae_groups": {
+            "rare_probability": sae_tables.RARE_PROBABILITY,
+            "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
+        },
         "provenance": {
             "made_by": origin.made_by(
                 {kind: by_file.values() for kind, by_file in provenances.items()}

@@ -1,0 +1,125 @@
+"""The report's tables of SAE architectures: means over toy models, with intervals over toy models.
+
+What an experiment with several architectures or sparsity levels found: for each level how well it does, and
+for each architecture which features it loses.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from superposition_atlas import storage
+from superposition_atlas.config import Experiment
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report.sources import Sources
+
+Row = dict[str, Any]
+
+CONFIDENCE = 0.95
+RARE_PROBABILITY = 0.1
+"""A feature is rare here if its probability is at most this."""
+DEDICATED_DIMENSIONALITY = 0.9
+"""As in the observations."""
+
+_LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
+_MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")
+_TOP_K = ("topk", "batch_topk", "matryoshka")
+_WITHOUT_LEVEL = ("random", "pca")
+
+
+def compares_architectures(experiment: Experiment) -> bool:
+    """Whether there is more to an experiment's SAEs than one setting of `relu`."""
+    return any(
+        sae.settings["architecture"] != "relu" or len(sae.settings["sparsity_coefficient"]) > 1
+        for sae in experiment.saes.values()
+    )
+
+
+def levels(sources: Sources, experiment: str) -> list[Row]:
+    """One row an SAE of the configuration and each of its λ or k, over the toy models of all cases.
+
+    Collapsed SAEs count in every mean that is defined for them, and are counted by themselves.
+
+    Raises:
+        ArtefactError: if the table is missing, damaged, or lacks a column.
+    """
+    columns = [*_LEVEL, "case", "seed", "collapsed", *_MEASURES]
+    table = storage.read_table(sources.locate(catalogue.experiment_table(experiment, "saes")), columns)
+    return [
+        {
+            "experiment": experiment,
+            **_named(part.iloc[0]),
+            "n_saes": len(part),
+            "n_collapsed": int(part["collapsed"].sum()),
+            "measures": {name: interval(part[name].to_numpy(dtype=float)) for name in _MEASURES},
+        }
+        for _, part in table.groupby(_LEVEL, sort=False)
+    ]
+
+
+def losses(sources: Sources, experiment: str) -> list[Row]:
+    """For each SAE of the configuration, at its best level: the share of represented features recovered.
+
+    Of all, of rare and of common ones, of dedicated ones and of those in superposition. The best level is the
+    one with the highest mean recall on these very toy models.
+
+    Raises:
+        ArtefactError: as `levels`.
+    """
+    columns = [*_LEVEL, "case", "seed", "probability", "dimensionality", "represented", "recovered_alive"]
+    table = storage.read_table(sources.locate(catalogue.experiment_table(experiment, "recovered")), columns)
+    table = table[table["represented"].astype(bool)]
+    rows = []
+    for _, own in table.groupby("sae", sort=False):
+        parts = [part for _, part in own.groupby(_LEVEL, sort=False)]
+        best = max(parts, key=lambda part: float(part["recovered_alive"].astype(float).mean()))
+        rare = best["probability"] <= RARE_PROBABILITY
+        dedicated = best["dimensionality"] > DEDICATED_DIMENSIONALITY
+        groups = {
+            "all": best,
+            "rare": best[rare],
+            "common": best[~rare],
+            "dedicated": best[dedicated],
+            "superposed": best[~dedicated],
+        }
+        rows.append(
+            {
+                "experiment": experiment,
+                **_named(best.iloc[0]),
+                "groups": {name: _recovered(part) | {"n": len(part)} for name, part in groups.items()},
+            }
+        )
+    return rows
+
+
+def interval(values: Float[np.ndarray, " toy_model"]) -> Row:
+    """Mean and Student's 95 % interval over toy models; None where undefined."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return {"mean": None, "low": None, "high": None}
+    mean, low, high = float(values.mean()), None, None
+    if values.size > 1:
+        error = float(stats.t.ppf((1 + CONFIDENCE) / 2, values.size - 1) * stats.sem(values))
+        low, high = mean - error, mean + error
+    return {"mean": mean, "low": low, "high": high}
+
+
+def _recovered(part: pd.DataFrame) -> Row:
+    shares = part.groupby(["case", "seed"], sort=False)["recovered_alive"].mean()
+    return interval(shares.to_numpy(dtype=float))
+
+
+def _named(row: Mapping[str, Any]) -> Row:
+    architecture = str(row["architecture"])
+    level = None if architecture in _WITHOUT_LEVEL else float(row["sparsity_coefficient"])
+    k = int(row["k"]) if architecture in _TOP_K else None
+    return {
+        "sae": str(row["sae"]),
+        "architecture": architecture,
+        "sparsity_coefficient": None if k is not None else level,
+        "k": k,
+    }
