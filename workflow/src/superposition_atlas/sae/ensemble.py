@@ -41,8 +41,9 @@ class SAESettings:
     """Whether W_dec is W_encᵀ with rows of norm 1, of relu and jumprelu."""
     initial_threshold: float = 0.1
     """θ at the start, of jumprelu."""
-    bandwidth: float = 0.01
-    """ε, the width of the window through which θ learns, of jumprelu."""
+    bandwidth: float = 0.1
+    """ε, the width of the window through which θ learns, of jumprelu, whose module says why it is not
+    ARENA's 0.01."""
     prefixes: tuple[int, ...] = ()
     """Numbers of first latents that reconstruct by themselves, ascending, of matryoshka; all of them
     together always do."""

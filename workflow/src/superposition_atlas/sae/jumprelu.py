@@ -12,6 +12,14 @@
 and neither jump has a gradient with respect to π, as in Rajamanoharan et al. 2024, *Jumping ahead: improving
 reconstruction fidelity with JumpReLU sparse autoencoders*, in ARENA 3.0 and in SAELens (which sums over d).
 log_threshold [latent] begins at log(initial_threshold). Tied weights are as in `relu`.
+
+Two choices make it train reliably. The encoder begins as the decoder's transpose, rows of norm 1, as in the
+paper: where encoder and decoder disagree, a latent soon exceeds its threshold for no sample, and then nothing
+but θ has a gradient. And ε is 0.1, not ARENA's 0.01: through a narrow window few samples move θ, and where a
+bias lifts a latent over θ for inputs without any feature, which are most, only a θ within ε / 2 of it sees that.
+Of 64 SAEs on pentagons (5 to 2, p = 0.025, λ = 0.1, 20,000 steps) with relu's start and ε = 0.01, one ended at
+eight times the true L0 (tied), and 38 % of the latents died (untied). As it is here, L0 fell to at most 0.43 of
+its start in all 64, tied or not, and kept within 8 % over the last half.
 """
 
 from collections.abc import Mapping
@@ -41,10 +49,12 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
 
 
 def initial(data: TrainingData, settings: SAESettings) -> Parameters:
-    """As `relu`, with the same threshold for every latent."""
+    """Decoder directions as `relu`'s, of norm 1, W_enc = W_decᵀ, and the same threshold for every latent."""
     parameters = shared.initial(data, settings)
+    W_dec = parameters["W_dec"] / np.linalg.norm(parameters["W_dec"], axis=-1, keepdims=True)
     threshold = np.full_like(parameters["b_enc"], settings.initial_threshold)
-    return parameters | {"log_threshold": np.log(threshold)}
+    aligned = {"W_enc": W_dec.swapaxes(1, 2), "W_dec": W_dec, "log_threshold": np.log(threshold)}
+    return parameters | aligned
 
 
 def loss(

@@ -37,7 +37,7 @@ def train_saes(
     k: int | Sequence[int] = 1,
     tied: bool = False,
     initial_threshold: float = 0.1,
-    bandwidth: float = 0.01,
+    bandwidth: float = 0.1,
     prefixes: Sequence[int] = (),
     auxiliary_coefficient: float = 1 / 32,
     resampling: Resampling = "none",
