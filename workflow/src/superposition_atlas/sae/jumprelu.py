@@ -16,8 +16,8 @@ log_threshold [latent] begins at log(initial_threshold). Tied weights are as in 
 Two choices make it train reliably. The encoder begins as the decoder's transpose, rows of norm 1, as in the
 paper: where encoder and decoder disagree, a latent soon exceeds its threshold for no sample, and then nothing
 but θ has a gradient. And ε is 0.1, not ARENA's 0.01: through a narrow window few samples move θ, and where a
-bias lifts a latent over θ for inputs without any feature, which are most, only a θ within ε / 2 sees it. ε and
-the initial threshold are in units of π: where h is three times as large as on pentagons, both should be too.
+bias lifts a latent over θ for inputs without any feature, which are most, only a θ within ε / 2 sees it.
+Both ε and θ are in units of π: where h is three times as large, so should ε and the initial θ be.
 
 Of 64 SAEs on pentagons (5 to 2, p = 0.025, λ = 0.1, 20,000 steps), with relu's start and ε = 0.01, one ended
 at eight times the true L0 (tied), and 38 % of the latents died (untied). As it is here, L0 fell to at most
