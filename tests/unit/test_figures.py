@@ -18,7 +18,7 @@ from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
 from superposition_atlas.metrics.features import feature_table, model_table
-from superposition_atlas.metrics.recovery import evaluate, latent_table, sae_table
+from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
@@ -49,6 +49,7 @@ class Tables:
         self.folder = folder
         self.schedules = self._schedules()
         features, models, saes, latents, histories = [], [], [], [], []
+        recovered: list[pd.DataFrame] = []
         for case, (importance, probability) in SCHEDULES.items():
             schedule = schedules.explicit(importance=importance, probability=probability)
             trained = train(
@@ -71,6 +72,7 @@ class Tables:
                 for table, kept in (
                     (sae_table(evaluation), saes),
                     (latent_table(evaluation), latents),
+                    (recovered_features(evaluation), recovered),
                     (history_table(fitted), histories),
                 ):
                     table = self._with_case(table.drop(columns="instance", errors="ignore"), case)
@@ -82,6 +84,7 @@ class Tables:
                 ("models", models),
                 ("saes", saes),
                 ("latents", latents),
+                ("recovered", recovered),
                 ("history", histories),
             )
         }
@@ -167,6 +170,9 @@ class Tables:
                 {"pentagon_talk": "A title", "pentagon_x": "Another"},
             ),
             "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
+            "sae_pareto": ({"saes": table["saes"], **schedules_and}, {}),
+            "sae_levels": ({"saes": table["saes"], **schedules_and}, {}),
+            "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
         }
         return named[module]
 

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
-from scipy.stats import binomtest
 
+from superposition_atlas.intervals import wilson_interval
 from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY, REPRESENTED_NORM
 
 PerSeed = Bool[np.ndarray, " seed"]
@@ -359,12 +359,6 @@ EMPTY = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.item
 
 
 # --- the table ---------------------------------------------------------------------------------------------
-
-
-def wilson_interval(n_holding: int, n_seeds: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927)."""
-    interval = binomtest(n_holding, n_seeds).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def verdict(n_holding: int, n_seeds: int, quantifier: Literal["always", "mostly"]) -> str:

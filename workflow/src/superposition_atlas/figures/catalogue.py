@@ -219,6 +219,8 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "Sparse autoencoders",
             "For each case, how many represented features the SAEs recover, by resampling scheme.",
         )
+    for experiment in with_saes:
+        yield from _sae_comparison(experiment)
     for experiment in tested:
         if experiment.name in ("talk", "wide"):
             continue
@@ -248,6 +250,52 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         else:
             for case_name in experiment.cases:
                 yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
+
+
+def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
+    """Figures of experiments that compare architectures, or levels of λ or k."""
+    settings = [sae.settings for sae in experiment.saes.values()]
+    has_levels = any(
+        len(of_sae["sparsity_coefficient"]) * len(of_sae["k"]) > 1
+        for of_sae in settings
+        if of_sae["architecture"] not in ("random", "pca")
+    )
+    if not has_levels and all(of_sae["architecture"] == "relu" for of_sae in settings):
+        return
+    category, labels = "Sparse autoencoders", {"experiment": experiment.name, "title": experiment.title}
+    schedule = {"schedules": schedules(experiment.name)}
+    saes = {"saes": experiment_table(experiment.name, "saes"), **schedule}
+    yield FigureTarget(
+        f"{experiment.name}_sae_pareto",
+        "sae_pareto",
+        saes,
+        category,
+        "For each case, fraction of variance unexplained and recall of represented features against L0, a "
+        "line an SAE architecture through its levels, baselines in grey.",
+        {},
+        labels,
+    )
+    if has_levels:
+        yield FigureTarget(
+            f"{experiment.name}_sae_levels",
+            "sae_levels",
+            saes,
+            category,
+            "For each case, recall, mean maximal cosine and share of dead latents against λ and against k, a "
+            "line an SAE architecture.",
+            {},
+            labels,
+        )
+    yield FigureTarget(
+        f"{experiment.name}_sae_by_feature",
+        "sae_by_feature",
+        {"recovered": experiment_table(experiment.name, "recovered"), **schedule},
+        category,
+        "Share of represented features that each SAE architecture recovers, by feature probability, "
+        "importance, dimensionality and case, with intervals and the number of features in each bin.",
+        {},
+        labels,
+    )
 
 
 def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:

@@ -7,9 +7,9 @@ from textwrap import fill
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superposition_atlas.claims import wilson_interval
 from superposition_atlas.figures import planes, rows, style
 from superposition_atlas.figures.canvas import Canvas
+from superposition_atlas.intervals import wilson_interval
 
 # Inches.
 _TALLEST = 8.2
