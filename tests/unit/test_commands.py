@@ -60,7 +60,7 @@ SPEC: dict[str, Any] = {
 }
 CASES = tuple(SPEC["experiments"]["talk"]["cases"])
 SEEDS = SPEC["experiments"]["talk"]["seeds"]
-RECOVERY_TABLES = ("saes", "latents", "recovered", "history")
+RECOVERY_TABLES = ("saes", "latents", "recovered", "history", "polysemanticity")
 
 # The contract: columns that figures, report and other people's notebooks go by.
 CONTRACT = {
@@ -315,6 +315,9 @@ def test_recovery_measures_each_sae_on_its_own_model(chain: Chain) -> None:
     assert len(latents) == 2 * 3 * 4
     assert len(history) == 2 * 2 * 3 * 4
     assert set(history["step"]) == {0, 40}
+    units = storage.read_table(chain.table("polysemanticity"))
+    assert len(units) == 2 * 3 * 4 + 3 * 2
+    assert set(units.loc[units["sae"].isna(), "kind"]) == {"neuron"}
 
 
 def test_collecting_changes_nothing_but_the_number_of_rows(chain: Chain) -> None:

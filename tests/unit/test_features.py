@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.metrics import features
+from superposition_atlas.metrics.recovery import Evaluation, evaluate
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
@@ -255,9 +256,30 @@ def sae_with_history(n_records: int) -> SAEs:
     )
 
 
+def evaluated(saes: SAEs) -> Evaluation:
+    """On toy models drawn by chance."""
+    rng = np.random.default_rng(17)
+    return evaluate(toy_models(rng.normal(size=(2, 3, 5))), saes, n_samples=64)
+
+
+def test_history_says_which_latents_were_dead_and_which_resampled() -> None:
+    saes = sae_with_history(3)
+    saes.history["b_enc"][1, 0, 2] = -100.0
+    resampled = np.zeros((3, 2, 4), dtype=bool)
+    resampled[0, 0, 1] = resampled[1, 1, 2] = resampled[2, 1, 3] = True
+    # Before the record at 100; at 100, whose record holds the state before; after the last record.
+    events = np.array([99, 100, 250])
+    table = history_table(evaluated(replace(saes, resampling_steps=events, resampled=resampled)))
+    there = table[table["resampled"]]
+    assert there[["seed", "step", "latent"]].to_numpy().tolist() == [[4, 100, 1], [9, 200, 2]]
+    dead = table[table["dead"]]
+    assert [4, 100, 2] in dead[["seed", "step", "latent"]].to_numpy().tolist()
+    assert len(dead) < len(table)
+
+
 def test_history_has_a_row_for_every_recorded_step_and_latent() -> None:
     saes = sae_with_history(3)
-    table = history_table(saes)
+    table = history_table(evaluated(saes))
     assert len(table) == 3 * 2 * 4
     assert not table.duplicated(["seed", "step", "latent"]).any()
     for row in table.to_dict("records"):
@@ -271,5 +293,5 @@ def test_history_has_a_row_for_every_recorded_step_and_latent() -> None:
 def test_history_of_a_zero_decoder_is_zero_and_of_no_record_is_empty() -> None:
     saes = sae_with_history(1)
     zero = replace(saes, history=dict(saes.history, W_dec=np.zeros_like(saes.history["W_dec"])))
-    assert all(not np.any(decoder) for decoder in history_table(zero)["decoder"])
-    assert len(history_table(sae_with_history(0))) == 0
+    assert all(not np.any(decoder) for decoder in history_table(evaluated(zero))["decoder"])
+    assert len(history_table(evaluated(sae_with_history(0)))) == 0

@@ -18,6 +18,7 @@ from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
 from superposition_atlas.metrics.features import feature_table, model_table
+from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.report import captions
@@ -48,7 +49,7 @@ class Tables:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.schedules = self._schedules()
-        features, models, saes, latents, histories = [], [], [], [], []
+        features, models, saes, latents, histories, units = [], [], [], [], [], []
         recovered: list[pd.DataFrame] = []
         for case, (importance, probability) in SCHEDULES.items():
             schedule = schedules.explicit(importance=importance, probability=probability)
@@ -57,6 +58,7 @@ class Tables:
             )
             features.append(self._with_case(feature_table(trained), case))
             models.append(self._with_case(model_table(trained), case))
+            units.append(self._with_case(neuron_table(trained, n_samples=256), case).assign(sae=None))
             for name in ("none", "simple"):
                 fitted = train_saes(
                     trained,
@@ -73,7 +75,8 @@ class Tables:
                     (sae_table(evaluation), saes),
                     (latent_table(evaluation), latents),
                     (recovered_features(evaluation), recovered),
-                    (history_table(fitted), histories),
+                    (history_table(evaluation), histories),
+                    (latent_units(evaluation), units),
                 ):
                     table = self._with_case(table.drop(columns="instance", errors="ignore"), case)
                     kept.append(table.assign(sae=f"relu_{name}"))
@@ -86,6 +89,7 @@ class Tables:
                 ("latents", latents),
                 ("recovered", recovered),
                 ("history", histories),
+                ("polysemanticity", units),
             )
         }
         self.tables["claims"] = pd.concat(
@@ -151,6 +155,15 @@ class Tables:
                 {name: case / f"{name}.parquet" for name in ("features", "latents")},
                 {"sae": "relu_simple"},
             ),
+            "polysemanticity": (
+                {name: table[name] for name in ("features", "polysemanticity")},
+                {"case": "case2", "sae": "relu_simple"},
+            ),
+            "sae_animation": (
+                {name: case / f"{name}.parquet" for name in ("features", "history")},
+                {"sae": "relu_simple"},
+            ),
+            "sae_frames": ({name: table[name] for name in ("features", "latents", "saes")}, {}),
             "sae_training": (
                 {name: case / f"{name}.parquet" for name in ("features", "latents", "history")},
                 {"sae": "relu_simple"},
@@ -416,7 +429,7 @@ def test_training_has_a_plane_for_each_seed_and_recorded_step(tables: Tables) ->
     assert titles == [f"step {step}" for step in STEPS]
 
 
-@pytest.mark.parametrize("module", ["sae_setup", "sae_training"])
+@pytest.mark.parametrize("module", ["sae_setup", "sae_training", "sae_animation"])
 def test_an_unknown_sae_is_named(tables: Tables, module: str) -> None:
     paths, _ = tables.inputs(module)
     with pytest.raises(ArtefactError, match="relu_missing"):

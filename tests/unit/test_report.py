@@ -101,7 +101,7 @@ def build(spec: dict[str, Any]) -> None:
                 sae_text = json.dumps(config.sae_spec(settings))
                 run("saes", "--models", models, "--spec", sae_text, "--output", saes[-1])
             if saes:
-                tables = ("saes", "latents", "recovered", "history")
+                tables = ("saes", "latents", "recovered", "history", "polysemanticity")
                 pairs = [
                     word
                     for table in tables

@@ -38,16 +38,21 @@ except ConfigError as error:
 EXPERIMENTS = CONFIG.experiments
 SHOWN_SEEDS = {name: experiment.shown_seeds for name, experiment in EXPERIMENTS.items()}
 FIGURES = {figure.name: figure for figure in catalogue.figures(CONFIG)}
+MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
-]
+] + [f"results/figures/{name}.gif" for name in MOVING]
 TABLES = [
     catalogue.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
     for table in (
         "models",
         "features",
-        *(("saes", "latents", "recovered") if experiment.saes else ()),
+        *(
+            ("saes", "latents", "recovered", "polysemanticity")
+            if experiment.saes
+            else ()
+        ),
     )
 ]
 TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES]
@@ -57,7 +62,7 @@ wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
     case="[A-Za-z][A-Za-z0-9_-]*",
     sae="[A-Za-z][A-Za-z0-9_-]*",
-    table="models|features|saes|latents|recovered|history",
+    table="models|features|saes|latents|recovered|history|polysemanticity",
     figure="|".join(FIGURES) or "none",
 
 

@@ -1,4 +1,7 @@
-"""Figures: from tables to results/figures/{figure}.svg and .png, as figures/catalogue.py lists them."""
+"""Figures: from tables to results/figures/{figure}.svg and .png, as figures/catalogue.py lists them.
+
+Those that move are there as .gif too.
+"""
 
 # One rule a module: a caption can't depend on wildcards.
 for module in sorted({figure.module for figure in FIGURES.values()}):
@@ -39,3 +42,30 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
         shell:
             "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
             " --output {output.svg:q} {output.png:q} 2> {log:q}"
+
+
+rule animation:
+    """A figure that moves, as GIF; its last frame is the figure of that name."""
+    input:
+        figure_inputs,
+    output:
+        "results/figures/{figure}.gif",
+    log:
+        "results/logs/animation/{figure}.log",
+    benchmark:
+        "results/benchmarks/animation/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(MOVING) or "none",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=figure_digest,
+        module=figure_module,
+        arguments=figure_arguments,
+    shell:
+        "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
+        " --output {output:q} 2> {log:q}"

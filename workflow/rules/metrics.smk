@@ -40,6 +40,7 @@ rule recovery:
         latents="results/metrics/{experiment}/cases/{case}/latents.parquet",
         recovered="results/metrics/{experiment}/cases/{case}/recovered.parquet",
         history="results/metrics/{experiment}/cases/{case}/history.parquet",
+        polysemanticity="results/metrics/{experiment}/cases/{case}/polysemanticity.parquet",
     log:
         "results/logs/recovery/{experiment}/{case}.log",
     benchmark:
@@ -57,7 +58,7 @@ rule recovery:
         "python -m superposition_atlas recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
         " --output-latents {output.latents:q} --output-recovered {output.recovered:q}"
-        " --output-history {output.history:q} 2> {log:q}"
+        " --output-history {output.history:q} --output-polysemanticity {output.polysemanticity:q} 2> {log:q}"
 
 
 rule collect:

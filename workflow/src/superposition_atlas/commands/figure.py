@@ -13,7 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--module", required=True, help="module of superposition_atlas.figures that draws it")
     parser.add_argument("--input", action="append", default=[], type=_pair, metavar="ROLE=FILE")
     parser.add_argument("--option", action="append", default=[], type=_pair, metavar="NAME=VALUE")
-    parser.add_argument("--output", required=True, nargs="+", type=Path, help="files to write: .svg, .png")
+    parser.add_argument(
+        "--output", required=True, nargs="+", type=Path, help="files to write: .svg, .png, .gif"
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -24,13 +26,23 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Draws and saves the figure."""
+    """Draws and saves the figure; as GIF, if its module has `frames`."""
     try:
         module = import_module(f"superposition_atlas.figures.{arguments.module}")
     except ModuleNotFoundError:
         raise AtlasError(f"--module {arguments.module}: there is no such figure") from None
     paths = {role: Path(path) for role, path in arguments.input}
+    options = dict(arguments.option)
+    moving = [path for path in arguments.output if path.suffix == ".gif"]
+    if moving and not hasattr(module, "frames"):
+        raise AtlasError(
+            f"--output {moving[0]}: {arguments.module} is a still picture, allowed is .svg or .png"
+        )
     with style.applied():
-        figure = module.draw(paths, **dict(arguments.option))
-        for path in arguments.output:
+        for path in moving:
+            style.save_frames(module.frames(paths, **options), path)
+        still = [path for path in arguments.output if path not in moving]
+        if still:
+            figure = module.draw(paths, **options)
+        for path in still:
             style.save(figure, path)

@@ -11,12 +11,13 @@ from superposition_atlas import storage
 from superposition_atlas.artefacts.models import read_models
 from superposition_atlas.artefacts.saes import read_saes
 from superposition_atlas.digest import code_digest
+from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
 
 logger = logging.getLogger(__name__)
 
-TABLES = ("saes", "latents", "recovered", "history")
+TABLES = ("saes", "latents", "recovered", "history", "polysemanticity")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes all tables, every SAE of the case one below the other; `sae` is the name of its file."""
+    """Writes all tables, every SAE of the case one below the other; `sae` is the name of its file.
+
+    Neurons have none: of each toy model with an SAE they stand once, before the latents.
+    """
     models = read_models(arguments.models)
     shown = models.seeds[: arguments.shown_seeds]
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    with_sae: set[int] = set()
     for path in arguments.saes:
         saes = read_saes(path)
         evaluation = evaluate(models.select(np.flatnonzero(np.isin(models.seeds, saes.seeds))), saes)
@@ -49,13 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
             "saes": sae_table(evaluation),
             "latents": latent_table(evaluation),
             "recovered": recovered_features(evaluation),
-            "history": history_table(saes),
+            "history": history_table(evaluation),
+            "polysemanticity": latent_units(evaluation),
         }
         for name, table in tables.items():
-            table.insert(0, "case", arguments.case)
-            table.insert(1, "sae", path.stem)
-            table.insert(2, "shown", table["seed"].isin(shown))
-            frames[name].append(table.drop(columns="instance", errors="ignore"))
+            frames[name].append(_labelled(table, arguments.case, path.stem, shown))
+        with_sae |= set(saes.seeds.tolist())
+    neurons = neuron_table(models.select(np.flatnonzero(np.isin(models.seeds, list(with_sae)))))
+    frames["polysemanticity"].insert(0, _labelled(neurons, arguments.case, None, shown))
     provenance = storage.provenance(
         {
             "models": str(arguments.models),
@@ -68,3 +74,10 @@ def run(arguments: argparse.Namespace) -> None:
     for name, parts in frames.items():
         joined = pd.concat(parts, ignore_index=True)
         storage.write_table(joined, getattr(arguments, f"output_{name}"), provenance)
+
+
+def _labelled(table: pd.DataFrame, case: str, sae: str | None, shown: np.ndarray) -> pd.DataFrame:
+    table.insert(0, "case", case)
+    table.insert(1, "sae", sae)
+    table.insert(2, "shown", table["seed"].isin(shown))
+    return table.drop(columns="instance", errors="ignore")

@@ -32,6 +32,8 @@ class FigureTarget:
     """Passed to the module's `draw`."""
     labels: dict[str, str] = field(default_factory=dict)
     """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
+    moves: bool = False
+    """Whether there is a GIF beside them, whose last frame they are."""
 
 
 def case_table(experiment: str, case: str, table: str) -> str:
@@ -77,6 +79,19 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "Three planes with the feature directions of a toy model each: at 0 % sparsity two orthogonal "
             "features, with growing sparsity more features, in antipodal pairs and then a pentagon.",
         )
+    sae_setting = _sae_setting(config)
+    if sae_setting:
+        experiment, case, sae = sae_setting
+        yield FigureTarget(
+            "slide06_polysemanticity",
+            "polysemanticity",
+            {table: experiment_table(experiment, table) for table in ("features", "polysemanticity")},
+            "Setup",
+            "Matrices of responses: a toy model's neurons answer to several features each, the latents of its "
+            "SAE to one or few; below, to how many features neurons and latents of all toy models answer.",
+            {"case": case, "sae": sae},
+            {"experiment": experiment, "sae": sae},
+        )
     talk = experiments.get("talk")
     if talk and "uniform" in talk.cases:
         yield FigureTarget(
@@ -87,7 +102,6 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "Eight toy models with growing sparsity: feature directions in the plane above, below them "
             "feature norms as bars, coloured by superposition.",
         )
-    sae_setting = _sae_setting(config)
     if sae_setting:
         experiment, case, sae = sae_setting
         yield FigureTarget(
@@ -113,6 +127,32 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 "directions of the toy model.",
                 {"sae": sae},
                 {"experiment": experiment, "sae": sae},
+            )
+        moving = _recorded_with_resampling(experiments[experiment])
+        if moving:
+            yield FigureTarget(
+                "slide10_sae_animation",
+                "sae_animation",
+                {table: case_table(experiment, case, table) for table in ("features", "history")},
+                "Sparse autoencoders",
+                "Planes with feature directions and an SAE's decoder and encoder directions, at the last step "
+                "of its training, above a timeline with the steps of resampling.",
+                {"sae": moving},
+                {"experiment": experiment, "sae": moving},
+                moves=True,
+            )
+    for compared in experiments.values():
+        if compared.n_hidden == 2 and any(
+            sae.settings["architecture"] != "relu" for sae in compared.saes.values()
+        ):
+            yield FigureTarget(
+                f"{compared.name}_frames",
+                "sae_frames",
+                {table: experiment_table(compared.name, table) for table in ("features", "latents", "saes")},
+                "Sparse autoencoders",
+                "A grid of planes, cases by SAE architectures, with feature, decoder and encoder directions.",
+                {},
+                {"experiment": compared.name, "title": compared.title},
             )
     if talk:
         yield FigureTarget(
@@ -318,3 +358,15 @@ def _sae_setting(config: Config) -> tuple[str, str, str] | None:
     for experiment in candidates:
         return experiment.name, next(iter(experiment.cases)), list(experiment.saes)[-1]
     return None
+
+
+def _recorded_with_resampling(experiment: Experiment) -> str | None:
+    """Of the SAEs in two dimensions whose dead latents are resampled, the one recorded most often."""
+    if experiment.n_hidden != 2:
+        return None
+    recorded = {
+        name: len(sae.record_steps)
+        for name, sae in experiment.saes.items()
+        if sae.settings["resampling"] != "none" and len(sae.record_steps) > 1
+    }
+    return max(recorded, key=lambda name: recorded[name]) if recorded else None

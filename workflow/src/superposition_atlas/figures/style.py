@@ -4,7 +4,7 @@ Widths are those of the report's text, so that type stands at its true size ther
 meaning alone: a label, a shape or a line style says the same, for colour-blind readers and for grey prints.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
+from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
@@ -23,6 +24,9 @@ WIDTH = 6.5
 """Inches: the width of the report's text."""
 SMALL = 6.5
 """Points: the smallest type, for numbers inside panels."""
+
+FRAMES_A_SECOND, FRAMES_DPI = 5, 110
+"""Of moving figures."""
 
 INK = "#222222"
 MUTED = "#8a8a8a"
@@ -139,6 +143,25 @@ def save(figure: Figure, path: Path) -> None:
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix.removeprefix("."), metadata=metadata)
+
+
+def save_frames(frames: Iterable[Figure], path: Path) -> None:
+    """Writes a moving figure as a GIF, whole or not at all; frames that are alike stand for as long as all.
+
+    Args:
+        frames: figures of one size, or one figure that changes.
+        path: the file.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    writer = PillowWriter(fps=FRAMES_A_SECOND)
+    with atomic_path(path) as temporary:
+        for index, figure in enumerate(frames):
+            if index == 0:
+                writer.setup(figure, temporary, dpi=FRAMES_DPI)
+            writer.grab_frame()
+        writer.finish()
 
 
 def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:

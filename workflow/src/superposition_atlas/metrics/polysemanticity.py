@@ -1,0 +1,185 @@
+"""How many features a single unit answers to, and what reading a feature off one unit gets wrong.
+
+A unit is a neuron of a toy model (a coordinate of h) or a latent of an SAE. Its response to a feature is what
+that feature alone changes, on average over its magnitudes: E u(a e_i) - u(0), which for a neuron is W_ki E a.
+A unit answers to those represented features whose |response| is above a share of its largest one: a tenth,
+with two other shares beside it, since any such line is a matter of choice. The selectivity needs none.
+
+A hidden space has no preferred basis: W and R W are the same toy model for every rotation R. To which
+features a neuron answers is chance, then, though with more features than dimensions it can't be one each;
+what the latents of an SAE answer to does not depend on R.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from superposition_atlas import stream
+from superposition_atlas.magnitudes import MAGNITUDES
+from superposition_atlas.metrics.features import represented
+from superposition_atlas.metrics.recovery import N_SAMPLES, Evaluation
+from superposition_atlas.sae.forward import encode
+from superposition_atlas.toy_model import ToyModels
+
+ANSWERING_SHARES = {"n_answered": 0.1, "n_answered_02": 0.2, "n_answered_05": 0.5}
+"""A unit answers to a feature if its |response| is above this share of its largest to a represented one."""
+NO_RESPONSE = 1e-6
+"""A unit whose largest |response| is not above this answers to nothing."""
+_N_MAGNITUDES = 64
+"""Quantiles over which a response is averaged."""
+
+Read = Callable[[Float[np.ndarray, "one sample hidden"], slice], Float[np.ndarray, "one sample unit"]]
+PerUnit = Float[np.ndarray, "unit feature"]
+
+
+def neuron_table(models: ToyModels, n_samples: int = N_SAMPLES) -> pd.DataFrame:
+    """One row a neuron of a toy model, columns as `latent_units`. There is no SAE, so no λ, and k is 0."""
+    frames = [_units(models, k, lambda h, _: h, n_samples) for k in range(len(models))]
+    table = pd.concat(frames, ignore_index=True)
+    table.insert(1, "kind", "neuron")
+    table.insert(2, "architecture", None)
+    table.insert(3, "resampling", None)
+    table.insert(4, "sparsity_coefficient", np.nan)
+    table.insert(5, "k", 0)
+    return table
+
+
+def latent_units(evaluation: Evaluation) -> pd.DataFrame:
+    """One row a latent of an SAE.
+
+    n_answered(_02, _05): number of represented features that the unit answers to. selectivity: the largest
+    |response| over the sum of all |responses| to represented features, 1 where there is one only, NaN where
+    there is none. f1, precision, recall: of "the unit is above (or below) a threshold" for "the feature is
+    active", the best that there is for any represented feature and threshold, on fresh samples; best_feature
+    is that feature, -1 if none is represented; always_f1 its F1 where every sample is said to have it,
+    2p / (1 + p). The threshold is chosen on one half of the samples and measured on the other. response and
+    feature_f1: lists of n_features numbers, the latter NaN for features that are never active.
+    """
+    saes = evaluation.saes
+
+    def read(h: np.ndarray, instance: slice) -> np.ndarray:
+        return encode(saes, h, instances=instance)
+
+    frames = [_units(evaluation.models, k, read, evaluation.n_samples) for k in range(len(saes))]
+    table = pd.concat(frames, ignore_index=True)
+    table.insert(1, "kind", "latent")
+    levels = evaluation.levels(len(saes), saes.n_latents)
+    for place, (name, values) in enumerate(levels.items(), start=2):
+        table.insert(place, name, values.reshape(-1))
+    return table
+
+
+def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> pd.DataFrame:
+    one = slice(instance, instance + 1)
+    own = models.select(one)
+    response = responses(own, lambda h: read(h, one))
+    there = represented(own.W)[0]
+    x = own.sample(0, n_samples, stream.Purpose.EVALUATION)
+    f1, precision, recall = readings(read(own.encode(x), one)[0], x[0] > 0)
+
+    n_units, n_features = response.shape
+    unit = np.arange(n_units)
+    of_represented = np.where(there & np.isfinite(f1), f1, -1.0)
+    best = of_represented.argmax(axis=1)
+    known = of_represented[unit, best] >= 0
+    probability = own.probability[0].astype(np.float64)
+    chosen = {
+        "f1": f1[unit, best],
+        "precision": precision[unit, best],
+        "recall": recall[unit, best],
+        "always_f1": (2 * probability / (1 + probability))[best],
+    }
+    return pd.DataFrame(
+        {
+            "seed": int(own.seeds[0]),
+            "unit": unit,
+            "n_features": n_features,
+            "n_hidden": own.n_hidden,
+            "n_represented": int(there.sum()),
+            **{name: answered(response, there, share) for name, share in ANSWERING_SHARES.items()},
+            "selectivity": selectivity(response, there),
+            "best_feature": np.where(known, best, -1),
+            **{name: np.where(known, values, np.nan) for name, values in chosen.items()},
+            "response": list(response),
+            "feature_f1": list(f1),
+        }
+    )
+
+
+def responses(model: ToyModels, read: Callable[[np.ndarray], np.ndarray]) -> PerUnit:
+    """What each feature alone changes in each unit, on average over its magnitudes (float64).
+
+    Args:
+        model: one toy model.
+        read: activities of the units [1, sample, unit] on hidden activations [1, sample, hidden].
+    """
+    quantile = MAGNITUDES[model.settings.magnitudes].quantile
+    levels = (np.arange(_N_MAGNITUDES, dtype=np.float32) + np.float32(0.5)) / np.float32(_N_MAGNITUDES)
+    magnitudes = np.asarray(quantile(levels, np), dtype=np.float32)
+    n_features = model.n_features
+    alone = np.eye(n_features, dtype=np.float32)[:, None, :] * magnitudes[:, None]
+    x = np.concatenate([np.zeros((1, n_features), dtype=np.float32), alone.reshape(-1, n_features)])
+    activity = read(model.encode(x[None]))[0].astype(np.float64)
+    changed = (activity[1:] - activity[0]).reshape(n_features, _N_MAGNITUDES, -1)
+    return np.asarray(changed.mean(axis=1).T)
+
+
+def answered(
+    response: PerUnit, there: Bool[np.ndarray, " feature"], share: float
+) -> Float[np.ndarray, " unit"]:
+    """Number of represented features to which each unit answers."""
+    size = np.abs(response[:, there])
+    largest = size.max(axis=1, initial=0.0)
+    return np.asarray(((size > share * largest[:, None]) & (largest > NO_RESPONSE)[:, None]).sum(axis=1))
+
+
+def selectivity(response: PerUnit, there: Bool[np.ndarray, " feature"]) -> Float[np.ndarray, " unit"]:
+    """Largest |response| over their sum: 1 for one feature, 1/n for n equal ones; NaN for no response."""
+    size = np.abs(response[:, there])
+    largest, total = size.max(axis=1, initial=0.0), size.sum(axis=1)
+    share = np.full(len(size), np.nan)
+    np.divide(largest, total, out=share, where=largest > NO_RESPONSE)
+    return share
+
+
+def readings(
+    activity: Float[np.ndarray, "sample unit"], active: Bool[np.ndarray, "sample feature"]
+) -> tuple[PerUnit, PerUnit, PerUnit]:
+    """F1, precision and recall of "unit above (or below) a threshold" for "feature active".
+
+    Threshold and side have the best F1 of one half of the samples; all three are measured on the other half.
+    NaN where undefined.
+    """
+    half = len(activity) // 2
+    n_units, n_features = activity.shape[1], active.shape[1]
+    result = np.full((3, n_units, n_features), np.nan)
+    truth = active[half:].astype(np.float64)
+    for unit in range(n_units):
+        sides = [sign * activity[:, unit] for sign in (1.0, -1.0)]
+        chosen = [_threshold(side[:half], active[:half]) for side in sides]
+        says = [side[half:, None] >= threshold for side, (_, threshold) in zip(sides, chosen, strict=True)]
+        fires = np.where(chosen[0][0] >= chosen[1][0], says[0], says[1]).astype(np.float64)
+        both, n_fires, n_active = (fires * truth).sum(axis=0), fires.sum(axis=0), truth.sum(axis=0)
+        for k, (part, whole) in enumerate(
+            ((2 * both, n_fires + n_active), (both, n_fires), (both, n_active))
+        ):
+            np.divide(part, whole, out=result[k, unit], where=(whole > 0) & (n_active > 0))
+    return result[0], result[1], result[2]
+
+
+def _threshold(
+    activity: Float[np.ndarray, " sample"], active: Bool[np.ndarray, "sample feature"]
+) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
+    """For each feature the best F1 of "activity ≥ threshold", and that threshold."""
+    order = np.argsort(-activity, kind="stable")
+    ordered = activity[order]
+    hits = np.cumsum(active[order], axis=0, dtype=np.float64)
+    f1 = 2 * hits / (np.arange(1, len(ordered) + 1)[:, None] + hits[-1])
+    # No threshold separates samples of the same activity.
+    f1[:-1][ordered[1:] == ordered[:-1]] = -1.0
+    best = f1.argmax(axis=0)
+    # Midway to the next activity: other samples fall on both sides of those that were seen.
+    between = (ordered + np.append(ordered[1:], -np.inf)) / 2
+    return f1[best, np.arange(active.shape[1])], between[best]
