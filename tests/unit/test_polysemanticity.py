@@ -200,8 +200,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "sparsity_coefficient": 1.0,
     }
     saes = {
-        "relu": train_saes(models, **common, **resampled),  # type: ignore[arg-type]
-        **{name: train_saes(models, architecture=name, **common) for name in architectures},  # type: ignore[arg-type]
+        "relu": train_saes(models, **common, **resampled),
+        **{name: train_saes(models, architecture=name, **common) for name in architectures},
     }
     parts: dict[str, list[pd.DataFrame]] = {
         "features": [feature_table(models)],
@@ -273,7 +273,7 @@ def test_the_animation_has_a_frame_for_each_recorded_step(tables: Path, tmp_path
         assert command(tables, tmp_path / f"{name}.gif") == 0
     assert (tmp_path / "once.gif").read_bytes() == (tmp_path / "again.gif").read_bytes()
     with Image.open(tmp_path / "once.gif") as image:
-        assert image.n_frames == len(RECORDS)  # type: ignore[attr-defined]
+        assert image.n_frames == len(RECORDS)
         durations = []
         for k in range(len(RECORDS)):
             image.seek(k)

@@ -87,8 +87,8 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             "polysemanticity",
             {table: experiment_table(experiment, table) for table in ("features", "polysemanticity")},
             "Setup",
-            "Matrices of responses: a toy model's neurons answer to several features each, the latents of its "
-            "SAE to one or few; below, to how many features neurons and latents of all toy models answer.",
+            "Matrices of responses: a toy model's neurons answer to several features each, the latents of "
+            "its SAE to one or few; below, to how many neurons and latents of all toy models answer.",
             {"case": case, "sae": sae},
             {"experiment": experiment, "sae": sae},
         )
@@ -135,8 +135,8 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 "sae_animation",
                 {table: case_table(experiment, case, table) for table in ("features", "history")},
                 "Sparse autoencoders",
-                "Planes with feature directions and an SAE's decoder and encoder directions, at the last step "
-                "of its training, above a timeline with the steps of resampling.",
+                "Planes with feature directions and an SAE's decoder and encoder directions, at the last "
+                "step of its training, above a timeline with the steps of resampling.",
                 {"sae": moving},
                 {"experiment": experiment, "sae": moving},
                 moves=True,
