@@ -88,7 +88,7 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             {table: experiment_table(experiment, table) for table in ("features", "polysemanticity")},
             "Setup",
             "Matrices of responses: a toy model's neurons answer to several features each, the latents of "
-            "its SAE to one or few; below, to how many neurons and latents of all toy models answer.",
+            "its SAE to one or few; below, the numbers of features to which units of all toy models answer.",
             {"case": case, "sae": sae},
             {"experiment": experiment, "sae": sae},
         )
