@@ -1,9 +1,9 @@
 """SAE training: the fused engine beside the loop as ARENA 3.0 writes it, alternating in one run.
 
-python benchmarks/saes.py [--steps 2000] [--repeats 3] [--threads N] [--json FILE]
+python benchmarks/saes.py [--steps 4000] [--repeats 3] [--threads N] [--architecture NAME ...] [--json FILE]
 
-Both train one `relu` SAE of 5 latents for each of the toy models, 2 hidden dimensions, batch 1024. ARENA's
-loop is PyTorch as its users run it: autograd, einsum, torch.optim.Adam, PyTorch's own random numbers; it runs
+Both train one SAE of 5 latents for each of the toy models, 5 features in 2 hidden dimensions, batch 1024. The
+loops (`sae_loops.py`) are PyTorch as its users run it; ARENA itself has relu, gated and jumprelu. They run
 with one thread and with all, and the quicker counts. Times are medians over the repeats; `20,000 steps` is
 what a whole training takes, by proportion. On a busy machine PyTorch's threads suffer most: measure on a
 quiet one.
@@ -11,17 +11,20 @@ quiet one.
 
 import argparse
 import statistics
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import measuring
 import numpy as np
 import torch
+from sae_loops import LOOPS
 from superposition_atlas.running import available_threads
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WHOLE_TRAINING = 20_000
+N_LATENTS = 5
+OWN_SETTINGS: dict[str, dict[str, Any]] = {"matryoshka": {"prefixes": (2,)}}
 ALL_TORCH_THREADS = torch.get_num_threads()
 
 
@@ -40,84 +43,74 @@ def pentagons(n_instances: int, probability: float) -> ToyModels:
     )
 
 
-def arena_loop(models: ToyModels, steps: int, n_latents: int = 5, batch_size: int = 1024) -> None:
-    n_instances, n_hidden, n_features = models.W.shape
-    W = torch.from_numpy(models.W)
-    probability = torch.from_numpy(models.probability).float()
-    W_enc = torch.nn.Parameter(torch.nn.init.kaiming_uniform_(torch.empty(n_instances, n_hidden, n_latents)))
-    W_dec = torch.nn.Parameter(torch.nn.init.kaiming_uniform_(torch.empty(n_instances, n_latents, n_hidden)))
-    b_enc = torch.nn.Parameter(torch.zeros(n_instances, n_latents))
-    b_dec = torch.nn.Parameter(torch.zeros(n_instances, n_hidden))
-    optimizer = torch.optim.Adam([W_enc, W_dec, b_enc, b_dec], lr=1e-3)
-    activity = []
-    for _ in range(steps):
-        with torch.inference_mode():
-            active = torch.rand(batch_size, n_instances, n_features) < probability
-            x = torch.where(active, torch.rand(batch_size, n_instances, n_features), torch.zeros(()))
-            h = torch.einsum("bif,ihf->bih", x, W)
-        a = (torch.einsum("bih,ihl->bil", h - b_dec, W_enc) + b_enc).relu()
-        unit = W_dec / (W_dec.norm(dim=-1, keepdim=True) + 1e-8)
-        back = torch.einsum("bil,ilh->bih", a, unit) + b_dec
-        loss = (back - h).pow(2).mean(-1) + 0.2 * a.abs().sum(-1)
-        loss.mean(0).sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        with torch.no_grad():
-            W_dec.data = W_dec / (W_dec.norm(dim=-1, keepdim=True) + 1e-8)
-        activity.append((a.abs() > 1e-8).float().mean(0))
-
-
 def compare(
-    n_instances: int, probability: float, options: argparse.Namespace
+    architecture: str, n_instances: int, probability: float, options: argparse.Namespace
 ) -> dict[str, int | float | str]:
     models = pentagons(n_instances, probability)
-    arena_steps = max(10, options.steps * 16 // n_instances // 10)
+    own = OWN_SETTINGS.get(architecture, {})
+    fused_steps = max(10, options.steps * 16 // n_instances)
+    arena_steps = max(5, fused_steps // 100)
 
-    def fused_steps(n_steps: int) -> None:
-        train_saes(models, n_latents=5, steps=n_steps, threads=options.threads)
+    def train(n_steps: int) -> None:
+        train_saes(
+            models,
+            architecture=architecture,
+            n_latents=N_LATENTS,
+            steps=n_steps,
+            threads=options.threads,
+            engine="fused",
+            **own,
+        )
 
-    fused_steps(1)  # compiles, or loads what is compiled
+    train(1)  # compiles, or loads what is compiled
     fused: list[float] = []
     arena: dict[int, list[float]] = {n_threads: [] for n_threads in {1, ALL_TORCH_THREADS}}
     for _ in range(options.repeats):
-        fused.append(measuring.seconds_a_step(fused_steps, options.steps))
+        fused.append(measuring.seconds_a_step(train, fused_steps))
         for n_threads, times in arena.items():
             torch.set_num_threads(n_threads)
-            arena_loop(models, 3)  # wakes the threads up
-            times.append(measuring.seconds_a_step(partial(arena_loop, models), arena_steps))
-    own = statistics.median(fused)
+            loop = LOOPS[architecture](models, N_LATENTS, **own)
+            loop.advance(3)  # wakes the threads up
+            times.append(measuring.seconds_a_step(loop.advance, arena_steps))
+    own_time = statistics.median(fused)
     theirs, torch_threads = min((statistics.median(times), n_threads) for n_threads, times in arena.items())
     return {
+        "architecture": architecture,
         "SAEs": n_instances,
         "sizes": "5 -> 2 -> 5 latents",
         "probability": probability,
-        "fused_ms_per_step": 1e3 * own,
+        "fused_ms_per_step": 1e3 * own_time,
         "arena_ms_per_step": 1e3 * theirs,
-        "fused_s_whole_training": WHOLE_TRAINING * own,
+        "fused_s_whole_training": WHOLE_TRAINING * own_time,
         "arena_s_whole_training": WHOLE_TRAINING * theirs,
         "arena_threads": torch_threads,
-        "ratio": theirs / own,
+        "ratio": theirs / own_time,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--steps", type=int, default=2000, help="steps of the fused engine a repeat")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of the fused engine a repeat")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=available_threads())
+    parser.add_argument("--architecture", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--json", type=Path, help="write the results here, not to standard output")
     options = parser.parse_args()
 
+    cases = [(name, 16, p) for name in options.architecture for p in (0.025, 0.5)]
+    cases += [("relu", 256, 0.5)] if "relu" in options.architecture else []
     record = measuring.machine(options.threads)
-    rows = [compare(n, p, options) for n, p in ((16, 0.025), (16, 0.5), (256, 0.5))]
+    rows = [compare(*case, options) for case in cases]
     print(
-        f"{'SAEs':>5} {'p':>6} {'fused ms/step':>14} {'ARENA ms/step':>14} {'20,000 steps':>22} {'ratio':>7}"
+        f"{'architecture':<12} {'SAEs':>5} {'p':>6} {'fused ms/step':>14} {'ARENA ms/step':>14} "
+        f"{'20,000 steps':>22} {'ratio':>7}"
     )
     for row in rows:
         whole = f"{row['fused_s_whole_training']:.2f} s / {row['arena_s_whole_training']:.0f} s"
         print(
-            f"{row['SAEs']:>5} {row['probability']:>6} {row['fused_ms_per_step']:>14.4f} "
-            f"{row['arena_ms_per_step']:>14.3f} {whole:>22} {row['ratio']:>6.0f}x"
+            f"{row['architecture']:<12} {row['SAEs']:>5} {row['probability']:>6} "
+            f"{row['fused_ms_per_step']:>14.4f} {row['arena_ms_per_step']:>14.3f} {whole:>22} "
+            f"{row['ratio']:>6.0f}x"
         )
     measuring.write(record | {"rows": rows}, options.json)
 

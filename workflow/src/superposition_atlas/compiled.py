@@ -27,6 +27,8 @@ _CALLED_BY_KERNELS = (
     "training/traced_batch.py",
     "training/rare_features.py",
     "training/fused_step.py",
+    "sae/fused_rows.py",
+    "sae/fused_selection.py",
 )
 
 

@@ -83,4 +83,5 @@ ARCHITECTURE = Architecture(
     loss=loss,
     settle=settle,
     encode=encode,
+    advance=shared.advance,
 )

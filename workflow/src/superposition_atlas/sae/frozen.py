@@ -14,4 +14,5 @@ ARCHITECTURE = Architecture(
     loss=relu.loss,
     settle=shared.leave,
     encode=relu.encode,
+    advance=shared.advance,
 )

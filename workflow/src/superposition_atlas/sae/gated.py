@@ -80,4 +80,5 @@ ARCHITECTURE = Architecture(
     loss=loss,
     settle=shared.settle,
     encode=encode,
+    advance=shared.advance,
 )

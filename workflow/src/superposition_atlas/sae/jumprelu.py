@@ -98,4 +98,5 @@ ARCHITECTURE = Architecture(
     loss=loss,
     settle=shared.settle,
     encode=encode,
+    advance=shared.advance,
 )

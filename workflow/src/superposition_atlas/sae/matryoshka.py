@@ -41,4 +41,5 @@ ARCHITECTURE = Architecture(
     loss=loss,
     settle=batch_topk.settle,
     encode=batch_topk.encode,
+    advance=shared.advance,
 )

@@ -18,14 +18,12 @@ from jaxtyping import Float, Integer
 from superposition_atlas.sae.architecture import (
     Architecture,
     Objective,
-    SAEState,
     Tensors,
-    TrainingData,
 )
-from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.shared import NORM_EPSILON as NORM_EPSILON
 from superposition_atlas.sae.shared import (
     TRAINED,
+    advance,
     decoder,
     initial,
     numpy_pre_activations,
@@ -56,13 +54,6 @@ def encode(
 ) -> Float[np.ndarray, "instance batch latent"]:
     """a = ReLU((h - b_dec) W_enc + b_enc)."""
     return np.asarray(np.maximum(numpy_pre_activations(parameters, h), 0.0))
-
-
-def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
-    """n_steps steps in place, fused and compiled."""
-    from superposition_atlas.sae import fused_relu
-
-    fused_relu.advance(state, n_steps, data, settings, threads)
 
 
 ARCHITECTURE = Architecture(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import stream
-from superposition_atlas.sae.architecture import Parameters, Shapes, Tensors, TrainingData
+from superposition_atlas.sae.architecture import Parameters, SAEState, Shapes, Tensors, TrainingData
 from superposition_atlas.sae.ensemble import SAESettings
 
 if TYPE_CHECKING:
@@ -93,3 +93,10 @@ def squared_error(
 ) -> "torch.Tensor":
     """mean_d (a W_dec + b_dec - h)², [instance, batch]."""
     return (product(activations, W_dec) + b_dec[:, None, :] - h).square().mean(dim=-1)
+
+
+def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
+    """n_steps steps in place, fused and compiled; see `fused`."""
+    from superposition_atlas.sae import fused
+
+    fused.advance(state, n_steps, data, settings, threads)

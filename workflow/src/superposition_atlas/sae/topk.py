@@ -53,4 +53,5 @@ ARCHITECTURE = Architecture(
     loss=loss,
     settle=shared.settle,
     encode=encode,
+    advance=shared.advance,
 )

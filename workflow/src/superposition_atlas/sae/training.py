@@ -80,7 +80,8 @@ def train_saes(
         resample_scale: norm of a resampled encoder direction.
         seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
-        engine: "fused" (compiled), "torch" (autograd, the reference), or "auto": fused where there is one.
+        engine: "fused" (compiled), "torch" (autograd, the reference), or "auto": fused where there is one
+            and SAEs are not so large that torch is faster.
         threads: CPU threads of the fused engine; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
 
@@ -207,12 +208,15 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
     arguments.choice("engine", engine, get_args(EngineName))
     if architecture.advance is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
-    elif settings.tied:
-        lacking = "the fused engine has no tied weights"
     elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
         lacking = "the fused engine has no toy models with centred inputs or other magnitudes than uniform"
+    elif engine == "auto":
+        from superposition_atlas.sae import fused
+
+        fits = fused.fits(models.n_features, models.n_hidden, settings.n_latents)
+        return "fused" if fits else "torch"
     else:
-        return "fused" if engine == "auto" else engine
+        return engine
     if engine == "fused":
         raise TrainingError(f"engine is 'fused': {lacking}; use torch")
     return "torch"
