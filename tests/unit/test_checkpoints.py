@@ -13,6 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from superposition_atlas import storage
+from superposition_atlas.artefacts.models import write_models
+from superposition_atlas.errors import TrainingError
+from superposition_atlas.running import deferred_signals
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training import checkpoint as checkpoint_module
 from superposition_atlas.training import fused_engine, pace, train
@@ -59,8 +62,10 @@ def test_killed_at_any_step_it_goes_on_to_the_same_bits(tmp_path, many_pauses, m
     kept = {"checkpoint": path, "checkpoint_seconds": 0, **SETTINGS}
     for moment in moments:
         train_and_die(monkeypatch, moment, **kept)
-    assert_same_bits(train(SCHEDULE, 2, range(3), **kept), train(SCHEDULE, 2, range(3), **SETTINGS))
-    assert not path.exists()
+    whole = train(SCHEDULE, 2, range(3), **SETTINGS)
+    assert_same_bits(train(SCHEDULE, 2, range(3), **kept), whole)
+    assert_same_bits(train(SCHEDULE, 2, range(3), **kept), whole)  # and from what is complete, at once
+    path.unlink()
 
 
 def test_it_really_goes_on_and_does_not_start_again(tmp_path, many_pauses, monkeypatch, caplog):
@@ -108,19 +113,81 @@ def test_a_checkpoint_of_another_ensemble_or_code_is_of_no_use(
     assert "belongs to other settings or code" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_checkpoint_is_said_and_ignored(tmp_path, many_pauses, monkeypatch, caplog, damage):
     path = tmp_path / "one.safetensors"
     leave_a_checkpoint(monkeypatch, path)
     content = path.read_bytes()
     flipped = bytearray(content)
     flipped[-5] ^= 4
-    path.write_bytes(
-        {"truncated": content[:-7], "flipped": bytes(flipped), "empty": b"", "text": b"hello"}[damage]
-    )
+    path.write_bytes({"truncated": content[:-7], "flipped": bytes(flipped), "empty": b""}[damage])
     models = train(SCHEDULE, 2, range(3), checkpoint=path, **SETTINGS)
     assert_same_bits(models, train(SCHEDULE, 2, range(3), **SETTINGS))
     assert f"checkpoint ignored: {path}" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["text", "models", "folder"])
+def test_what_is_no_checkpoint_is_left_alone(tmp_path, what):
+    path = tmp_path / "mine"
+    if what == "text":
+        path.write_text("my only copy")
+    elif what == "models":
+        write_models(train(SCHEDULE, 2, range(3), **SETTINGS), path, {}, "code")
+    else:
+        path.mkdir()
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(TrainingError, match="must be a new file or a checkpoint"):
+        train(SCHEDULE, 2, range(3), checkpoint=path, **SETTINGS)
+    assert before == (path.read_bytes() if path.is_file() else None)
+
+
+def test_the_checkpoint_of_another_call_stays_until_there_is_something_to_keep(
+    tmp_path, many_pauses, monkeypatch
+):
+    path = tmp_path / "one.safetensors"
+    leave_a_checkpoint(monkeypatch, path)
+    before = path.read_bytes()
+    train(SCHEDULE, 2, range(5), checkpoint=path, **SETTINGS)
+    assert path.read_bytes() == before
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
+    (tmp_path / ".one.safetensors.abcdefgh.safetensors").write_bytes(b"half")
+    (tmp_path / ".other.safetensors.abcdefgh.safetensors").write_bytes(b"not ours")
+    train(SCHEDULE, 2, range(3), checkpoint=tmp_path / "one.safetensors", **SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == [".other.safetensors.abcdefgh.safetensors"]
+
+
+@pytest.mark.parametrize("moment", ["last chunk", "last record"])
+def test_ctrl_c_in_the_last_moment_keeps_all_and_is_not_lost(tmp_path, monkeypatch, moment):
+    path = tmp_path / "one.safetensors"
+    method = {"last chunk": "advance", "last record": "feature_loss"}[moment]
+    original = getattr(fused_engine.FusedEngine, method)
+
+    def interrupted(self, of, *arguments):
+        result = original(self, of, *arguments)
+        if moment == "last record" or of.step == 130:
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(fused_engine.FusedEngine, method, interrupted)
+    kept = SETTINGS | {"record_steps": (130,), "checkpoint": path}
+    with pytest.raises(KeyboardInterrupt, match=f"Ctrl-C at step 130 of 130; {path} keeps what is done"):
+        train(SCHEDULE, 2, range(3), **kept)
+    monkeypatch.setattr(fused_engine.FusedEngine, method, original)
+    whole = train(SCHEDULE, 2, range(3), **(SETTINGS | {"record_steps": (130,)}))
+    assert_same_bits(train(SCHEDULE, 2, range(3), **kept), whole)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_is_to_be_ignored_is_ignored(tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with deferred_signals() as signal_received:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signal_received() is None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_training_goes_on_where_no_checkpoint_can_be_written(tmp_path, many_pauses, caplog):

@@ -270,6 +270,40 @@ def test_schedules_of_the_learning_rate_are_torchs(name, scheduler):
     np.testing.assert_allclose(learning_rates(settings, 0, 50), rates, rtol=1e-9)
 
 
+@pytest.mark.parametrize("batch_size", [1, 31, 33, 100])
+@pytest.mark.parametrize("output", ["relu", "linear"])
+def test_a_gradient_that_is_zero_is_exactly_zero(batch_size, output):
+    """Adam would make whole steps of rounding errors: nothing may be added only to be taken off again."""
+    of = problem(2, 1, 1, batch_size, probability=1.0, magnitudes="binary", output=output)
+    state = TrainingState.initial(of)
+    state.weights.W[...], state.weights.b[...] = [[[1.0, -3.0]]], [[0.1, 0.0]]
+    if output == "linear":
+        state.weights.W[...], state.weights.b[...] = [[[1.0, 0.0]]], [[0.0, 1.0]]  # reconstructs exactly
+    FusedEngine(1).advance(state, 1, of)
+    assert state.mean.b[0, 0] == 0.0
+    assert state.loss_sum[0] >= 0.0
+
+
+def test_what_is_no_number_never_passes_for_a_dead_unit():
+    of = problem(3, 2, 1, 8, probability=1.0)
+    state = TrainingState.initial(of)
+    state.weights.W[...] = 1e30  # z is ∞ - ∞ somewhere
+    state.weights.W[0, 0, 1] = -1e30
+    for engine in (FusedEngine(1), TorchEngine("cpu", 1)):
+        own = state.copy()
+        engine.advance(own, 1, of)
+        assert not own.is_finite()[0]
+
+
+@pytest.mark.parametrize(("shape", "batch_size"), [((3000, 2), 1024), ((5, 2), 10**6)], ids=str)
+def test_a_loss_of_many_terms_is_as_exact_as_one_of_few(shape, batch_size):
+    of = problem(*shape, n_instances=1, batch_size=batch_size, probability=0.5)
+    state = TrainingState.initial(of)
+    _, _, loss = gradient_by_definition(of, state.weights.W, state.weights.b, 0)
+    FusedEngine(1).advance(state, 1, of)
+    np.testing.assert_allclose(state.loss_sum, loss, rtol=1e-5)
+
+
 @pytest.mark.parametrize("shape", SHAPES[:5], ids=str)
 def test_fused_bits_do_not_depend_on_batching_order_or_threads(shape):
     of = problem(*shape, n_instances=7)
@@ -443,6 +477,17 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"record_steps": [3]}, "a step of record_steps is 3: must be at most steps (2)"),
         ({"record_steps": [-1]}, "a step of record_steps is -1"),
         ({"checkpoint_seconds": -1}, "checkpoint_seconds is -1"),
+        ({"bias": b"abc"}, "bias is b'abc'"),
+        ({"record_steps": 5}, "record_steps is 5: must be a list"),
+        ({"seeds": 5}, "seeds is 5: must be a list"),
+        ({"seeds": None}, "seeds is None: must be a list"),
+        ({"schedule": None}, "schedule is None: must be a Schedule"),
+        ({"schedule": Schedule(np.full(3, 1e37), np.full(3, 0.5))}, "importance is 1e+37 somewhere"),
+        ({"learning_rate": 10**400}, "learning_rate is 1000"),
+        ({"batch_size": 2**64}, "batch_size is 18446744073709551616: must be at most 16777216"),
+        ({"init_scale": np.array([1.0, 2.0])}, "init_scale is array([1., 2.])"),
+        ({"checkpoint": 5}, "checkpoint is 5: must be a path"),
+        ({"checkpoint": "a\0b"}, "must be a path"),
         ({"engine": "jax"}, "engine is 'jax'"),
         ({"device": "tpu"}, "device is 'tpu'"),
         ({"engine": "fused", "device": "cuda"}, "engine fused runs on the CPU only"),
@@ -475,7 +520,7 @@ def test_numpy_integers_are_integers():
 
 @pytest.mark.parametrize("engine", ["fused", "torch"])
 def test_diverging_training_stops_and_names_seed_steps_and_settings(engine):
-    with pytest.raises(TrainingError, match=r"seed 41 \(instance 0\) .* step 1; learning_rate is 1e\+30"):
+    with pytest.raises(TrainingError, match=r"seed 41 \(instance 0\).* after 2 steps; learning_rate is 1e"):
         train(SCHEDULE, 2, [41, 42], steps=500, batch_size=64, learning_rate=1e30, engine=engine)
 
 

@@ -13,7 +13,7 @@ rule saes:
         "results/benchmarks/saes/{experiment}/{case}/{sae}.tsv"
     conda:
         "../../environment.yml"
-    threads: 1 # several at a time: starting takes as long as training many of them
+    threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=2000,
         runtime=15,

@@ -1,20 +1,36 @@
 """Checks of what functions are given: one line that names the argument, its value and what is allowed."""
 
 import operator
-from collections.abc import Iterable
-from math import isfinite
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from superposition_atlas.errors import TrainingError
 
+LARGEST = 1e36
+"""Numbers beyond have no room in float32 for what is made of them."""
 
-def integer(name: str, value: Any, least: int = 1) -> int:
+
+def several(name: str, values: Any) -> list[Any]:
+    """The values as a list.
+
+    Raises:
+        TrainingError: if they are not several.
+    """
+    try:
+        if not isinstance(values, str | bytes | Mapping):
+            return list(values)
+    except TypeError:
+        pass
+    raise TrainingError(f"{name} is {values!r:.60}: must be a list")
+
+
+def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """The value as an int.
 
     Raises:
-        TrainingError: if it is no integer of at least `least`.
+        TrainingError: if it is no integer from `least` to `most`.
     """
     try:
         number = operator.index(value)
@@ -25,6 +41,8 @@ def integer(name: str, value: Any, least: int = 1) -> int:
         raise TrainingError(f"{name} is {value!r}: must be an integer")
     if number < least:
         raise TrainingError(f"{name} is {number}: must be at least {least}")
+    if most is not None and number > most:
+        raise TrainingError(f"{name} is {number}: must be at most {most}")
     return number
 
 
@@ -40,7 +58,8 @@ def number(name: str, value: Any, *, above: float | None = None, least: float | 
     if least is not None:
         allowed += f" of at least {least:g}"
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    in_range = is_number and isfinite(value)
+    # Compared, not converted: an integer may have a thousand digits.
+    in_range = is_number and abs(value) <= LARGEST
     if not in_range or (above is not None and value <= above) or (least is not None and value < least):
         raise TrainingError(f"{name} is {value!r}: must be {allowed}")
     return float(value)

@@ -25,8 +25,21 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C."""
+    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C or SIGTERM."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except AtlasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as interrupt:
+        reason = f" ({interrupt})" if interrupt.args else ""
+        command = next(iter(arguments), "it")
+        print(f"error: {command} was interrupted{reason}; run the same command again", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m superposition_atlas",
         description="When features are not equally sparse: what do toy models represent?",
@@ -41,13 +54,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             subparser.set_defaults(run=module.run)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     parsed = parser.parse_args(arguments)
-    try:
-        parsed.run(parsed)
-    except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as interrupt:
-        reason = f" ({interrupt})" if interrupt.args else ""
-        print(f"error: {parsed.command} was interrupted{reason}; run the same command again", file=sys.stderr)
-        return 130
+    parsed.run(parsed)
     return 0

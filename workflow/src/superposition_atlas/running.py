@@ -18,11 +18,11 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def progress_bar(n_steps: int, description: str, progress: bool | None) -> "tqdm[Any]":
-    """A bar on stderr: with True always, with None where stderr is a terminal, with False never."""
+def progress_bar(n_steps: int, description: str, progress: bool | None, n_taken: int = 0) -> "tqdm[Any]":
+    """A bar on stderr, from n_taken on: with True always, with None on a terminal only, with False never."""
     # tqdm reads None as "unless on a terminal".
     disable = None if progress is None else not progress
-    return tqdm(total=n_steps, unit="step", desc=description, disable=disable)
+    return tqdm(total=n_steps, initial=n_taken, unit="step", desc=description, disable=disable)
 
 
 @contextmanager
@@ -35,8 +35,9 @@ def deferred_signals() -> Iterator[Callable[[], str | None]]:
         yield lambda: None
         return
     received: list[str] = []
-    watched = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in watched}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Who started this process may have wanted it to ignore one.
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -46,7 +47,7 @@ def deferred_signals() -> Iterator[Callable[[], str | None]]:
         received.append("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
         restore()
 
-    for number in watched:
+    for number in before:
         signal.signal(number, remember)
     try:
         yield lambda: received[0] if received else None

@@ -61,10 +61,10 @@ class TrainingSettings:
     """Numbers of steps taken (0 … steps) at which weights and losses are kept, see `History`."""
 
     def __post_init__(self) -> None:
-        self._set("steps", arguments.integer("steps", self.steps, least=0))
-        self._set("batch_size", arguments.integer("batch_size", self.batch_size))
+        self._set("steps", arguments.integer("steps", self.steps, least=0, most=2**32 - 1))
+        self._set("batch_size", arguments.integer("batch_size", self.batch_size, most=2**24))
         self._set("learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
-        if self.init_scale not in ("xavier", "unit"):
+        if not isinstance(self.init_scale, str) or self.init_scale not in ("xavier", "unit"):
             self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
         arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
         self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
@@ -81,9 +81,10 @@ class TrainingSettings:
             raise TrainingError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
         arguments.choice("output", self.output, get_args(Output))
         self._check_bias()
-        if not isinstance(self.centred_inputs, bool):
+        if not isinstance(self.centred_inputs, bool | np.bool_):
             raise TrainingError(f"centred_inputs is {self.centred_inputs!r}: must be True or False")
         arguments.choice("magnitudes", self.magnitudes, magnitudes.NAMES)
+        self._set("centred_inputs", bool(self.centred_inputs))
         self._check_record_steps()
 
     def _set(self, name: str, value: object) -> None:
@@ -93,11 +94,7 @@ class TrainingSettings:
         if isinstance(self.bias, str):
             arguments.choice("bias", self.bias, ("trained", "zero", "mean"))
             return
-        try:
-            values: list[Any] = list(self.bias)
-        except TypeError:
-            allowed = "trained, zero, mean or one number a feature"
-            raise TrainingError(f"bias is {self.bias!r}: must be {allowed}") from None
+        values = arguments.several("bias", self.bias)
         self._set("bias", tuple(arguments.number("a value of bias", value) for value in values))
 
     def _check_record_steps(self) -> None:

@@ -46,4 +46,6 @@ def run(arguments: argparse.Namespace) -> None:
     )
     spec = experiment.spec_of(case.name)
     write_models(models, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
+    if arguments.checkpoint is not None:
+        arguments.checkpoint.unlink(missing_ok=True)  # only now that the models are safe
     logger.info("%d models, median loss %.5f", len(models), np.median(models.loss))

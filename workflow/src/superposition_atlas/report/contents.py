@@ -158,8 +158,7 @@ def _experiment(
         "settings": settings,
         "cases": cases,
         "saes": [
-            {"name": sae.name, **sae.settings, "n_seeds": len(sae.seeds)}
-            for sae in experiment.saes.values()
+            {"name": sae.name, **sae.settings, "n_seeds": len(sae.seeds)} for sae in experiment.saes.values()
         ],
     }
 

@@ -4,22 +4,21 @@ What an experiment with several architectures or sparsity levels found: for each
 for each architecture which features it loses.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy import stats
 
 from superposition_atlas import storage
 from superposition_atlas.config import Experiment
 from superposition_atlas.figures import catalogue
+from superposition_atlas.intervals import t_interval
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.report.tables import finite
 
 Row = dict[str, Any]
 
-CONFIDENCE = 0.95
 RARE_PROBABILITY = 0.1
 """A feature is rare here if its probability is at most this."""
 DEDICATED_DIMENSIONALITY = 0.9
@@ -101,11 +100,8 @@ def interval(values: Float[np.ndarray, " toy_model"]) -> Row:
     values = values[np.isfinite(values)]
     if not values.size:
         return {"mean": None, "low": None, "high": None}
-    mean, low, high = float(values.mean()), None, None
-    if values.size > 1:
-        error = float(stats.t.ppf((1 + CONFIDENCE) / 2, values.size - 1) * stats.sem(values))
-        low, high = mean - error, mean + error
-    return {"mean": mean, "low": low, "high": high}
+    low, high = t_interval(values)
+    return {"mean": float(values.mean()), "low": finite(low), "high": finite(high)}
 
 
 def _recovered(part: pd.DataFrame) -> Row:
@@ -113,7 +109,7 @@ def _recovered(part: pd.DataFrame) -> Row:
     return interval(shares.to_numpy(dtype=float))
 
 
-def _named(row: Mapping[str, Any]) -> Row:
+def _named(row: "pd.Series[Any]") -> Row:
     architecture = str(row["architecture"])
     level = None if architecture in _WITHOUT_LEVEL else float(row["sparsity_coefficient"])
     k = int(row["k"]) if architecture in _TOP_K else None

@@ -99,7 +99,8 @@ def train(
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
         checkpoint: file in which training is kept while it runs, and from which the same call goes on if it
-            was ended: by Ctrl-C or SIGTERM (which save once more) or in any other way. Removed at the end.
+            was ended: by Ctrl-C or SIGTERM (which save once more) or in any other way. It stays, complete, if
+            it was ever written: remove it when the result is safe.
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
@@ -107,6 +108,8 @@ def train(
             if a loss or weight stops being finite; the message names instance, seed, step and setting.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
+    if not isinstance(schedule, Schedule):
+        raise TrainingError(f"schedule is {schedule!r:.60}: must be a Schedule, as sa.schedules makes them")
     seed_array = _seeds(seeds)
     problem = Problem(
         seeds=seed_array,
@@ -127,13 +130,16 @@ def train(
             bias=bias,
             centred_inputs=centred_inputs,
             magnitudes=magnitudes,
-            record_steps=tuple(record_steps),
+            record_steps=tuple(arguments.several("record_steps", record_steps)),
         ),
     )
-    checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
+    if checkpoint_seconds != np.inf:
+        checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
     chosen = _engine(engine, device, threads)
     kept = None
     if checkpoint is not None:
+        if not isinstance(checkpoint, str | Path) or "\0" in str(checkpoint):
+            raise TrainingError(f"checkpoint is {checkpoint!r}: must be a path")
         kept = Checkpoint(Path(checkpoint), checkpoint_seconds, problem, chosen.name)
     state, records = _run(problem, chosen, kept, progress)
     history = None
@@ -177,8 +183,8 @@ def _run(
     pace = Pace(problem, engine)
     # Without a checkpoint there is nothing to bring to an orderly end.
     signals = deferred_signals() if kept else nullcontext(lambda: None)
-    with progress_bar(settings.steps, "training", progress) as bar, signals as signal_received:
-        bar.update(state.step)
+    bar = progress_bar(settings.steps, "training", progress, state.step)
+    with bar, signals as signal_received:
         for stop in stops:
             while state.step < stop:
                 if state.step == window:
@@ -190,24 +196,37 @@ def _run(
                 if not state.is_finite().all():
                     raise _diverged(before, state, problem, engine)
                 bar.update(n_steps)
-                if kept and (signal_received() or kept.is_due()) and state.step < settings.steps:
+                if kept and kept.is_due() and not signal_received():
                     _save(kept, state, records)
-                if kept and signal_received():
-                    at = f"at step {state.step} of {settings.steps}"
-                    raise KeyboardInterrupt(f"{signal_received()} {at}; {kept.path} keeps what is done")
-            if stop in settings.record_steps and settings.record_steps.index(stop) == len(records):
+                if kept and (name := signal_received()):
+                    raise _interrupted(name, kept, state, records, settings)
+            if settings.record_steps[len(records) : len(records) + 1] == (stop,):
                 weights = state.copy().weights
                 records.append((weights, engine.feature_loss(weights, problem)))
-    if kept:
-        kept.remove()
+        if kept and (name := signal_received()):
+            raise _interrupted(name, kept, state, records, settings)
+        if kept and kept.exists:
+            _save(kept, state, records)
     return state, records
 
 
-def _save(kept: Checkpoint, state: TrainingState, records: Records) -> None:
+def _save(kept: Checkpoint, state: TrainingState, records: Records) -> bool:
+    """Whether it could be saved."""
     try:
         kept.save(state, records)
     except ArtefactError as error:  # what is trained is worth more than its checkpoint
         logger.warning("no checkpoint written: %s", error)
+        return False
+    return True
+
+
+def _interrupted(
+    signal_name: str, kept: Checkpoint, state: TrainingState, records: Records, settings: TrainingSettings
+) -> KeyboardInterrupt:
+    """What to raise after a signal: it says what is kept."""
+    is_saved = _save(kept, state, records)
+    remains = f"{kept.path} keeps what is done" if is_saved else "nothing could be kept"
+    return KeyboardInterrupt(f"{signal_name} at step {state.step} of {settings.steps}; {remains}")
 
 
 def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
@@ -247,10 +266,10 @@ def _cuda_is_available() -> bool:
 
 
 def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:
-    values = [arguments.integer("a seed", seed, least=0) for seed in seeds]
-    for value in values:
-        if value >= 2**64:
-            raise TrainingError(f"a seed is {value}: must be below 2^64")
+    values = [
+        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
+        for seed in arguments.several("seeds", seeds)
+    ]
     if not values:
         raise TrainingError("seeds is empty: there is no toy model to train")
     return np.array(values, dtype=np.uint64)
@@ -262,7 +281,9 @@ def _per_instance(
     rows = np.atleast_2d(values)
     if values.ndim == 2 and len(rows) != n_instances:
         raise TrainingError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
-    return np.ascontiguousarray(np.broadcast_to(rows, (n_instances, rows.shape[1])))
+    if not np.all(np.abs(rows) <= arguments.LARGEST):
+        raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
+    return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])))  # not the caller's own
 
 
 def _diverged(before: TrainingState, after: TrainingState, problem: Problem, engine: Engine) -> TrainingError:
@@ -281,6 +302,7 @@ def _diverged(before: TrainingState, after: TrainingState, problem: Problem, eng
     settings = problem.settings
     return TrainingError(
         f"training diverged: the toy model of seed {problem.seeds[instance]} (instance {instance}) "
-        f"has a loss, weight or running mean that is not finite after step {good.step}; "
-        f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}"
+        f"has a loss, weight or running mean that is not finite after {good.step + 1} steps; "
+        f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}, "
+        f"its largest importance is {problem.importance[instance].max():g}"
     )

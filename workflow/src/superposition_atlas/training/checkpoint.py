@@ -1,10 +1,12 @@
 """Checkpoints: all that training carries, on disk, so that a run that was ended goes on to the same bits.
 
 A checkpoint is a sealed safetensors file (`storage`), replaced whole or not at all. It belongs to one call
-of `train`: to its seeds, schedule and settings, its engine and its code. One that belongs to another is no
-error, it is only of no use.
+of `train`: to its seeds, schedule and settings, its engine, its code and the packages that decide numbers.
+One that belongs to another call, or that is damaged, is of no use and is replaced; any other file is left
+alone.
 """
 
+import glob
 import hashlib
 import logging
 import time
@@ -17,7 +19,7 @@ import numpy as np
 
 from superposition_atlas import storage
 from superposition_atlas.digest import code_digest
-from superposition_atlas.errors import ArtefactError
+from superposition_atlas.errors import ArtefactError, TrainingError
 from superposition_atlas.toy_model import HISTORY_TENSORS
 from superposition_atlas.training.state import Problem, TrainingState, Weights
 
@@ -27,6 +29,8 @@ Records = list[tuple[Weights, np.ndarray]]
 """Weights and held-out losses at the record steps passed so far."""
 
 _PARTS = ("weights", "mean", "square")
+_KIND = "checkpoint of toy models"
+_LONGEST_HEADER = 2**20  # of a safetensors file, in which the spec stands
 
 
 class Checkpoint:
@@ -40,25 +44,43 @@ class Checkpoint:
             "problem": _fingerprint(problem),
             "settings": problem.settings.as_dict(),
             "engine": engine,
+            "kind": _KIND,
+            "versions": storage.package_versions(),
         }
         self._due = time.monotonic() + seconds
+        self._exists = False
 
     def resume(self) -> tuple[TrainingState, Records] | None:
-        """What was saved last, or None if there is nothing of use."""
+        """What was saved last, or None if there is nothing of use.
+
+        Raises:
+            TrainingError: if the path holds something else than a checkpoint.
+        """
+        self._clear_remains()
         if not self.path.exists():
             return None
+        if not self._is_replaceable():
+            raise TrainingError(
+                f"checkpoint is {self.path}: must be a new file or a checkpoint, and this is something else"
+            )
         try:
             tensors, provenance = storage.read_tensors(self.path)
         except ArtefactError as error:
             logger.warning("checkpoint ignored: %s", error)
             return None
         if (provenance["spec"], provenance["code"]) != (self._spec, self._code):
-            logger.info("checkpoint ignored: %s belongs to other settings or code", self.path)
+            logger.warning("checkpoint ignored: %s belongs to other settings or code", self.path)
             return None
+        self._exists = True
         parts = {part: Weights(tensors[f"{part}.W"], tensors[f"{part}.b"]) for part in _PARTS}
         state = TrainingState(step=int(provenance["step"]), loss_sum=tensors["loss_sum"], **parts)
         recorded = zip(*(tensors[f"recorded.{name}"] for name in HISTORY_TENSORS), strict=True)
         return state, [(Weights(W, b), feature_loss) for W, b, feature_loss in recorded]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is one of this call."""
+        return self._exists
 
     def is_due(self) -> bool:
         """Whether the last one is old enough."""
@@ -78,11 +100,22 @@ class Checkpoint:
         provenance = storage.provenance(self._spec, self._code, step=state.step)
         self._due = time.monotonic() + self._seconds  # also of the next attempt, should this one fail
         storage.write_tensors(tensors, self.path, provenance)
+        self._exists = True
 
-    def remove(self) -> None:
-        """Takes it away once it is of no use any more."""
-        with suppress(OSError):
-            self.path.unlink()
+    def _is_replaceable(self) -> bool:
+        """Whether it is a checkpoint, of any call and in any state, or an empty file."""
+        if not self.path.is_file():
+            return False
+        with suppress(OSError), self.path.open("rb") as file:
+            start = file.read(_LONGEST_HEADER)
+            return not start or _KIND.encode() in start
+        return True  # which can't be read: that is said next
+
+    def _clear_remains(self) -> None:
+        """Takes away what a process left that was killed while it wrote."""
+        for path in self.path.parent.glob(f".{glob.escape(self.path.name)}.*"):
+            with suppress(OSError):
+                path.unlink()
 
 
 def stacked(records: Records, like: Weights) -> dict[str, np.ndarray]:

@@ -77,9 +77,13 @@ class FusedEngine:
         n_groups = min(n_instances, _GROUPS_A_THREAD * self.threads)
         edges = [group * n_instances // n_groups for group in range(n_groups + 1)]
         with ThreadPoolExecutor(self.threads) as pool:
-            groups = [pool.submit(kernel, first, end, *arguments) for first, end in pairwise(edges)]
-            for group in groups:
-                group.result()
+            try:
+                groups = [pool.submit(kernel, first, end, *arguments) for first, end in pairwise(edges)]
+                for group in groups:
+                    group.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no group that has not begun
+                raise
 
 
 def _variant(problem: Problem) -> Variant:
@@ -256,5 +260,5 @@ def _traced_call(trace: Callable[[TracedBatch], Traced | None], returns: Any) ->
     return call
 
 
-_batch_gradient = _traced_call(fused_step.trace_gradient, types.float32)
+_batch_gradient = _traced_call(fused_step.trace_gradient, types.float64)
 _batch_feature_loss = _traced_call(fused_step.trace_feature_loss, types.none)

@@ -12,14 +12,14 @@ in registers while the sum runs. In h gᵀ + back xᵀ the sum runs over the sam
 sixteen part-sums each, and they are merged once a chunk. Where features are rare, products go over the values
 that are not 0.
 
-Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted. So are
-the lanes behind a chunk's last sample, which count as such samples too many.
+Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted.
 """
 
 from superposition_atlas.training.lanes import (
     LANES,
     Counter,
     Memory,
+    Total,
     Traced,
     Variable,
     if_holds,
@@ -31,7 +31,6 @@ from superposition_atlas.training.lanes import (
 )
 from superposition_atlas.training.rare_features import RareFeatures
 from superposition_atlas.training.traced_batch import (
-    BLOCK,
     HALVES,
     ROW,
     TracedBatch,
@@ -43,6 +42,7 @@ from superposition_atlas.training.traced_batch import (
 
 _HIDDEN_TILE = 8  # times two vectors: sixteen sums, and as many registers for the rest (of AVX-512)
 _FEATURE_TILE = 6
+_FEATURES_OF_A_CHUNK = 64  # with more, a chunk's losses are too many for one float32 sum a lane
 _GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dimensions: at most 16 sums
 
 
@@ -63,7 +63,8 @@ def trace_gradient(batch: TracedBatch) -> Traced:
     h = g.from_index(ROW * n)
     back = h.from_index(ROW * m)
     sum_b = back.from_index(ROW * m)  # sixteen part-sums for each feature
-    sum_loss, zeros, n_worked = Variable(builder), Variable(builder).get(), Counter(builder)
+    total_loss, n_drawn = Total(builder), Counter(builder)
+    sum_loss, zeros = Variable(builder), Variable(builder).get()
     with loop(long(builder, n)) as i:
         sum_b.store_lanes(zeros, i * LANES)
 
@@ -82,8 +83,12 @@ def trace_gradient(batch: TracedBatch) -> Traced:
             project(x, h, n_samples)
         with blocks(n_samples) as first:
             x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
-            _reconstruct(batch, x_block, h_block, g_block, sum_b, sum_loss)
-            n_worked.set(n_worked.get() + BLOCK)
+            is_sample = [batch.is_before(n_samples, first + half * LANES) for half in HALVES]
+            _reconstruct(batch, is_sample, x_block, h_block, g_block, sum_b, sum_loss)
+            if n > _FEATURES_OF_A_CHUNK:
+                total_loss.take(sum_loss)
+        total_loss.take(sum_loss)
+        n_drawn.set(n_drawn.get() + n_samples)
         is_done = rare.add_gradient(x, g, n_samples)
         with if_holds(is_done ^ 1):
             project(g, back, n_samples)
@@ -94,7 +99,8 @@ def trace_gradient(batch: TracedBatch) -> Traced:
         rare.finish()
     with loop(long(builder, n)) as i:
         batch.bias_gradient.store(sum_b.load_lanes(i * LANES).sum(), i)
-    return sum_loss.get().sum() + _add_empty(batch, (batch.batch_size - n_worked.get()).to_float())
+    _add_empty(batch, (batch.batch_size - n_drawn.get()).to_float(), total_loss)
+    return total_loss.get()
 
 
 def trace_feature_loss(batch: TracedBatch) -> None:
@@ -132,24 +138,19 @@ def _error(batch: TracedBatch, feature: Traced | int, z: Traced, x: Traced) -> t
         error = z - target
         weighted = error * importance
         return weighted, error, weighted
-    active = z > 0.0
+    active = (z <= 0.0) ^ 1  # what is no number must not pass for a dead unit
     error = z.where(active) - target
     weighted = error * importance
     return weighted, error, weighted.where(active)
 
 
-def _add_empty(batch: TracedBatch, count: Traced) -> Traced:
-    """Add so many samples of x = 0, or take them off: to the gradient of b, and to the loss (returned).
-
-    They add nothing to the gradient of W.
-    """
-    loss = Variable(batch.builder)
-    nothing = loss.get().lane(0)
-    with loop(long(batch.builder, batch.n_features)) as i:
+def _add_empty(batch: TracedBatch, count: Traced, total_loss: Total) -> None:
+    """Add so many samples of x = 0 to the gradient of b (W's is 0) and to the loss."""
+    nothing = Variable(batch.builder).get().lane(0)
+    with if_holds(count > 0.0), loop(long(batch.builder, batch.n_features)) as i:
         weighted, error, gradient = _error(batch, i, batch.bias.load(i), nothing)
         batch.bias_gradient.store(batch.bias_gradient.load(i) + gradient * count, i)
-        loss.set(loss.get() + weighted * error * count)
-    return loss.get().lane(0)
+        total_loss.add(weighted * error * count)
 
 
 def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
@@ -172,6 +173,7 @@ def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
 
 def _reconstruct(
     batch: TracedBatch,
+    is_sample: list[Traced],
     x: Memory,
     h: Memory,
     g: Memory,
@@ -196,7 +198,8 @@ def _reconstruct(
             for half in HALVES:
                 place = (start + i) * ROW + half * LANES
                 weighted, error, gradient = _error(batch, start + i, z[i][half].get(), x.load_lanes(place))
-                sum_loss.set(multiply_add(weighted, error, sum_loss.get()))
+                sum_loss.set(multiply_add(weighted.where(is_sample[half]), error, sum_loss.get()))
+                gradient = gradient.where(is_sample[half])
                 g.store_lanes(gradient, place)
                 total = total + gradient
             sum_b.store_lanes(total, (start + i) * LANES)

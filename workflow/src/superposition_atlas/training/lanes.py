@@ -20,6 +20,7 @@ LANES = 16
 _LINE = 4 * LANES  # bytes of a vector, and of a cache line
 
 _FLOAT = ir.FloatType()
+_DOUBLE = ir.DoubleType()
 _WORD = ir.IntType(32)
 _LONG = ir.IntType(64)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
@@ -237,6 +238,29 @@ class Variable:
 
     def get(self) -> Traced:
         """The vector now."""
+        return Traced(self._builder, self._builder.load(self._slot))
+
+
+class Total:
+    """A float64 number that gathers float32 sums."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self._slot = cgutils.alloca_once(builder, _DOUBLE)  # type: ignore[no-untyped-call]  # numba's own
+        builder.store(ir.Constant(_DOUBLE, 0.0), self._slot)
+
+    def take(self, lanes: Variable) -> None:
+        """Add the sum of the lanes, and set them to 0."""
+        self.add(lanes.get().sum())
+        lanes.clear()
+
+    def add(self, value: Traced) -> None:
+        """Add a float32 number."""
+        wide = self._builder.fpext(value.value, _DOUBLE)
+        self._builder.store(self._builder.fadd(self._builder.load(self._slot), wide), self._slot)
+
+    def get(self) -> Traced:
+        """The number now."""
         return Traced(self._builder, self._builder.load(self._slot))
 
 
