@@ -11,7 +11,6 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
-from superposition_atlas.report.sae_tables import compares_architectures
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -224,7 +223,7 @@ def report_sources():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))
         sources += [catalogue.experiment_table(name, table) for table in tables]
-        if compares_architectures(experiment):
+        if experiment.compares_architectures:
             sources.append(catalogue.experiment_table(name, "recovered"))
         for case in experiment.cases:
             sources.append(f"results/models/{name}/{case}.safetensors")

@@ -57,6 +57,14 @@ class Experiment:
     cases: dict[str, Case]
     saes: dict[str, SAE]
 
+    @property
+    def compares_architectures(self) -> bool:
+        """Whether there is more to its SAEs than one level of `relu`."""
+        return any(
+            sae.settings["architecture"] != "relu" or len(sae.settings["sparsity_coefficient"]) > 1
+            for sae in self.saes.values()
+        )
+
 
 @dataclass(frozen=True)
 class Config:

@@ -244,13 +244,14 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             {case.name: case.title for case in pentagons},
         )
     with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
-    if with_saes:
+    resampled = [experiment for experiment in with_saes if not experiment.compares_architectures]
+    if resampled:
         yield FigureTarget(
             "sae_recovery",
             "sae_recovery",
             {
                 f"{role}.{experiment.name}": path
-                for experiment in with_saes
+                for experiment in resampled
                 for role, path in (
                     ("saes", experiment_table(experiment.name, "saes")),
                     ("schedules", schedules(experiment.name)),
@@ -260,7 +261,8 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "For each case, how many represented features the SAEs recover, by resampling scheme.",
         )
     for experiment in with_saes:
-        yield from _sae_comparison(experiment)
+        if experiment.compares_architectures:
+            yield from _sae_comparison(experiment)
     for experiment in tested:
         if experiment.name in ("talk", "wide"):
             continue
@@ -300,8 +302,6 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
         for of_sae in settings
         if of_sae["architecture"] not in ("random", "pca")
     )
-    if not has_levels and all(of_sae["architecture"] == "relu" for of_sae in settings):
-        return
     category, labels = "Sparse autoencoders", {"experiment": experiment.name, "title": experiment.title}
     schedule = {"schedules": schedules(experiment.name)}
     saes = {"saes": experiment_table(experiment.name, "saes"), **schedule}

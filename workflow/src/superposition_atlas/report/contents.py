@@ -50,7 +50,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "saes": [
             row
             for experiment in sources.config.experiments.values()
-            if experiment.saes and not sae_tables.compares_architectures(experiment)
+            if experiment.saes and not experiment.compares_architectures
             for row in tables.saes(sources, experiment.name)
         ],
         "sae_comparisons": [
@@ -60,7 +60,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
                 "losses": sae_tables.losses(sources, experiment.name),
             }
             for experiment in sources.config.experiments.values()
-            if sae_tables.compares_architectures(experiment)
+            if experiment.compares_architectures
         ],
         "sae_groups": {
             "rare_probability": sae_tables.RARE_PROBABILITY,

@@ -11,7 +11,6 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas import storage
-from superposition_atlas.config import Experiment
 from superposition_atlas.figures import catalogue
 from superposition_atlas.intervals import t_interval
 from superposition_atlas.report.sources import Sources
@@ -28,14 +27,6 @@ _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
 _MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")
 _TOP_K = ("topk", "batch_topk", "matryoshka")
 _WITHOUT_LEVEL = ("random", "pca")
-
-
-def compares_architectures(experiment: Experiment) -> bool:
-    """Whether there is more to an experiment's SAEs than one setting of `relu`."""
-    return any(
-        sae.settings["architecture"] != "relu" or len(sae.settings["sparsity_coefficient"]) > 1
-        for sae in experiment.saes.values()
-    )
 
 
 def levels(sources: Sources, experiment: str) -> list[Row]:
