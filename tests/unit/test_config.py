@@ -150,7 +150,10 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
     samples = 0
     for name, experiment in talk.experiments.items():
         tiny = smoke.experiments[name]
-        assert tiny.cases.keys() == experiment.cases.keys()
+        if experiment.compares_architectures:  # one SAE of each on some cases is what shows that it works
+            assert tiny.cases.keys() <= experiment.cases.keys()
+        else:
+            assert tiny.cases.keys() == experiment.cases.keys()
         assert tiny.saes.keys() == experiment.saes.keys()
         assert tiny.claims == experiment.claims
         samples += sum(case.training.steps * case.training.batch_size for case in tiny.cases.values()) * len(
