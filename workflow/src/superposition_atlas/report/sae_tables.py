@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from superposition_atlas import storage
 from superposition_atlas.figures import catalogue
-from superposition_atlas.intervals import t_interval
+from superposition_atlas.intervals import t_interval, wilson_interval
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.tables import finite
 
@@ -96,8 +96,10 @@ def interval(values: Float[np.ndarray, " toy_model"]) -> Row:
 
 
 def _recovered(part: pd.DataFrame) -> Row:
+    """Over toy models; beside it Wilson's interval over features, which has a width even where all are."""
     shares = part.groupby(["case", "seed"], sort=False)["recovered_alive"].mean()
-    return interval(shares.to_numpy(dtype=float))
+    pooled = wilson_interval(int(part["recovered_alive"].sum()), len(part)) if len(part) else (0.0, 1.0)
+    return interval(shares.to_numpy(dtype=float)) | {"pooled_low": pooled[0], "pooled_high": pooled[1]}
 
 
 def _named(row: "pd.Series[Any]") -> Row:
