@@ -20,7 +20,7 @@ all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
 	@echo "The report: $(CURDIR)/results/report.pdf"
 
-# A tiny configuration through the whole chain, in about two minutes.
+# A tiny configuration through the whole chain, in about three minutes.
 smoke: $(VENV)/.installed
 	snakemake --cores $(CORES) --configfile config/smoke.yaml -- all
 	@echo "The report: $(CURDIR)/results/report.pdf"
