@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from superposition_atlas.config import Config, Experiment
+from superposition_atlas.sae.kinds import UNTRAINED
 
 RESULTS = "results"
 
@@ -300,7 +301,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
     has_levels = any(
         len(of_sae["sparsity_coefficient"]) * len(of_sae["k"]) > 1
         for of_sae in settings
-        if of_sae["architecture"] not in ("random", "pca")
+        if of_sae["architecture"] not in UNTRAINED
     )
     category, labels = "Sparse autoencoders", {"experiment": experiment.name, "title": experiment.title}
     schedule = {"schedules": schedules(experiment.name)}

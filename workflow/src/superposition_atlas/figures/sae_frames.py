@@ -16,24 +16,14 @@ from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import planes, rows, style
 from superposition_atlas.figures.canvas import Canvas
 from superposition_atlas.sae.ensemble import ARCHITECTURES
+from superposition_atlas.sae.kinds import BY_K, UNTRAINED
 
 LEVEL = ["sae", "sparsity_coefficient", "k"]
 """What sets apart the SAEs of one toy model and architecture."""
 _SAE_COLUMNS = ("case", "seed", "architecture", "recall_represented_alive", *LEVEL)
 _LATENT_COLUMNS = ("case", "seed", "latent", "dead", "decoder", "encoder", *LEVEL)
-_WITHOUT_LEVEL = ("random", "pca")
-_BY_K = ("topk", "batch_topk", "matryoshka")
 
-FEATURE = "#b5b5b5"
 _ENCODER = "#20639b"
-_ALIVE: dict[str, Any] = {"linewidth": 1.0, "marker": "o", "markersize": 2.6}
-_DEAD: dict[str, Any] = {
-    "linewidth": 1.0,
-    "linestyle": (0, (2, 1.2)),
-    "marker": "o",
-    "markersize": 3.2,
-    "markerfacecolor": "white",
-}
 _POINTER: dict[str, Any] = {"marker": "^", "linestyle": "", "markeredgewidth": 0.7}
 # Inches.
 _TALLEST = 8.2
@@ -100,9 +90,9 @@ def _first_with_saes(
 
 
 def _title(architecture: str, level: pd.Series) -> str:
-    if architecture in _WITHOUT_LEVEL:
+    if architecture in UNTRAINED:
         return f"{architecture}\n"
-    if architecture in _BY_K:
+    if architecture in BY_K:
         return f"{architecture}\nk = {level['k']}"
     return f"{architecture}\nλ = {level['sparsity_coefficient']:g}"
 
@@ -120,7 +110,7 @@ def vectors(
 def draw_features(axes: Axes, model: rows.ToyModelRows) -> None:
     """The represented features, in grey at their length."""
     for x, y in model.weights[model.represented]:
-        axes.plot([0, x], [0, y], color=FEATURE, linewidth=3.0, solid_capstyle="round", zorder=1)
+        axes.plot([0, x], [0, y], color=style.FEATURE, linewidth=3.0, solid_capstyle="round", zorder=1)
 
 
 def draw_dictionary(
@@ -135,7 +125,12 @@ def draw_dictionary(
     for (x, y), is_dead in zip(decoder, dead, strict=True):
         if x or y:
             drawn += axes.plot(
-                [0, x], [0, y], color=style.ACCENT, markevery=[1], zorder=2, **(_DEAD if is_dead else _ALIVE)
+                [0, x],
+                [0, y],
+                color=style.ACCENT,
+                markevery=[1],
+                zorder=2,
+                **(style.DEAD_LATENT if is_dead else style.LATENT),
             )
     for (x, y), is_dead in zip(encoder, dead, strict=True):
         length = float(np.hypot(x, y))
@@ -155,8 +150,8 @@ def draw_dictionary(
 def handles() -> list[Line2D]:
     """Legend entries of features and dictionary."""
     return [
-        Line2D([], [], color=FEATURE, linewidth=3.0, label="represented feature W$_i$"),
-        Line2D([], [], color=style.ACCENT, label="decoder direction", **_ALIVE),
+        Line2D([], [], color=style.FEATURE, linewidth=3.0, label="represented feature W$_i$"),
+        Line2D([], [], color=style.ACCENT, label="decoder direction", **style.LATENT),
         Line2D([], [], color=_ENCODER, markersize=3.8, label="encoder direction", **_POINTER),
-        Line2D([], [], color=style.ACCENT, label="of a dead latent", **_DEAD),
+        Line2D([], [], color=style.ACCENT, label="of a dead latent", **style.DEAD_LATENT),
     ]

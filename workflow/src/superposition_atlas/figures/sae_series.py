@@ -12,13 +12,11 @@ from superposition_atlas.artefacts.experiments import ExperimentDescription
 from superposition_atlas.figures import style
 from superposition_atlas.figures.canvas import Canvas
 from superposition_atlas.intervals import t_interval
+from superposition_atlas.sae.kinds import BY_K, UNTRAINED
 
 COLUMNS = ("case", "sae", "seed", "architecture", "sparsity_coefficient", "k")
 """What `split` needs at least."""
 SYMBOLS = {"sparsity_coefficient": "λ", "k": "k"}
-BY_K = ("topk", "batch_topk", "matryoshka")
-UNTRAINED = ("random", "pca")
-"""They have no level: neither λ nor k means anything to them."""
 CROSS: dict[str, Any] = {"marker": "x", "linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8}
 """An SAE that has collapsed."""
 _FILLS = ("full", "none", "left", "right", "top", "bottom")

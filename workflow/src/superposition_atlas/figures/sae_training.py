@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,15 +18,6 @@ from superposition_atlas.figures.canvas import Canvas
 _MOST_SEEDS = 4
 _MOST_STEPS = 8
 _LABELLED = 12  # latents
-_FEATURE = "#b5b5b5"
-_ALIVE: dict[str, Any] = {"linewidth": 1.0, "marker": "o", "markersize": 2.6}
-_DEAD: dict[str, Any] = {
-    "linewidth": 1.0,
-    "linestyle": (0, (2, 1.2)),
-    "marker": "o",
-    "markersize": 3.2,
-    "markerfacecolor": "white",
-}
 # Inches.
 _LABELS, _ABOVE, _BELOW = 0.56, 0.24, 0.3
 
@@ -71,9 +61,9 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
                 axes.set_title(f"step {step:,}".replace(",", "\u202f"), fontsize=7, pad=3)
     canvas.figure.legend(
         handles=[
-            Line2D([], [], color=_FEATURE, linewidth=4, label="represented feature W$_i$"),
-            Line2D([], [], color=style.ACCENT, **_ALIVE, label="latent’s decoder direction"),
-            Line2D([], [], color=style.ACCENT, label="of a dead latent, at the end", **_DEAD),
+            Line2D([], [], color=style.FEATURE, linewidth=4, label="represented feature W$_i$"),
+            Line2D([], [], color=style.ACCENT, **style.LATENT, label="latent’s decoder direction"),
+            Line2D([], [], color=style.ACCENT, label="of a dead latent, at the end", **style.DEAD_LATENT),
         ],
         loc="lower center",
         ncols=3,
@@ -100,7 +90,7 @@ def _onto_plane(weights: Float[np.ndarray, "feature hidden"]) -> Float[np.ndarra
 
 def _features(axes: Axes, tips: Float[np.ndarray, "feature 2"]) -> None:
     for x, y in tips:
-        axes.plot([0, x], [0, y], color=_FEATURE, linewidth=3.6, solid_capstyle="round", zorder=1)
+        axes.plot([0, x], [0, y], color=style.FEATURE, linewidth=3.6, solid_capstyle="round", zorder=1)
 
 
 def _dead(latents: pd.DataFrame, seed: int) -> Bool[np.ndarray, " latent"]:
@@ -109,7 +99,7 @@ def _dead(latents: pd.DataFrame, seed: int) -> Bool[np.ndarray, " latent"]:
 
 def _latents(axes: Axes, tips: Float[np.ndarray, "latent 2"], dead: Bool[np.ndarray, " latent"]) -> None:
     for (x, y), is_dead in zip(tips, dead, strict=True):
-        look = _DEAD if is_dead else _ALIVE
+        look = style.DEAD_LATENT if is_dead else style.LATENT
         axes.plot([0, x], [0, y], color=style.ACCENT, markevery=[1], zorder=2, **look)
     if len(tips) > _LABELLED:
         return

@@ -36,6 +36,18 @@ SHADE = "#efefef"
 ACCENT = "#c8440b"
 """What an SAE has learned, against the features' grey; and what was published."""
 
+FEATURE = "#b5b5b5"
+"""Features behind the latents that are to find them."""
+LATENT: dict[str, Any] = {"linewidth": 1.0, "marker": "o", "markersize": 2.6}
+DEAD_LATENT: dict[str, Any] = {
+    "linewidth": 1.0,
+    "linestyle": (0, (2, 1.2)),
+    "marker": "o",
+    "markersize": 3.2,
+    "markerfacecolor": "white",
+}
+"""Decoder directions as lines with a dot at their end."""
+
 POLYSEMANTICITY: Colormap = mpl.colormaps["viridis"]
 POLYSEMANTICITY_RANGE = Normalize(0.0, 1.0)
 """As in the bar figures of the post: purple is a dimension of one's own, yellow is superposition."""

@@ -15,6 +15,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.intervals import t_interval, wilson_interval
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.tables import finite
+from superposition_atlas.sae.kinds import BY_K, UNTRAINED
 
 Row = dict[str, Any]
 
@@ -25,8 +26,6 @@ DEDICATED_DIMENSIONALITY = 0.9
 
 _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
 _MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")
-_TOP_K = ("topk", "batch_topk", "matryoshka")
-_WITHOUT_LEVEL = ("random", "pca")
 
 
 def levels(sources: Sources, experiment: str) -> list[Row]:
@@ -104,8 +103,8 @@ def _recovered(part: pd.DataFrame) -> Row:
 
 def _named(row: "pd.Series[Any]") -> Row:
     architecture = str(row["architecture"])
-    level = None if architecture in _WITHOUT_LEVEL else float(row["sparsity_coefficient"])
-    k = int(row["k"]) if architecture in _TOP_K else None
+    level = None if architecture in UNTRAINED else float(row["sparsity_coefficient"])
+    k = int(row["k"]) if architecture in BY_K else None
     return {
         "sae": str(row["sae"]),
         "architecture": architecture,

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.sae.kinds import BY_K
 
 Resampling = Literal["none", "simple", "advanced"]
 
@@ -114,14 +115,13 @@ class SAESettings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
-_TOP_K = ("topk", "batch_topk", "matryoshka")
 _OWNERS: Mapping[str, tuple[str, ...]] = {
-    "k": _TOP_K,
+    "k": BY_K,
     "tied": ("relu", "jumprelu"),
     "initial_threshold": ("jumprelu",),
     "bandwidth": ("jumprelu",),
     "prefixes": ("matryoshka",),
-    "auxiliary_coefficient": _TOP_K,
+    "auxiliary_coefficient": BY_K,
     "resampling": ("relu",),
 }
 """Settings that only some architectures have a use for."""

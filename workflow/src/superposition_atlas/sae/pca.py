@@ -40,12 +40,7 @@ def initial(data: TrainingData, settings: SAESettings) -> Parameters:
         both = np.stack([rows, -rows], axis=1).reshape(-1, n_hidden)[: settings.n_latents]
         W_dec[instance, : len(both)] = both
         b_dec[instance] = W @ centred_mean[instance]
-    return {
-        "W_enc": W_dec.swapaxes(1, 2),
-        "W_dec": W_dec,
-        "b_enc": np.zeros((n_instances, settings.n_latents), dtype=np.float32),
-        "b_dec": b_dec,
-    }
+    return shared.aligned(W_dec, b_dec)
 
 
 ARCHITECTURE = Architecture(

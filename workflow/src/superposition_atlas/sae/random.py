@@ -22,13 +22,8 @@ def random_decoder(data: TrainingData, settings: SAESettings) -> Float[np.ndarra
 
 def initial(data: TrainingData, settings: SAESettings) -> Parameters:
     """The whole of it."""
-    W_dec = random_decoder(data, settings)
-    return {
-        "W_enc": W_dec.swapaxes(1, 2),
-        "W_dec": W_dec,
-        "b_enc": np.zeros(W_dec.shape[:2], dtype=np.float32),
-        "b_dec": np.zeros((len(W_dec), data.n_hidden), dtype=np.float32),
-    }
+    b_dec = np.zeros((len(data.seeds), data.n_hidden), dtype=np.float32)
+    return shared.aligned(random_decoder(data, settings), b_dec)
 
 
 ARCHITECTURE = Architecture(

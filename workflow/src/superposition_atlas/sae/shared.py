@@ -47,6 +47,18 @@ def initial(data: TrainingData, settings: SAESettings) -> Parameters:
     }
 
 
+def aligned(
+    W_dec: Float[np.ndarray, "instance latent hidden"], b_dec: Float[np.ndarray, "instance hidden"]
+) -> Parameters:
+    """A decoder with its transpose as encoder, b_enc 0."""
+    return {
+        "W_enc": W_dec.swapaxes(1, 2),
+        "W_dec": W_dec,
+        "b_enc": np.zeros(W_dec.shape[:2], dtype=np.float32),
+        "b_dec": b_dec,
+    }
+
+
 def unit_rows(W_dec: "torch.Tensor") -> "torch.Tensor":
     """Ŵ_dec, rows of norm 1 (of norm 0 where W_dec's is)."""
     unit: torch.Tensor = W_dec / (W_dec.norm(dim=-1, keepdim=True) + NORM_EPSILON)
