@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from superposition_atlas import stream
+from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings, encode, initial_weights, reconstruct
 from superposition_atlas.training import LOSS_WINDOW, random_dictionaries, train
 from superposition_atlas.training.fused_engine import FusedEngine
-from superposition_atlas.training.optimizer import ADAM_BETA_1, ADAM_BETA_2, learning_rates
+from superposition_atlas.training.optimizer import learning_rates
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState
 from superposition_atlas.training.torch_engine import DeviceStream, TorchEngine
 

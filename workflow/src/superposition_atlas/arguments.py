@@ -26,6 +26,18 @@ def several(name: str, values: Any) -> list[Any]:
     raise TrainingError(f"{name} is {values!r:.60}: must be a list")
 
 
+def record_steps(values: Any, steps: int) -> tuple[int, ...]:
+    """Distinct numbers of steps from 0 to `steps`, ascending.
+
+    Raises:
+        TrainingError: if one of them is no such number.
+    """
+    named = [integer("a step of record_steps", step, least=0) for step in several("record_steps", values)]
+    if named and max(named) > steps:
+        raise TrainingError(f"a step of record_steps is {max(named)}: must be at most steps ({steps})")
+    return tuple(sorted(set(named)))
+
+
 def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """The value as an int.
 

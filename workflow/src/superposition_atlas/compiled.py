@@ -21,7 +21,7 @@ _CALLED_BY_KERNELS = (
     "compiled.py",
     "stream.py",
     "magnitudes.py",
-    "training/optimizer.py",
+    "adam.py",
     "training/lanes.py",
     "training/vector_functions.py",
     "training/traced_batch.py",

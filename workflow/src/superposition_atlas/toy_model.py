@@ -85,7 +85,7 @@ class TrainingSettings:
             raise TrainingError(f"centred_inputs is {self.centred_inputs!r}: must be True or False")
         arguments.choice("magnitudes", self.magnitudes, magnitudes.NAMES)
         self._set("centred_inputs", bool(self.centred_inputs))
-        self._check_record_steps()
+        self._set("record_steps", arguments.record_steps(self.record_steps, self.steps))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # the one way where a dataclass is frozen
@@ -96,14 +96,6 @@ class TrainingSettings:
             return
         values = arguments.several("bias", self.bias)
         self._set("bias", tuple(arguments.number("a value of bias", value) for value in values))
-
-    def _check_record_steps(self) -> None:
-        steps = {arguments.integer("a step of record_steps", step, least=0) for step in self.record_steps}
-        if steps and max(steps) > self.steps:
-            raise TrainingError(
-                f"a step of record_steps is {max(steps)}: must be at most steps ({self.steps})"
-            )
-        self._set("record_steps", tuple(sorted(steps)))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""

@@ -17,10 +17,6 @@ from superposition_atlas.toy_model import TrainingSettings, centre, encode
 if TYPE_CHECKING:
     import torch
 
-ADAM_BETA_1 = 0.9
-ADAM_BETA_2 = 0.999
-ADAM_EPSILON = 1e-8
-
 Shapes = dict[str, tuple[int, ...]]
 Parameters = dict[str, np.ndarray]
 """Name → array [instance, ...]; views of `SAEState.parameters`."""

@@ -37,11 +37,9 @@ from typing import Any
 import numpy as np
 
 from superposition_atlas import stream
+from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.compiled import compile_kernel
 from superposition_atlas.sae.architecture import (
-    ADAM_BETA_1,
-    ADAM_BETA_2,
-    ADAM_EPSILON,
     SAEState,
     TrainingData,
     find,

@@ -3,10 +3,8 @@
 import torch
 
 from superposition_atlas import stream
+from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.sae.architecture import (
-    ADAM_BETA_1,
-    ADAM_BETA_2,
-    ADAM_EPSILON,
     Architecture,
     Objective,
     SAEState,

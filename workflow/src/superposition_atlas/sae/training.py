@@ -111,7 +111,7 @@ def train_saes(
     engine_name = _engine(engine, chosen, settings, models)
     n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
     toy_model, data = _training_data(models, settings, seeds)
-    records = _record_steps(record_steps, steps)
+    records = arguments.record_steps(record_steps, steps)
     resamplings = _resampling_steps(settings)
 
     shapes = chosen.shapes(models.n_hidden, settings.n_latents)
@@ -231,13 +231,6 @@ def _seeds(
     if not np.issubdtype(chosen.dtype, np.integer) or (chosen < 0).any():
         raise TrainingError(f"seeds is {chosen.tolist()!r:.60}: must be integers of at least 0")
     return chosen
-
-
-def _record_steps(record_steps: Sequence[int], steps: int) -> list[int]:
-    records = {arguments.integer("a step of record_steps", step, least=0) for step in record_steps}
-    if records and max(records) > steps:
-        raise TrainingError(f"a step of record_steps is {max(records)}: must be at most steps ({steps})")
-    return sorted(records)
 
 
 def _resampling_steps(settings: SAESettings) -> list[int]:

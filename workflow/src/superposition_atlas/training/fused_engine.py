@@ -18,10 +18,11 @@ from numba import types
 from numba.extending import intrinsic
 
 from superposition_atlas import stream
+from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.compiled import compile_kernel
 from superposition_atlas.training import fused_step
 from superposition_atlas.training.lanes import LANES, Memory, Traced
-from superposition_atlas.training.optimizer import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, StepCoefficients
+from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 from superposition_atlas.training.traced_batch import TracedBatch, Variant
 

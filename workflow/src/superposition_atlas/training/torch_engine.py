@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float, Float32, Int64
 
 from superposition_atlas import stream
+from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.magnitudes import MAGNITUDES
 from superposition_atlas.toy_model import Output
-from superposition_atlas.training.optimizer import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, learning_rates
+from superposition_atlas.training.optimizer import learning_rates
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 
 _LOW_16 = 0xFFFF
