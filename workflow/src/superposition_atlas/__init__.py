@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from superposition_atlas import schedules as schedules
     from superposition_atlas.sae.training import train_saes as train_saes
     from superposition_atlas.stream import sample as sample
+    from superposition_atlas.theory.best import best_solutions as best_solutions
+    from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
+    from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
+    from superposition_atlas.theory.predictor import predict as predict
     from superposition_atlas.training import random_dictionaries as random_dictionaries
     from superposition_atlas.training import train as train
 
@@ -22,7 +26,11 @@ __version__ = "0.1.0"
 
 # Loaded on first use: whoever does not train must not pay for importing torch or numba.
 _WHERE = {
+    "best_solutions": ("superposition_atlas.theory.best", "best_solutions"),
+    "exact_gradient": ("superposition_atlas.theory.exact_loss", "exact_gradient"),
+    "exact_loss": ("superposition_atlas.theory.exact_loss", "exact_loss"),
     "metrics": ("superposition_atlas.metrics", None),
+    "predict": ("superposition_atlas.theory.predictor", "predict"),
     "random_dictionaries": ("superposition_atlas.training", "random_dictionaries"),
     "sample": ("superposition_atlas.stream", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
@@ -30,7 +38,7 @@ _WHERE = {
     "train_saes": ("superposition_atlas.sae.training", "train_saes"),
 }
 
-__all__ = ["__version__", "metrics", "random_dictionaries", "sample", "schedules", "train", "train_saes"]
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,7 @@ _CALLED_BY_KERNELS = (
     "stream.py",
     "magnitudes.py",
     "adam.py",
+    "theory/moments.py",
     "training/lanes.py",
     "training/vector_functions.py",
     "training/traced_batch.py",

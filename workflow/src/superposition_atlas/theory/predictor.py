@@ -1,0 +1,147 @@
+"""What the best solution keeps, predicted without a search: the cheapest of a list of structures.
+
+Two rules. `predict_bare` compares V_i and c_ij alone: dedicated, paired at unit weights, or dropped.
+`predict` lets structures breathe: every output takes the best bias of a grid (given the weights, outputs do not
+depend on each other), pairs and triangles the best scale, pentagons also the best of some deformations; their costs
+are exact losses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas.theory.exact_loss import exact_loss
+from superposition_atlas.theory.structures import (
+    PerFeature,
+    Structure,
+    axis_cost,
+    axis_structures,
+    axis_weights,
+    drop_costs,
+    pair_costs,
+    polygon_weights,
+    polygons,
+)
+
+BIASES = (-0.4, -0.3, -0.2, -0.12, -0.06, 0.0, 0.04, 0.1, 0.2, 0.3, 0.45)
+PENTAGON_BIASES = (-0.7, -0.5, -0.4, -0.33, -0.27, -0.22, -0.18, -0.14, -0.1, -0.06, -0.03, 0.0)
+PAIR_NORMS = (0.8, 0.88, 0.94, 1.0, 1.06)
+TRIANGLE_NORMS = (0.8, 0.88, 0.95, 1.05)
+PENTAGON_NORMS = (1.0, 1.04, 1.08, 1.12, 1.16)
+PENTAGON_TILTS = (0.0, 0.03, 0.06)
+PENTAGON_SPREADS = (0.0, 0.05, 0.1)
+_ORDERS = 3
+"""Pentagons whose deformations are all compared: those that come first at one of them."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A structure, its weights and its cost, the mean over the features of I_i E(x_i - x'_i)²."""
+
+    structure: Structure
+    cost: float
+    W: Float[np.ndarray, "hidden feature"]
+    b: PerFeature
+
+
+def predict_bare(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Prediction:
+    """The cheapest by V_i and c_ij alone: a dedicated feature costs 0, a pair c_ij, a dropped one V_i."""
+    return ranked_axes(importance, probability, n_hidden)[0]
+
+
+def ranked_axes(importance: PerFeature, probability: PerFeature, n_hidden: int) -> list[Prediction]:
+    """All structures of dedicated features and pairs at unit weights, the cheapest first."""
+    dropped, paired = drop_costs(importance, probability), pair_costs(importance, probability)
+    return _ranked_axes(probability, n_hidden, dropped, paired)
+
+
+def _ranked_axes(
+    probability: PerFeature, n_hidden: int, dropped: PerFeature, paired: Float[np.ndarray, "feature feature"]
+) -> list[Prediction]:
+    n_features = len(probability)
+    found = []
+    for structure in axis_structures(n_features, n_hidden):
+        b = probability / 2
+        b[list(structure.kept)] = 0.0
+        W = axis_weights(structure, n_features, n_hidden)
+        found.append(Prediction(structure, axis_cost(structure, dropped, paired) / n_features, W, b))
+    return sorted(found, key=lambda prediction: prediction.cost)
+
+
+def predict(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Prediction:
+    """The cheapest of all structures at their best scales and biases.
+
+    Polygons are known in two dimensions only.
+    """
+    dropped = drop_costs(importance, probability)
+    paired = np.zeros((len(probability), len(probability)))
+    for pair in combinations(range(len(probability)), 2):
+        chosen = list(pair)
+        W = np.array([[[first, -second]] for first, second in product(PAIR_NORMS, repeat=2)])
+        losses, _ = with_best_biases(W, importance[chosen], probability[chosen])
+        paired[pair] = paired[pair[::-1]] = losses.sum(axis=1).min()
+    candidates = [_ranked_axes(probability, n_hidden, dropped, paired)[0]]
+    if n_hidden == 2:
+        candidates += ranked_polygons(importance, probability)[:1]
+    return min(candidates, key=lambda prediction: prediction.cost)
+
+
+def ranked_polygons(
+    importance: PerFeature, probability: PerFeature, closely: bool = True
+) -> list[Prediction]:
+    """Triangles and pentagons (m = 2) at their best scale and deformation, the cheapest first.
+
+    Of the pentagons the three that are cheapest at one deformation are looked at closely, if at all.
+    """
+    n_features = len(probability)
+    shapes = list(product(TRIANGLE_NORMS, (0.0,), (0.0,)))
+    triangles = _cheapest_each(importance, probability, polygons(n_features, 3), shapes, BIASES)
+    pentagons = _cheapest_each(
+        importance, probability, polygons(n_features, 5), [(1.12, 0.03, 0.05)], PENTAGON_BIASES
+    )
+    if closely:
+        close = [prediction.structure for prediction in pentagons[:_ORDERS]]
+        shapes = list(product(PENTAGON_NORMS, PENTAGON_TILTS, PENTAGON_SPREADS))
+        pentagons[:_ORDERS] = _cheapest_each(importance, probability, close, shapes, PENTAGON_BIASES)
+    return sorted(triangles + pentagons, key=lambda prediction: prediction.cost)
+
+
+def _cheapest_each(
+    importance: PerFeature,
+    probability: PerFeature,
+    structures: Sequence[Structure],
+    shapes: Sequence[tuple[float, float, float]],
+    biases: Sequence[float],
+) -> list[Prediction]:
+    """Each structure in the best of its shapes (norm, tilt, spread), the cheapest first."""
+    if not structures:
+        return []
+    W = np.array(
+        [[polygon_weights(structure, probability, *shape) for shape in shapes] for structure in structures]
+    )
+    losses, b = with_best_biases(W, importance, probability, biases)
+    total = losses.mean(axis=-1)
+    found = []
+    for k, best in enumerate(total.argmin(axis=1)):
+        found.append(Prediction(structures[k], float(total[k, best]), W[k, best], b[k, best]))
+    return sorted(found, key=lambda prediction: prediction.cost)
+
+
+def with_best_biases(
+    W: Float[np.ndarray, "*instance hidden feature"],
+    importance: PerFeature,
+    probability: PerFeature,
+    biases: Sequence[float] = BIASES,
+) -> tuple[Float[np.ndarray, "*instance feature"], Float[np.ndarray, "*instance feature"]]:
+    """Each output's loss at its best bias, and that bias: of `biases`, or a dropped feature's p_i / 2."""
+    shape = (*W.shape[:-2], W.shape[-1])
+    losses, best = np.full(shape, np.inf), np.empty(shape)
+    for b in [np.asarray(bias) for bias in biases] + [probability / 2]:
+        tried = np.broadcast_to(b, shape)
+        loss = exact_loss(W, tried, importance, probability)
+        better = loss < losses
+        losses, best = np.where(better, loss, losses), np.where(better, tried, best)
+    return losses, best
