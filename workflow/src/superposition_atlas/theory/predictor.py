@@ -1,9 +1,9 @@
 """What the best solution keeps, predicted without a search: the cheapest of a list of structures.
 
 Two rules. `predict_bare` compares V_i and c_ij alone: dedicated, paired at unit weights, or dropped.
-`predict` lets structures breathe: every output takes the best bias of a grid (given the weights, outputs do not
-depend on each other), pairs and triangles the best scale, pentagons also the best of some deformations; their costs
-are exact losses.
+`predict` lets structures breathe: every output takes the best bias of a grid (given the weights, outputs do
+not depend on each other), pairs and triangles the best scale, pentagons also the best of some deformations;
+their costs are exact losses.
 """
 
 from collections.abc import Sequence
