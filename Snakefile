@@ -17,6 +17,7 @@ configfile: DEFAULT_CONFIG
 include: "workflow/rules/common.smk"
 include: "workflow/rules/schedules.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/maps.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/figures.smk"
@@ -34,3 +35,8 @@ rule all:
     default_target: True
     input:
         TARGETS,
+
+
+rule atlas:
+    input:
+        MAP_TARGETS,

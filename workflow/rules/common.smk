@@ -11,6 +11,7 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
+from superposition_atlas.maps.points import in_shard, points_digest, points_of
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -31,6 +32,7 @@ try:
     )
     CONFIG = configuration.load(RAW)
     check_saes(CONFIG)
+    MAP_POINTS = {name: points_of(described) for name, described in CONFIG.maps.items()}
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -54,7 +56,14 @@ TABLES = [
         ),
     )
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES]
+MAPS = CONFIG.maps
+MAP_TARGETS = [
+    f"results/maps/{name}/{table}/shard={shard}/part.parquet"
+    for name, described in MAPS.items()
+    for table in ("points", *(("weights",) if described.seeds else ()))
+    for shard in range(described.shards)
+]
+TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
 
 
 wildcard_constraints:
@@ -63,6 +72,8 @@ wildcard_constraints:
     sae="[A-Za-z][A-Za-z0-9_-]*",
     table="models|features|saes|latents|recovered|history|polysemanticity",
     figure="|".join(FIGURES) or "none",
+    map="|".join(MAPS) or "none",
+    shard="[0-9]+",
 
 
 def hold_folder():
@@ -126,9 +137,16 @@ def on_gpu():
 
 def train_minutes(wildcards, attempt):
     """A generous estimate, at 5e8 multiply-adds a second; each retry asks for as much again."""
-    experiment, training = experiment_of(wildcards), case_of(wildcards).training
-    size = experiment.n_features * (experiment.n_hidden + 5)
-    work = len(experiment.seeds) * training.steps * training.batch_size * size
+    experiment = experiment_of(wildcards)
+    return minutes_of(
+        len(experiment.seeds), experiment, case_of(wildcards).training, attempt
+    )
+
+
+def minutes_of(n_models, size, training, attempt):
+    """So many toy models of a size, n_features in n_hidden."""
+    operations = size.n_features * (size.n_hidden + 5)
+    work = n_models * training.steps * training.batch_size * operations
     return attempt * (5 + round(work / 5e8 / 60))
 
 
@@ -137,6 +155,73 @@ def train_megabytes(wildcards, attempt):
     experiment = experiment_of(wildcards)
     weights = len(experiment.seeds) * experiment.n_features * (experiment.n_hidden + 1)
     return attempt * (1500 + round(weights * 4 * 10 / 1e6))
+
+
+# --- maps -----------------------------------------------------------------------------------------------------
+
+
+def map_of(wildcards):
+    return MAPS[wildcards.map]
+
+
+def map_shards(wildcards):
+    return map_of(wildcards).shards
+
+
+def points_of_shard(wildcards):
+    return in_shard(
+        MAP_POINTS[wildcards.map], int(wildcards.shard), map_shards(wildcards)
+    )
+
+
+def shard_digest(wildcards):
+    """The points of a shard: only their change concerns it."""
+    return points_digest(points_of_shard(wildcards))
+
+
+def map_points_json(wildcards, input):
+    """What the points of a map are made from."""
+    # Snakemake does not compare params of functions that take the input: another point would concern all shards.
+    described = map_of(wildcards)
+    return as_json(
+        {
+            "n_features": described.n_features,
+            "n_hidden": described.n_hidden,
+            "points": described.points,
+        }
+    )
+
+
+def map_training_json(wildcards):
+    """All that the toy models of a map depend on beside their points."""
+    described = map_of(wildcards)
+    return as_json(
+        {
+            "seeds": configuration.seeds_as_written(described.seeds),
+            "training": described.training.as_dict(),
+        }
+    )
+
+
+def models_of_shard(wildcards):
+    return len(points_of_shard(wildcards)) * len(map_of(wildcards).seeds)
+
+
+def map_minutes(wildcards, attempt):
+    """As `train_minutes`."""
+    described = map_of(wildcards)
+    return minutes_of(
+        models_of_shard(wildcards), described, described.training, attempt
+    )
+
+
+def map_megabytes(wildcards, attempt):
+    """Compiler and libraries, and a table of all toy models of the shard; each retry asks for as much again."""
+    described = map_of(wildcards)
+    weights = described.n_features * (described.n_hidden + 1)
+    return attempt * (
+        1500 + round(models_of_shard(wildcards) * (weights * 40 + 1000) / 1e6)
+    )
 
 
 # --- metrics --------------------------------------------------------------------------------------------------

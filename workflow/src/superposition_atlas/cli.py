@@ -11,6 +11,8 @@ from superposition_atlas.errors import AtlasError
 COMMANDS = {
     "schedules": "write an experiment's schedules",
     "train": "train the toy models of one case",
+    "map-points": "write the schedules of one shard of a map",
+    "map-weights": "train the toy models of one shard of a map",
     "saes": "train one SAE for every shown toy model of a case",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",

@@ -73,13 +73,21 @@ def _umask() -> int:
     return mask
 
 
-def write_table(frame: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+def write_table(
+    frame: pd.DataFrame, path: Path, provenance: Mapping[str, Any], schema: pa.Schema | None = None
+) -> None:
     """Writes a Parquet file with its provenance in the schema's metadata.
+
+    Args:
+        frame: the table.
+        path: where to.
+        provenance: what it was made from, see `provenance`.
+        schema: types of its columns, where the values do not show them (no rows, lists).
 
     Raises:
         ArtefactError: if the file can't be written.
     """
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
     buffer = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), buffer)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from superposition_atlas import config
 from superposition_atlas.config.saes import check_saes
+from superposition_atlas.maps.points import points_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,4 +23,11 @@ def run(arguments: argparse.Namespace) -> None:
         print(
             f"{experiment.name}: {experiment.n_features} features in {experiment.n_hidden} dimensions, "
             f"{len(experiment.cases)} cases, {n_models} toy models, {len(experiment.saes)} SAEs a toy model"
+        )
+    for described in loaded.maps.values():
+        n_schedules = len({point.key for point in points_of(described)})
+        n_seeds = len(described.seeds)
+        print(
+            f"{described.name}: {described.n_features} features in {described.n_hidden} dimensions, "
+            f"a map of {n_schedules} schedules, {n_schedules * n_seeds} toy models"
         )

@@ -21,7 +21,8 @@ _WIDEST = 10_000
 def with_tables(text: str) -> str:
     """A document with what stands between `<!-- table: NAME -->` and `<!-- end of table -->` made anew.
 
-    NAME is `configuration`, `families`, or a part of the schema: `experiment`, `case`, `training`, `sae`.
+    NAME is `configuration`, `families`, `kinds` (of points), or a part of the schema: `experiment`, `case`,
+    `training`, `sae`, `map`, `range`.
 
     Raises:
         ConfigError: if the schema has no part of a table's name.
@@ -31,7 +32,9 @@ def with_tables(text: str) -> str:
 
 def _table(name: str) -> str:
     if name == "families":
-        return _families()
+        return _alternatives("Family", name, "family")
+    if name == "kinds":
+        return _alternatives("Kind", name, "kind")
     parts = {"configuration": schema()} | {part: definition(part) for part in schema()["$defs"]}
     if "properties" not in parts.get(name, {}):
         raise ConfigError(f"the schema has no part {name!r} to make a table of")
@@ -43,15 +46,18 @@ def _table(name: str) -> str:
     return _markdown(("Key", "Meaning", "Allowed", "Default"), rows)
 
 
-def _families() -> str:
+def _alternatives(heading: str, name: str, named_by: str) -> str:
+    """What a mapping may hold, depending on the value of one of its keys."""
     rows = []
-    for family, part in schema()["$defs"]["families"].items():
-        rows.append((f"**`{family}`**", "", _sentence(part), ""))
-        for key, inner in part["properties"].items():
-            if key != "family":
+    for alternative, part in schema()["$defs"][name].items():
+        rows.append((f"**`{alternative}`**", "", _sentence(part), ""))
+        for key, inner in ((key, resolved(inner)) for key, inner in part["properties"].items()):
+            if key != named_by:
                 needed = "required" if key in part["required"] else "optional"
+                if "default" in inner:
+                    needed = f"default {_default(key, part)}"
                 rows.append(("", f"`{key}`", _sentence(inner), f"{allowed(inner)}; {needed}"))
-    return _markdown(("Family", "Key", "Meaning", "Allowed"), rows)
+    return _markdown((heading, "Key", "Meaning", "Allowed"), rows)
 
 
 def _sentence(part: Mapping[str, Any]) -> str:

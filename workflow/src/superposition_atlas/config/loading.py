@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import schedules
+from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
+from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -32,6 +34,7 @@ def load(raw: Mapping[str, Any]) -> Config:
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
     _check_names_differ(("experiments",), filled["experiments"])
+    _check_names_differ(("maps",), filled["maps"])
     return Config(
         engine=filled["engine"],
         device=filled["device"],
@@ -39,13 +42,15 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: _experiment(name, experiment, written=whole["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
+        maps={name: read_map(name, described) for name, described in filled["maps"].items()},
     )
 
 
 def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with others laid over it, in this order.
 
-    Mappings merge key by key, everything else replaces, and so does a schedule that names its family.
+    Mappings merge key by key, everything else replaces, and so does a schedule that names its family or the
+    points of a map that name their kind.
     """
     result = dict(base)
     for layer in layers:
@@ -74,7 +79,7 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         return {"experiments": {name: kept | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
-        "seeds": _as_number(loaded.seeds),
+        "seeds": seeds_as_written(loaded.seeds),
         "cases": {case: {key: value for key, value in cases[case].items() if key != "title"}},
     }
     return {"experiments": {name: alone}}
@@ -87,7 +92,7 @@ def _prepared(raw: str) -> tuple[dict[str, Any], Config]:
     return with_defaults(_whole(content), schema()), load(content)
 
 
-def _as_number(seeds: tuple[int, ...]) -> int | list[int]:
+def seeds_as_written(seeds: tuple[int, ...]) -> int | list[int]:
     """Seeds as a configuration writes them, one way only."""
     return len(seeds) if seeds == tuple(range(len(seeds))) else list(seeds)
 
@@ -145,11 +150,13 @@ def _with_inherited(experiments: Mapping[str, Any], name: str, heirs: tuple[str,
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merge, everything else replaces; so does a schedule that names its family."""
+    """Mappings merge, everything else replaces; so does what names its family or kind."""
     result = dict(base)
     for key, value in over.items():
         before = result.get(key)
-        is_group = isinstance(value, Mapping) and not isinstance(value.get("family"), str)
+        is_group = isinstance(value, Mapping) and not any(
+            isinstance(value.get(name), str) for name in ("family", "kind")
+        )
         result[key] = _merged(before, value) if is_group and isinstance(before, Mapping) else value
     return result
 
@@ -261,42 +268,7 @@ def _training(
         own = ("cases", case) if name in written.get("training", {}) else ()
         return (*key, *own, "training", name)
 
-    def check(name: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            raise wrong(at(name), settings[name], allowed)
-
-    steps, optimizer, bias = settings["steps"], settings["optimizer"], settings["bias"]
-    short = settings["warmup_steps"] < max(steps, 1)
-    check("warmup_steps", short, f"an integer ≥ 0 and < {steps}, the steps")
-    decays = optimizer != "adam" or settings["weight_decay"] == 0
-    check("weight_decay", decays, "0 with the optimizer adam (adamw and sgd take a number ≥ 0)")
-    if optimizer == "sgd":
-        check("momentum", settings["momentum"] < 1, "a number ≥ 0 and < 1")
-    else:
-        check("momentum", settings["momentum"] == 0, f"0 with the optimizer {optimizer} (sgd has momentum)")
-    if isinstance(bias, list):
-        allowed = f"a list of {n_features} numbers, one a feature (it has {len(bias)})"
-        check("bias", len(bias) == n_features, allowed)
-    _check_record_steps(at("record_steps"), settings["record_steps"], steps)
-    # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
-    scale = settings["init_scale"]
-    return TrainingSettings(
-        **{
-            **settings,
-            "learning_rate": float(settings["learning_rate"]),
-            "init_scale": scale if isinstance(scale, str) else float(scale),
-            "weight_decay": float(settings["weight_decay"]),
-            "momentum": float(settings["momentum"]),
-        }
-    )
-
-
-def _check_record_steps(key: Key, record_steps: list[int], steps: int) -> None:
-    if record_steps != sorted(record_steps):
-        raise wrong(key, record_steps, "a list in ascending order")
-    for index, step in enumerate(record_steps):
-        if step > steps:
-            raise wrong((*key, index), step, f"an integer ≥ 0 and ≤ {steps}, the steps")
+    return training_settings(at, settings, n_features)
 
 
 _SAE_NUMBERS = (
@@ -310,7 +282,7 @@ _SAE_NUMBERS = (
 
 def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
     steps, record_steps = filled["steps"], filled["record_steps"]
-    _check_record_steps((*key, "record_steps"), record_steps, steps)
+    check_record_steps((*key, "record_steps"), record_steps, steps)
     if filled["resampling"] != "none" and filled["resample_every"] > steps:
         # Else nothing would ever be resampled, in silence.
         raise wrong((*key, "resample_every"), filled["resample_every"], _at_most(steps, "value of steps"))

@@ -148,11 +148,11 @@ _Incomplete = _extend(
 
 
 def _without_required(part: Any) -> Any:
-    """The schema for what is not whole yet; only the choice of a family still needs its name."""
+    """The schema for what is not whole yet; only the choice of a family or kind still needs its name."""
     if not isinstance(part, Mapping):
         return part
     return {
-        key: inner if key == "is" else _without_required(inner)
+        key: inner if key in ("is", "is_kind") else _without_required(inner)
         for key, inner in part.items()
         if key != "required"
     }

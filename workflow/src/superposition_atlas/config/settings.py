@@ -67,12 +67,29 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class Map:
+    """One size (n_features, n_hidden), its seeds, and the schedules that toy models are trained on."""
+
+    name: str
+    title: str
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    """Empty where nothing is trained."""
+    training: TrainingSettings
+    shards: int
+    points: Mapping[str, Any]
+    """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
+
+
+@dataclass(frozen=True)
 class Config:
-    """A whole configuration; experiments by name."""
+    """A whole configuration; experiments and maps by name."""
 
     engine: str
     device: str
     experiments: dict[str, Experiment]
+    maps: dict[str, Map]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

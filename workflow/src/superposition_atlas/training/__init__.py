@@ -30,7 +30,7 @@ from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
 from superposition_atlas.training.pace import Pace
 from superposition_atlas.training.state import Engine, Problem, TrainingState
 
-__all__ = ["LOSS_WINDOW", "Device", "EngineName", "random_dictionaries", "train"]
+__all__ = ["LOSS_WINDOW", "Device", "EngineName", "engine_name", "random_dictionaries", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -166,6 +166,15 @@ def random_dictionaries(
     Args and errors as those of `train`.
     """
     return train(schedule, n_hidden, seeds, steps=0, init_scale="unit", magnitudes=magnitudes, device="cpu")
+
+
+def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
+    """What `ToyModels.engine` will be if `train` is called with these.
+
+    Raises:
+        TrainingError: as `train`.
+    """
+    return _engine(engine, device, None).name
 
 
 def _run(

@@ -1,0 +1,166 @@
+"""Maps on disk: partitioned Parquet, one file a shard.
+
+results/maps/{map}/points/shard={shard}/part.parquet     key, importance, probability, and the coordinates
+results/maps/{map}/weights/shard={shard}/part.parquet    key, seed, W, b, loss
+
+W is the list of its m·n values, hidden dimension by hidden dimension.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from jaxtyping import Float, Integer
+
+from superposition_atlas import storage
+from superposition_atlas.errors import ArtefactError
+
+_POINT_COLUMNS = ("key", "importance", "probability")
+_WEIGHT_SCHEMA = pa.schema(
+    {
+        "key": pa.string(),
+        "seed": pa.uint64(),
+        "W": pa.list_(pa.float32()),
+        "b": pa.list_(pa.float32()),
+        "loss": pa.float64(),
+    }
+)
+_LISTS = ("importance", "probability", "W", "b")
+
+
+@dataclass(frozen=True)
+class MapPoints:
+    """The schedules of a shard, each once, in ascending order of their keys."""
+
+    key: list[str]
+    importance: Float[np.ndarray, "point feature"]
+    probability: Float[np.ndarray, "point feature"]
+    n_hidden: int
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+@dataclass(frozen=True)
+class MapModels:
+    """Toy models of a map. Arrays share their first axis, the instance."""
+
+    key: list[str]
+    """Of the point that each was trained at."""
+    seed: Integer[np.ndarray, " instance"]
+    W: Float[np.ndarray, "instance hidden feature"]
+    b: Float[np.ndarray, "instance feature"]
+    loss: Float[np.ndarray, " instance"]
+    """Mean training loss of the last 100 steps."""
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+def write_points(
+    rows: Sequence[Mapping[str, Any]],
+    coordinates: Mapping[str, Any],
+    path: Path,
+    spec: Mapping[str, Any],
+    code: str,
+) -> None:
+    """Writes the points of a shard.
+
+    Args:
+        rows: key, importance, probability and coordinates of each; there may be none.
+        coordinates: those of any point of the map, for their names and types.
+        path: where to.
+        spec: what the map is, for provenance; with the key `n_hidden`.
+        code: digest of the code, for provenance.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    values = pa.list_(pa.float64())
+    types = {name: pa.scalar(value).type for name, value in coordinates.items()}
+    schema = pa.schema({"key": pa.string(), "importance": values, "probability": values} | types)
+    frame = pd.DataFrame(list(rows), columns=schema.names)
+    storage.write_table(frame, path, storage.provenance(spec, code), schema)
+
+
+def read_points(path: Path) -> MapPoints:
+    """Reads the schedules of a shard, without coordinates.
+
+    Raises:
+        ArtefactError: if the file is missing, damaged or holds no points.
+    """
+    frame = storage.read_table(path, _POINT_COLUMNS).drop_duplicates("key")
+    spec = storage.table_provenance(path)["spec"]
+    if "n_hidden" not in spec:
+        raise ArtefactError(f"{path}: holds no points of a map")
+    importance, probability = (_stacked(frame[name]) for name in _POINT_COLUMNS[1:])
+    return MapPoints(frame["key"].tolist(), importance, probability, spec["n_hidden"])
+
+
+def write_map_models(models: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Writes toy models of a map, as `model_frame` makes them a table.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    storage.write_table(models, path, provenance, _WEIGHT_SCHEMA)
+
+
+def read_map_models(path: Path, n_hidden: int) -> MapModels:
+    """Reads the toy models of a shard.
+
+    Raises:
+        ArtefactError: if the file is missing, damaged or holds no toy models of a map.
+    """
+    frame = read_model_frame(path)
+    b, W = _stacked(frame["b"]), _stacked(frame["W"])
+    return MapModels(
+        key=frame["key"].tolist(),
+        seed=frame["seed"].to_numpy(),
+        W=W.reshape(len(frame), n_hidden, b.shape[1]),
+        b=b,
+        loss=frame["loss"].to_numpy(),
+    )
+
+
+def read_model_frame(path: Path) -> pd.DataFrame:
+    """Reads the table that `write_map_models` has written.
+
+    Raises:
+        ArtefactError: as `read_map_models`.
+    """
+    return storage.read_table(path, _WEIGHT_SCHEMA.names)
+
+
+def model_frame(models: MapModels) -> pd.DataFrame:
+    """Toy models as a table, one row each."""
+    return pd.DataFrame(
+        {
+            "key": models.key,
+            "seed": models.seed,
+            "W": list(models.W.reshape(len(models), -1)),
+            "b": list(models.b),
+            "loss": models.loss,
+        }
+    )
+
+
+def remove_other_shards(path: Path, shards: int) -> None:
+    """Removes the shards beside this one that a map of so many shards no longer has.
+
+    Else a folder that is read as a whole would hold points twice after the number of shards went down.
+    """
+    for folder in path.parent.parent.glob("shard=*"):
+        number = folder.name.removeprefix("shard=")
+        if number.isdecimal() and int(number) >= shards:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stacked(column: pd.Series) -> np.ndarray:
+    """Lists of equal length as one array, [row, value]; without rows, no values either."""
+    return np.stack(column.to_list()) if len(column) else np.zeros((0, 0), np.float32)

@@ -1,0 +1,54 @@
+"""Trains the toy models of one shard of a map, but for those that are there already."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from superposition_atlas import storage
+from superposition_atlas.artefacts.maps import read_points, remove_other_shards, write_map_models
+from superposition_atlas.digest import code_digest
+from superposition_atlas.maps.training import train_points
+from superposition_atlas.toy_model import TrainingSettings
+from superposition_atlas.training import engine_name
+
+logger = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
+    parser.add_argument("--spec", required=True, type=json.loads, help="seeds and training, as JSON")
+    parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
+    parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch"])
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--store", required=True, type=Path, help="folder of what was trained before")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains what is missing and writes all."""
+    settings = TrainingSettings(**arguments.spec["training"])
+    points = read_points(arguments.points)
+    seeds = arguments.spec["seeds"]
+    models = train_points(
+        points,
+        seeds if isinstance(seeds, list) else range(seeds),
+        settings,
+        store=arguments.store,
+        engine=arguments.engine,
+        device=arguments.device,
+        threads=arguments.threads,
+        checkpoint=arguments.checkpoint,
+    )
+    provenance = storage.provenance(
+        {"points": str(arguments.points), "n_hidden": points.n_hidden, **arguments.spec},
+        code_digest("superposition_atlas.commands.map_weights"),
+        engine=engine_name(arguments.engine, arguments.device),
+    )
+    write_map_models(models, arguments.output, provenance)
+    remove_other_shards(arguments.output, arguments.shards)
+    if len(models):
+        logger.info("%d toy models, median loss %.5f", len(models), models["loss"].median())

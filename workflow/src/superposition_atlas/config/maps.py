@@ -1,0 +1,89 @@
+"""Maps as a configuration has them: axes written out, and what no schema can say of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from superposition_atlas.config.schema import Key, definition, dotted, with_defaults, wrong
+from superposition_atlas.config.settings import Map
+from superposition_atlas.config.training import training_settings
+from superposition_atlas.errors import ConfigError
+
+_DENSITY = (0.0, 1.0, "a number > 0 and ≤ 1")
+_AXES = {
+    "mean_density": _DENSITY,
+    "first": _DENSITY,
+    "last": _DENSITY,
+    "varied": _DENSITY,
+    "importance_ratio": _DENSITY,
+    "steepness": (1.0, np.inf, "a number ≥ 1"),
+}
+"""Lowest and highest value of each axis; 0 itself never comes up, since a range may not start there."""
+
+_PAIRS = (("mean_density", "steepness"), ("first", "last"))
+"""The two ways of saying which probabilities a family has."""
+
+_SIGNIFICANT_DIGITS = 12
+
+
+def read_map(name: str, filled: Mapping[str, Any]) -> Map:
+    """A map of a configuration that the schema has checked and filled in.
+
+    Raises:
+        ConfigError: one line that names the first key that is wrong.
+    """
+    key: Key = ("maps", name)
+    seeds = filled["seeds"]
+    training = training_settings(
+        lambda setting: (*key, "training", setting), filled["training"], filled["n_features"]
+    )
+    if training.record_steps:
+        raise wrong(
+            (*key, "training", "record_steps"), list(training.record_steps), "[] (maps keep no history)"
+        )
+    return Map(
+        name=name,
+        title=filled["title"] or name,
+        n_features=filled["n_features"],
+        n_hidden=filled["n_hidden"],
+        seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
+        training=training,
+        shards=filled["shards"],
+        points=_points((*key, "points"), filled["points"], filled["n_features"]),
+    )
+
+
+def _points(key: Key, written: Mapping[str, Any], n_features: int) -> dict[str, Any]:
+    points = with_defaults(written, definition(f"kinds/{written['kind']}"))
+    if points["kind"] == "grid":
+        _check_pair(key, points)
+    if points["kind"] == "perturbation":
+        points["density"] = float(points["density"])
+        if points["feature"] >= n_features:
+            allowed = f"an integer ≥ 0 and < {n_features}, the number of features"
+            raise wrong((*key, "feature"), points["feature"], allowed)
+    for axis in _AXES.keys() & points.keys():
+        points[axis] = _values((*key, axis), points[axis], *_AXES[axis])
+    return points
+
+
+def _check_pair(key: Key, points: Mapping[str, Any]) -> None:
+    given = [axis for pair in _PAIRS for axis in pair if axis in points]
+    if tuple(given) not in _PAIRS:
+        found = " and ".join(given) or "neither"
+        allowed = "either mean_density and steepness, or first and last"
+        raise ConfigError(f"{dotted(key)}: got {found}, allowed is {allowed}")
+
+
+def _values(key: Key, axis: Any, lowest: float, highest: float, allowed: str) -> list[float]:
+    """An axis written out, its values ascending as they are written."""
+    if isinstance(axis, list):
+        return [float(value) for value in axis]
+    for end in ("from", "to"):
+        if not lowest <= axis[end] <= highest:
+            raise wrong((*key, end), axis[end], allowed)
+    space = np.geomspace if axis["scale"] == "log" else np.linspace
+    values = space(axis["from"], axis["to"], axis["count"])
+    # The ends as written, and 0.3 rather than 0.30000000000000004, so that grids share their values.
+    return [float(f"{value:.{_SIGNIFICANT_DIGITS}g}") for value in values]

@@ -1,0 +1,97 @@
+"""Training of a map's toy models: chunk by chunk, each kept as soon as it is there."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from superposition_atlas.artefacts.maps import MapModels, MapPoints, model_frame
+from superposition_atlas.maps.store import Store
+from superposition_atlas.schedules import Schedule
+from superposition_atlas.toy_model import TrainingSettings
+from superposition_atlas.training import Device, EngineName, engine_name, train
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_OPERATIONS = 1e12
+"""Multiply-adds of a chunk: about half a minute of two cores, all that is lost if a job is killed."""
+_CHUNK_MODELS = (16, 20_000)
+"""Least and most toy models of a chunk."""
+
+
+def train_points(
+    points: MapPoints,
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+    *,
+    store: Path,
+    engine: EngineName = "auto",
+    device: Device = "auto",
+    threads: int | None = None,
+    checkpoint: Path | None = None,
+    chunk_size: int | None = None,
+) -> pd.DataFrame:
+    """One toy model for each point and seed, in this order; those in the store are taken from there.
+
+    A toy model is the same, bit for bit, as if `train` had made it alone, wherever it comes from.
+
+    Args:
+        points: schedules and number of hidden dimensions.
+        seeds: the same for all points.
+        settings: as `train` takes them.
+        store: folder of the toy models that are there already; new ones are added.
+        engine: see `train`, as for the next two.
+        device: "cpu", "cuda" or "auto".
+        threads: CPU threads.
+        checkpoint: file in which a chunk is kept on a signal.
+        chunk_size: toy models that are trained, and then kept, together; None is about half a minute's.
+
+    Raises:
+        TrainingError: as `train`.
+        ArtefactError: if the store can't be written to.
+    """
+    wanted = pd.DataFrame(
+        {
+            "key": np.repeat(points.key, len(seeds)),
+            "seed": np.tile(np.array(seeds, dtype=np.uint64), len(points)),
+            "point": np.repeat(np.arange(len(points)), len(seeds)),
+        }
+    )
+    kept = Store(store, settings, engine_name(engine, device))
+    models = [kept.read(points.key)]
+    known = wanted.merge(models[0][["key", "seed"]], how="left", indicator="where")
+    missing = known[known["where"] == "left_only"]
+    logger.info(
+        "trains %d of %d toy models, %d are there already",
+        *(len(missing), len(wanted), len(wanted) - len(missing)),
+    )
+    chunk_size = chunk_size or _chunk_size(points, settings)
+    for start in range(0, len(missing), chunk_size):
+        chunk = missing.iloc[start : start + chunk_size]
+        trained = train(
+            Schedule(points.importance[chunk["point"]], points.probability[chunk["point"]]),
+            points.n_hidden,
+            chunk["seed"].tolist(),
+            engine=engine,
+            device=device,
+            threads=threads,
+            progress=None,
+            checkpoint=checkpoint,
+            **settings.as_dict(),
+        )
+        frame = model_frame(
+            MapModels(chunk["key"].tolist(), trained.seeds, trained.W, trained.b, trained.loss)
+        )
+        kept.add(frame)
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        models.append(frame)
+    return wanted.drop(columns="point").merge(pd.concat(models), how="left")
+
+
+def _chunk_size(points: MapPoints, settings: TrainingSettings) -> int:
+    n_features = points.probability.shape[1]
+    operations = max(settings.steps, 1) * settings.batch_size * n_features * (points.n_hidden + 5)
+    return int(np.clip(_CHUNK_OPERATIONS / max(operations, 1), *_CHUNK_MODELS))
