@@ -631,7 +631,7 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(monkeypatch: pytest.MonkeyP
         cli.main(["explain", "x.parquet"])
 
 
-@pytest.mark.parametrize("command", ["schedules", "features", "collect", "claims", "explain"])
+@pytest.mark.parametrize("command", ["schedules", "map-points", "features", "collect", "claims", "explain"])
 def test_commands_that_train_nothing_do_not_load_what_trains(command: str) -> None:
     script = (
         "import sys; from superposition_atlas.cli import main\n"

@@ -164,7 +164,10 @@ MOVES = {
     "storage.py": (set(COMMANDS) - {"check-config"}, {"check-config"}),
     "schedules.py": ({"schedules", "train"}, {"collect"}),
     "toy_model.py": ({"train", "features", "saes", "recovery"}, {"collect"}),
-    "training": ({"train"}, {"schedules", "features", "recovery", "collect", "claims", "figure", "report"}),
+    "training": (
+        {"train", "map-weights"},
+        {"map-points", "schedules", "features", "recovery", "collect", "claims", "figure", "report"},
+    ),
     "sae": ({"saes", "recovery"}, {"schedules", "train", "features", "collect", "claims"}),
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),
     "metrics/recovery.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),
@@ -179,7 +182,9 @@ MOVES = {
         {"schedules", "train", "saes", "features", "recovery", "collect", "claims"},
     ),
     "report": ({"report"}, set(COMMANDS) - {"report"}),
-    "config": ({"schedules", "check-config", "report"}, {"features", "collect"}),
+    "config": ({"schedules", "check-config", "report"}, {"map-points", "map-weights", "features", "collect"}),
+    "maps/points.py": ({"map-points"}, set(COMMANDS) - {"map-points", "check-config"}),
+    "maps/store.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "commands/collect.py": ({"collect"}, set(COMMANDS) - {"collect"}),
     "cli.py": (set(), set(COMMANDS)),
 }

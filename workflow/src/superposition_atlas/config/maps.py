@@ -77,13 +77,21 @@ def _check_pair(key: Key, points: Mapping[str, Any]) -> None:
 
 
 def _values(key: Key, axis: Any, lowest: float, highest: float, allowed: str) -> list[float]:
-    """An axis written out, its values ascending as they are written."""
+    """An axis written out."""
     if isinstance(axis, list):
         return [float(value) for value in axis]
+    axis = with_defaults(axis, definition("range"))
+    first, last, count = axis["from"], axis["to"], axis["count"]
     for end in ("from", "to"):
         if not lowest <= axis[end] <= highest:
             raise wrong((*key, end), axis[end], allowed)
-    space = np.geomspace if axis["scale"] == "log" else np.linspace
-    values = space(axis["from"], axis["to"], axis["count"])
-    # The ends as written, and 0.3 rather than 0.30000000000000004, so that grids share their values.
+    if first == last:
+        raise wrong((*key, "to"), last, f"a number other than {first}, where the range begins")
+    # A part of the way is one division, which rounds 1/3 as it does 2/6: a range with more values in between
+    # has the former ones to the last bit.
+    parts = [index / (count - 1) for index in range(count)]
+    if axis["scale"] == "log":
+        values = [first * (last / first) ** part for part in parts]
+    else:
+        values = [first + (last - first) * part for part in parts]
     return [float(f"{value:.{_SIGNIFICANT_DIGITS}g}") for value in values]

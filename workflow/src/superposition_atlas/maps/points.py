@@ -53,8 +53,10 @@ def points_of(map_: "Map") -> list[Point]:
     """
     points = make_points(map_.n_features, map_.n_hidden, map_.points)
     if not points:
-        allowed = "axes with a combination for which all probabilities are > 0 and ≤ 1"
-        raise ConfigError(f"maps.{map_.name}.points: allowed is a grid of {allowed}, got none")
+        raise ConfigError(
+            f"maps.{map_.name}.points: no schedule has these axes (a probability would always be above 1); "
+            "allowed is a grid with a lower mean_density or steepness among its values"
+        )
     return points
 
 

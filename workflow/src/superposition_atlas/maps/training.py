@@ -54,7 +54,7 @@ def train_points(
     """
     wanted = pd.DataFrame(
         {
-            "key": np.repeat(points.key, len(seeds)),
+            "key": np.repeat(np.array(points.key, dtype=str), len(seeds)),
             "seed": np.tile(np.array(seeds, dtype=np.uint64), len(points)),
             "point": np.repeat(np.arange(len(points)), len(seeds)),
         }
