@@ -57,11 +57,22 @@ TABLES = [
     )
 ]
 MAPS = CONFIG.maps
+SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
+
+
+def map_tables(described):
+    """The tables of a map that have a file a shard."""
+    return (
+        "points",
+        *(("weights",) if described.seeds else ()),
+        *(("solutions",) if described.n_features <= SOLVED_N_FEATURES else ()),
+    )
+
+
 MAP_TARGETS = [
-    f"results/maps/{name}/{table}/shard={shard}/part.parquet"
-    for name, described in MAPS.items()
-    for table in ("points", *(("weights",) if described.seeds else ()))
-    for shard in range(described.shards)
+    f"results/maps/{name}/{table}.parquet"
+    for name in MAPS
+    for table in ("models", "solutions", "points")
 ]
 TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
 
@@ -198,7 +209,10 @@ def map_training_json(wildcards):
     return as_json(
         {
             "seeds": configuration.seeds_as_written(described.seeds),
-            "training": described.training.as_dict(),
+            "variants": {
+                name: training.as_dict()
+                for name, training in described.variants.items()
+            },
         }
     )
 
@@ -208,11 +222,43 @@ def models_of_shard(wildcards):
 
 
 def map_minutes(wildcards, attempt):
-    """As `train_minutes`."""
-    described = map_of(wildcards)
-    return minutes_of(
-        models_of_shard(wildcards), described, described.training, attempt
+    """As `train_minutes`, for all variants."""
+    described, models = map_of(wildcards), models_of_shard(wildcards)
+    return sum(
+        minutes_of(models, described, training, attempt)
+        for training in described.variants.values()
     )
+
+
+def map_biases(wildcards):
+    """Biases that the search for best solutions holds: those that variants hold."""
+    held = {training.bias for training in map_of(wildcards).variants.values()}
+    return sorted({"trained"} | {bias for bias in held if isinstance(bias, str)})
+
+
+def map_starts(wildcards):
+    return map_of(wildcards).n_starts
+
+
+def map_parts(table):
+    """All shards' files of a table, where the map has it."""
+
+    def parts(wildcards):
+        described = map_of(wildcards)
+        return [
+            f"results/maps/{wildcards.map}/{name}/shard={shard}/part.parquet"
+            for name in map_tables(described)
+            if name == table
+            for shard in range(described.shards)
+        ]
+
+    return parts
+
+
+def solve_minutes(wildcards, attempt):
+    """A generous estimate, at 4 s a schedule."""
+    searches = len(points_of_shard(wildcards)) * len(map_biases(wildcards))
+    return attempt * (5 + round(searches * map_starts(wildcards) / 3 / 60))
 
 
 def map_megabytes(wildcards, attempt):

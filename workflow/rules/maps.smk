@@ -1,4 +1,7 @@
-"""Maps: from the configuration to results/maps/{map}/points and results/maps/{map}/weights, one file a shard."""
+"""Maps: from the configuration to results/maps/{map}/{points,weights,solutions}, one file a shard, and on to tables.
+
+The tables results/maps/{map}/{models,solutions,points}.parquet have a row a toy model, a solution, and a point.
+"""
 
 
 rule map_points:
@@ -49,9 +52,66 @@ rule map_weights:
         spec=map_training_json,
         shards=map_shards,
         # No outputs: Snakemake would remove them when the job runs again.
-        store="results/checkpoints/maps/{map}",
+        store="results/checkpoints/maps/{map}/weights",
         checkpoint="results/checkpoints/maps/{map}/shard={shard}.safetensors",
     shell:
         "python -m superposition_atlas map-weights --points {input:q} --spec {params.spec:q}"
         " --shards {params.shards} --engine {params.engine} --device {params.device} --threads {threads}"
         " --store {params.store:q} --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q}"
+
+
+rule map_solutions:
+    """Best solutions and predictions for the points of one shard, but for what a former run has found already."""
+    input:
+        "results/maps/{map}/points/shard={shard}/part.parquet",
+    output:
+        "results/maps/{map}/solutions/shard={shard}/part.parquet",
+    log:
+        "results/logs/map_solutions/{map}/{shard}.log",
+    benchmark:
+        "results/benchmarks/map_solutions/{map}/{shard}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=solve_minutes,
+    params:
+        code=command_digest("map_solutions"),
+        biases=map_biases,
+        n_starts=map_starts,
+        shards=map_shards,
+        # No output: Snakemake would remove it when the job runs again.
+        store="results/checkpoints/maps/{map}/solutions",
+    shell:
+        "python -m superposition_atlas map-solutions --points {input:q} --biases {params.biases:q}"
+        " --n-starts {params.n_starts} --shards {params.shards} --store {params.store:q}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule map_measures:
+    """What the toy models of a map represent, beside the best solutions for their schedules."""
+    input:
+        points=map_parts("points"),
+        weights=map_parts("weights"),
+        solutions=map_parts("solutions"),
+    output:
+        models="results/maps/{map}/models.parquet",
+        solutions="results/maps/{map}/solutions.parquet",
+        points="results/maps/{map}/points.parquet",
+    log:
+        "results/logs/map_measures/{map}.log",
+    benchmark:
+        "results/benchmarks/map_measures/{map}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=command_digest("map_measures"),
+    shell:
+        "python -m superposition_atlas map-measures --points {input.points:q} --weights {input.weights:q}"
+        " --solutions {input.solutions:q} --output-models {output.models:q}"
+        " --output-solutions {output.solutions:q} --output-points {output.points:q} 2> {log:q}"

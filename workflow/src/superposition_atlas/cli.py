@@ -13,6 +13,8 @@ COMMANDS = {
     "train": "train the toy models of one case",
     "map-points": "write the schedules of one shard of a map",
     "map-weights": "train the toy models of one shard of a map",
+    "map-solutions": "find the best solutions for one shard of a map",
+    "map-measures": "measure a map's toy models beside the best solutions",
     "saes": "train one SAE for every shown toy model of a case",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",

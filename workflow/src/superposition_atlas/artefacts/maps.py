@@ -1,7 +1,8 @@
 """Maps on disk: partitioned Parquet, one file a shard.
 
 results/maps/{map}/points/shard={shard}/part.parquet     key, importance, probability, and the coordinates
-results/maps/{map}/weights/shard={shard}/part.parquet    key, seed, W, b, loss
+results/maps/{map}/weights/shard={shard}/part.parquet    key, variant, seed, W, b, loss
+results/maps/{map}/solutions/shard={shard}/part.parquet  minima of the exact loss and predictions
 
 W is the list of its m·n values, hidden dimension by hidden dimension.
 """
@@ -21,7 +22,7 @@ from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
 
 _POINT_COLUMNS = ("key", "importance", "probability")
-_WEIGHT_SCHEMA = pa.schema(
+MODEL_SCHEMA = pa.schema(
     {
         "key": pa.string(),
         "seed": pa.uint64(),
@@ -30,7 +31,21 @@ _WEIGHT_SCHEMA = pa.schema(
         "loss": pa.float64(),
     }
 )
-_LISTS = ("importance", "probability", "W", "b")
+WEIGHT_SCHEMA = MODEL_SCHEMA.insert(1, pa.field("variant", pa.string()))
+SOLUTION_SCHEMA = pa.schema(
+    {
+        "key": pa.string(),
+        "kind": pa.string(),
+        "bias": pa.string(),
+        "rank": pa.int64(),
+        "loss": pa.float64(),
+        "n_starts": pa.int64(),
+        "structure": pa.string(),
+        "W": pa.list_(pa.float64()),
+        "b": pa.list_(pa.float64()),
+    }
+)
+"""Kinds are minimum (rank 0 is the best), predicted and predicted_bare; `bias` says what a search holds."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,8 @@ class MapModels:
 
     key: list[str]
     """Of the point that each was trained at."""
+    variant: list[str]
+    """Way of training."""
     seed: Integer[np.ndarray, " instance"]
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
@@ -102,13 +119,35 @@ def read_points(path: Path) -> MapPoints:
     return MapPoints(frame["key"].tolist(), importance, probability, spec["n_hidden"])
 
 
+def read_point_frame(path: Path) -> pd.DataFrame:
+    """Reads the points of a shard with their coordinates, a row each; a schedule may stand at several.
+
+    Raises:
+        ArtefactError: as `read_points`.
+    """
+    return storage.read_table(path)
+
+
+def read_solutions(paths: Sequence[Path]) -> tuple[pd.DataFrame, Float[np.ndarray, "row hidden feature"]]:
+    """Reads minima and predictions of shards, and their weights.
+
+    Raises:
+        ArtefactError: if a file is missing, damaged or holds no solutions.
+    """
+    frames = [storage.read_table(path, SOLUTION_SCHEMA.names) for path in paths]
+    n_hidden = storage.table_provenance(paths[0])["spec"]["n_hidden"]
+    frame = pd.concat(frames, ignore_index=True)
+    b = _stacked(frame["b"])
+    return frame, _stacked(frame["W"]).reshape(len(frame), n_hidden, b.shape[1])
+
+
 def write_map_models(models: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Writes toy models of a map, as `model_frame` makes them a table.
+    """Writes toy models of a map, as `model_frame` makes them a table, with their variant.
 
     Raises:
         ArtefactError: if the file can't be written.
     """
-    storage.write_table(models, path, provenance, _WEIGHT_SCHEMA)
+    storage.write_table(models, path, provenance, WEIGHT_SCHEMA)
 
 
 def read_map_models(path: Path, n_hidden: int) -> MapModels:
@@ -117,10 +156,11 @@ def read_map_models(path: Path, n_hidden: int) -> MapModels:
     Raises:
         ArtefactError: if the file is missing, damaged or holds no toy models of a map.
     """
-    frame = read_model_frame(path)
+    frame = storage.read_table(path, WEIGHT_SCHEMA.names)
     b, W = _stacked(frame["b"]), _stacked(frame["W"])
     return MapModels(
         key=frame["key"].tolist(),
+        variant=frame["variant"].tolist(),
         seed=frame["seed"].to_numpy(),
         W=W.reshape(len(frame), n_hidden, b.shape[1]),
         b=b,
@@ -128,26 +168,28 @@ def read_map_models(path: Path, n_hidden: int) -> MapModels:
     )
 
 
-def read_model_frame(path: Path) -> pd.DataFrame:
-    """Reads the table that `write_map_models` has written.
+def variants_of(path: Path) -> dict[str, dict[str, Any]]:
+    """How the toy models of a shard were trained: settings by variant.
 
     Raises:
         ArtefactError: as `read_map_models`.
     """
-    return storage.read_table(path, _WEIGHT_SCHEMA.names)
+    spec = storage.table_provenance(path)["spec"]
+    if "variants" not in spec:
+        raise ArtefactError(f"{path}: holds no toy models of a map")
+    return dict(spec["variants"])
 
 
-def model_frame(models: MapModels) -> pd.DataFrame:
-    """Toy models as a table, one row each."""
-    return pd.DataFrame(
-        {
-            "key": models.key,
-            "seed": models.seed,
-            "W": list(models.W.reshape(len(models), -1)),
-            "b": list(models.b),
-            "loss": models.loss,
-        }
-    )
+def model_frame(
+    key: Sequence[str],
+    seed: Integer[np.ndarray, " instance"],
+    W: Float[np.ndarray, "instance hidden feature"],
+    b: Float[np.ndarray, "instance feature"],
+    loss: Float[np.ndarray, " instance"],
+) -> pd.DataFrame:
+    """Toy models of one variant as a table, one row each."""
+    weights = list(W.reshape(len(W), -1))
+    return pd.DataFrame({"key": list(key), "seed": seed, "W": weights, "b": list(b), "loss": loss})
 
 
 def remove_other_shards(path: Path, shards: int) -> None:

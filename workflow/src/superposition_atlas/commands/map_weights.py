@@ -1,9 +1,11 @@
-"""Trains the toy models of one shard of a map, but for those that are there already."""
+"""Trains the toy models of one shard of a map, all variants, but for those that are there already."""
 
 import argparse
 import json
 import logging
 from pathlib import Path
+
+import pandas as pd
 
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import read_points, remove_other_shards, write_map_models
@@ -18,7 +20,7 @@ logger = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
-    parser.add_argument("--spec", required=True, type=json.loads, help="seeds and training, as JSON")
+    parser.add_argument("--spec", required=True, type=json.loads, help="seeds and variants, as JSON")
     parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
@@ -30,25 +32,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Trains what is missing and writes all."""
-    settings = TrainingSettings(**arguments.spec["training"])
     points = read_points(arguments.points)
     seeds = arguments.spec["seeds"]
-    models = train_points(
-        points,
-        seeds if isinstance(seeds, list) else range(seeds),
-        settings,
-        store=arguments.store,
-        engine=arguments.engine,
-        device=arguments.device,
-        threads=arguments.threads,
-        checkpoint=arguments.checkpoint,
-    )
+    frames = []
+    for variant, training in arguments.spec["variants"].items():
+        models = train_points(
+            points,
+            seeds if isinstance(seeds, list) else range(seeds),
+            TrainingSettings(**training),
+            store=arguments.store / variant,
+            engine=arguments.engine,
+            device=arguments.device,
+            threads=arguments.threads,
+            checkpoint=arguments.checkpoint,
+        )
+        models.insert(1, "variant", variant)
+        frames.append(models)
+        if len(models):
+            logger.info("%s: %d toy models, median loss %.5f", variant, len(models), models["loss"].median())
     provenance = storage.provenance(
         {"points": str(arguments.points), "n_hidden": points.n_hidden, **arguments.spec},
         code_digest("superposition_atlas.commands.map_weights"),
         engine=engine_name(arguments.engine, arguments.device),
     )
-    write_map_models(models, arguments.output, provenance)
+    write_map_models(pd.concat(frames, ignore_index=True), arguments.output, provenance)
     remove_other_shards(arguments.output, arguments.shards)
-    if len(models):
-        logger.info("%d toy models, median loss %.5f", len(models), models["loss"].median())

@@ -42,7 +42,10 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: _experiment(name, experiment, written=whole["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
-        maps={name: read_map(name, described) for name, described in filled["maps"].items()},
+        maps={
+            name: read_map(name, described, whole["maps"][name].get("variants", {}))
+            for name, described in filled["maps"].items()
+        },
     )
 
 

@@ -9,6 +9,7 @@ from superposition_atlas.config.schema import Key, definition, dotted, with_defa
 from superposition_atlas.config.settings import Map
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.toy_model import TrainingSettings
 
 _DENSITY = (0.0, 1.0, "a number > 0 and ≤ 1")
 _AXES = {
@@ -27,31 +28,42 @@ _PAIRS = (("mean_density", "steepness"), ("first", "last"))
 _SIGNIFICANT_DIGITS = 12
 
 
-def read_map(name: str, filled: Mapping[str, Any]) -> Map:
+def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) -> Map:
     """A map of a configuration that the schema has checked and filled in.
+
+    Args:
+        name: its name.
+        filled: the map with all defaults.
+        variants: its variants as they are written: what they leave out is as in its training.
 
     Raises:
         ConfigError: one line that names the first key that is wrong.
     """
     key: Key = ("maps", name)
     seeds = filled["seeds"]
-    training = training_settings(
-        lambda setting: (*key, "training", setting), filled["training"], filled["n_features"]
-    )
-    if training.record_steps:
-        raise wrong(
-            (*key, "training", "record_steps"), list(training.record_steps), "[] (maps keep no history)"
-        )
+    training = _training((*key, "training"), filled["training"], filled["n_features"])
+    trained = {
+        variant: _training((*key, "variants", variant), filled["training"] | written, filled["n_features"])
+        for variant, written in variants.items()
+    }
     return Map(
         name=name,
         title=filled["title"] or name,
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
-        training=training,
+        variants=trained or {"standard": training},
+        n_starts=filled["n_starts"],
         shards=filled["shards"],
         points=_points((*key, "points"), filled["points"], filled["n_features"]),
     )
+
+
+def _training(key: Key, settings: Mapping[str, Any], n_features: int) -> TrainingSettings:
+    training = training_settings(lambda setting: (*key, setting), settings, n_features)
+    if training.record_steps:
+        raise wrong((*key, "record_steps"), list(training.record_steps), "[] (maps keep no history)")
+    return training
 
 
 def _points(key: Key, written: Mapping[str, Any], n_features: int) -> dict[str, Any]:

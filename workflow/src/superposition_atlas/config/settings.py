@@ -76,7 +76,10 @@ class Map:
     n_hidden: int
     seeds: tuple[int, ...]
     """Empty where nothing is trained."""
-    training: TrainingSettings
+    variants: dict[str, TrainingSettings]
+    """Ways of training by name, at least one."""
+    n_starts: int
+    """Random starts of the search for best solutions."""
     shards: int
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from superposition_atlas.artefacts.maps import MapModels, MapPoints, model_frame
+from superposition_atlas.artefacts.maps import MODEL_SCHEMA, MapPoints, model_frame
+from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.store import Store
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
@@ -59,8 +60,13 @@ def train_points(
             "point": np.repeat(np.arange(len(points)), len(seeds)),
         }
     )
-    kept = Store(store, settings, engine_name(engine, device))
-    models = [kept.read(points.key)]
+    spec = {
+        "kind": "toy models of a map",
+        "settings": settings.as_dict(),
+        "engine": engine_name(engine, device),
+    }
+    kept = Store(store, spec, code_digest("superposition_atlas.training"), MODEL_SCHEMA)
+    models = [kept.read(points.key).drop_duplicates(["key", "seed"])]
     known = wanted.merge(models[0][["key", "seed"]], how="left", indicator="where")
     missing = known[known["where"] == "left_only"]
     logger.info(
@@ -81,10 +87,8 @@ def train_points(
             checkpoint=checkpoint,
             **settings.as_dict(),
         )
-        frame = model_frame(
-            MapModels(chunk["key"].tolist(), trained.seeds, trained.W, trained.b, trained.loss)
-        )
-        kept.add(frame)
+        frame = model_frame(chunk["key"].tolist(), trained.seeds, trained.W, trained.b, trained.loss)
+        kept.add(frame, name=str(chunk["seed"].iloc[0]))
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         models.append(frame)
