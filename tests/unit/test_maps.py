@@ -366,7 +366,7 @@ def test_a_job_that_is_ended_loses_a_chunk_at_most(
     said.trained()
     monkeypatch.undo()
     rest = trained(tmp_path / "a")
-    assert said.trained() == (2, 12, 10)
+    assert said.trained() == (4, 12, 8)
     assert_same(rest, trained(tmp_path / "b"))
 
 

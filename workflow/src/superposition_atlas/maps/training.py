@@ -47,7 +47,7 @@ def train_points(
         device: "cpu", "cuda" or "auto".
         threads: CPU threads.
         checkpoint: file in which a chunk is kept on a signal.
-        chunk_size: toy models that are trained, and then kept, together; None is about half a minute's.
+        chunk_size: most toy models that are trained, and then kept, together; None is half a minute of them.
 
     Raises:
         TrainingError: as `train`.
@@ -73,9 +73,9 @@ def train_points(
         "trains %d of %d toy models, %d are there already",
         *(len(missing), len(wanted), len(wanted) - len(missing)),
     )
-    chunk_size = chunk_size or _chunk_size(points, settings)
-    for start in range(0, len(missing), chunk_size):
-        chunk = missing.iloc[start : start + chunk_size]
+    n_chunks = -(-len(missing) // (chunk_size or _chunk_size(points, settings)))
+    for part in range(n_chunks):  # of equal size: a few toy models alone leave threads without work
+        chunk = missing.iloc[len(missing) * part // n_chunks : len(missing) * (part + 1) // n_chunks]
         trained = train(
             Schedule(points.importance[chunk["point"]], points.probability[chunk["point"]]),
             points.n_hidden,
