@@ -52,7 +52,7 @@ def test_defaults() -> None:
     small = map_of()
     assert (small.name, small.title, small.n_features, small.n_hidden) == ("small", "small", 5, 2)
     assert small.seeds == tuple(range(8))
-    assert small.training == TrainingSettings()
+    assert small.variants == {"standard": TrainingSettings()}
     assert small.shards == 4
     assert small.points == {
         "kind": "grid",
@@ -133,14 +133,14 @@ def test_the_talks_schedules_lie_on_the_atlas() -> None:
                 and np.allclose(point.importance, case.importance[0], rtol=1e-11)
                 for point in points
             ), (experiment, name)
-    assert config.maps["atlas"].training == config.experiments["talk"].cases["case1"].training
+    assert config.maps["atlas"].variants == {"standard": config.experiments["talk"].cases["case1"].training}
 
 
 def test_the_fine_atlas_has_the_points_of_the_small_one_and_20_000_toy_models() -> None:
     small = load(TALK).maps["atlas"]
     fine = load(laid_over(TALK, read(ROOT / "config" / "atlas.yaml"))).maps["atlas"]
     assert keys_of(small) < keys_of(fine)
-    assert small.training == fine.training
+    assert small.variants == fine.variants
     assert 100 <= len(keys_of(small)) <= 130
     assert 20_000 <= len(keys_of(fine)) * len(fine.seeds) <= 22_000
 
@@ -150,7 +150,8 @@ def test_the_smoke_test_has_the_same_maps() -> None:
     assert smoke.maps.keys() == load(TALK).maps.keys()
     for described in smoke.maps.values():
         assert "smoke test" in described.title
-        assert described.training.steps * len(described.seeds) * len(points_of(described)) < 1e5
+        steps = sum(training.steps for training in described.variants.values())
+        assert steps * len(described.seeds) * len(points_of(described)) < 1e5
 
 
 # --- what is refused ---------------------------------------------------------------------------------------

@@ -404,7 +404,7 @@ def test_what_comes_from_other_settings_or_code_is_trained_again(
     if change == "settings":
         settings = replace(SETTINGS, learning_rate=0.02)
     elif change == "code":
-        monkeypatch.setattr(store_module, "code_digest", lambda *modules: "another")
+        monkeypatch.setattr(training_module, "code_digest", lambda *modules: "another")
     else:
         versions = storage.package_versions() | {"numba": "0.0.0"}
         monkeypatch.setattr(storage, "package_versions", lambda: versions)

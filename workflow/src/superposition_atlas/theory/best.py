@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from superposition_atlas import stream
-from superposition_atlas.theory.exact_loss import TheoryError, check_n_features, exact_gradient
+from superposition_atlas.theory.exact_loss import TheoryError, check_n_features, objective_of
 from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
@@ -104,12 +104,13 @@ def descend(
 ) -> Minimum:
     """The minimum downhill from W and b; b stays at `held` unless that is None."""
     shape, n_weights = W.shape, W.size
+    losses = objective_of(importance, probability)
 
     def objective(flat: Float[np.ndarray, " parameter"]) -> tuple[float, Any]:
         bias = flat[n_weights:] if held is None else held
-        loss, dW, db = exact_gradient(flat[:n_weights].reshape(shape), bias, importance, probability)
+        loss, dW, db = losses(flat[:n_weights].reshape(shape), bias)
         slope = dW.ravel() if held is not None else np.concatenate([dW.ravel(), db])
-        return loss.sum() / scale, slope / scale
+        return loss / scale, slope / scale
 
     # In units of the loss of representing nothing, tolerances mean the same for rare features.
     scale = float(drop_costs(importance, probability).sum()) or 1.0

@@ -4,6 +4,7 @@ For x_i = 0 with probability 1 - p_i, else U[0, 1], and x' = ReLU(Wᵀ W x + b),
 supports of x (2^n) and, on each, over the cube of active magnitudes, where `moments` has every term.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,31 @@ def exact_gradient(
     loss, dW, db = np.empty((len(flat[1]), n_features)), np.empty_like(flat[0]), np.empty_like(flat[1])
     _fill(*flat, states(n_features), True, loss, dW, db)
     return loss.reshape(*lead, n_features), dW.reshape(arrays[0].shape), db.reshape(arrays[1].shape)
+
+
+Objective = Callable[
+    [Float[np.ndarray, "hidden feature"], Float[np.ndarray, " feature"]],
+    tuple[float, Float[np.ndarray, "hidden feature"], Float[np.ndarray, " feature"]],
+]
+
+
+def objective_of(
+    importance: Float[np.ndarray, " feature"], probability: Float[np.ndarray, " feature"]
+) -> Objective:
+    """For a search: W, b ↦ sum of `exact_loss` and its gradient, without checks, in arrays used again."""
+    n_features = len(probability)
+    schedule = np.array(importance, np.float64)[None], np.array(probability, np.float64)[None]
+    loss, db = np.empty((1, n_features)), np.empty((1, n_features))
+    steps = states(n_features)
+
+    def objective(
+        W: Float[np.ndarray, "hidden feature"], b: Float[np.ndarray, " feature"]
+    ) -> tuple[float, Float[np.ndarray, "hidden feature"], Float[np.ndarray, " feature"]]:
+        dW = np.empty((1, *W.shape))
+        _fill(W[None], b[None], *schedule, steps, True, loss, dW, db)
+        return float(loss.sum()), dW[0], db[0]
+
+    return objective
 
 
 def check_n_features(n_features: int) -> None:
