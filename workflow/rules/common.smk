@@ -43,6 +43,12 @@ MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ] + [f"results/figures/{name}.gif" for name in MOVING]
+SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
+TESTED = [
+    name
+    for name, experiment in EXPERIMENTS.items()
+    if experiment.claims or name == "controls"
+]
 TABLES = [
     catalogue.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
@@ -54,10 +60,14 @@ TABLES = [
             if experiment.saes
             else ()
         ),
+        *(
+            ("losses", "solutions")
+            if name in TESTED and experiment.n_features <= SOLVED_N_FEATURES
+            else ()
+        ),
     )
 ]
 MAPS = CONFIG.maps
-SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
 
 
 def map_tables(described):
@@ -271,13 +281,6 @@ def map_megabytes(wildcards, attempt):
 
 
 # --- metrics --------------------------------------------------------------------------------------------------
-
-
-TESTED = [
-    name
-    for name, experiment in EXPERIMENTS.items()
-    if experiment.claims or name == "controls"
-]
 
 
 def tables_of_cases(wildcards):

@@ -83,6 +83,30 @@ rule collect:
         "python -m superposition_atlas collect --tables {input:q} --output {output:q} 2> {log:q}"
 
 
+rule losses:
+    """Exact losses of an experiment's toy models, beside the best solutions for their schedules."""
+    input:
+        "results/metrics/{experiment}/features.parquet",
+    output:
+        losses="results/metrics/{experiment}/losses.parquet",
+        solutions="results/metrics/{experiment}/solutions.parquet",
+    log:
+        "results/logs/losses/{experiment}.log",
+    benchmark:
+        "results/benchmarks/losses/{experiment}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=command_digest("losses"),
+    shell:
+        "python -m superposition_atlas losses --features {input:q} --output-losses {output.losses:q}"
+        " --output-solutions {output.solutions:q} 2> {log:q}"
+
+
 rule claims:
     """Every observation of the talk, tested on every experiment."""
     input:

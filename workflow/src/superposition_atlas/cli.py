@@ -18,6 +18,7 @@ COMMANDS = {
     "saes": "train one SAE for every shown toy model of a case",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",
+    "losses": "compare an experiment's toy models with the best solutions",
     "collect": "join the tables of an experiment's cases",
     "claims": "test the talk's observations",
     "figure": "draw one figure",

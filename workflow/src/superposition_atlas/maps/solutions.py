@@ -47,13 +47,20 @@ def solve_points(points: MapPoints, biases: Sequence[str], n_starts: int, store:
     logger.info("solves %d of %d schedules, %d are there already", len(missing), len(points), len(there))
     frames = [known[known["key"].isin(points.key)]]
     for start in range(0, len(missing), _CHUNK):
-        rows = [row for k in missing[start : start + _CHUNK] for row in _solve(points, k, biases, n_starts)]
-        frame = pd.DataFrame(rows, columns=SOLUTION_SCHEMA.names)
+        frame = solutions_of(points, missing[start : start + _CHUNK], biases, n_starts)
         kept.add(frame)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).sort_values(
         ["key", "kind", "bias", "rank"], ignore_index=True
     )
+
+
+def solutions_of(
+    points: MapPoints, indices: Sequence[int], biases: Sequence[str], n_starts: int
+) -> pd.DataFrame:
+    """Minima and predictions for some of the points, in the columns of SOLUTION_SCHEMA."""
+    rows = [row for index in indices for row in _solve(points, index, biases, n_starts)]
+    return pd.DataFrame(rows, columns=SOLUTION_SCHEMA.names)
 
 
 def _solve(
