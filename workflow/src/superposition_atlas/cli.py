@@ -16,6 +16,7 @@ COMMANDS = {
     "recovery": "measure what SAEs recover of a case's features",
     "collect": "join the tables of an experiment's cases",
     "claims": "test the talk's observations",
+    "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
     "check-config": "check configuration files",

@@ -23,3 +23,10 @@ def run(arguments: argparse.Namespace) -> None:
             f"{experiment.name}: {experiment.n_features} features in {experiment.n_hidden} dimensions, "
             f"{len(experiment.cases)} cases, {n_models} toy models, {len(experiment.saes)} SAEs a toy model"
         )
+    for name, networks in loaded.playground.items():
+        settings = networks.settings
+        layers = ", ".join(map(str, settings.hidden_layers))
+        print(
+            f"playground {name}: {settings.data_set} from {len(settings.inputs)} inputs, "
+            f"hidden layers {layers}, {len(networks.seeds)} networks"
+        )
