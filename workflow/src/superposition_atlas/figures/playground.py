@@ -184,10 +184,13 @@ def _losses(axes: Axes, curves: pd.DataFrame) -> None:
     others = Line2D([], [], color=style.FAINT, label="test, other seeds")
     axes.legend(
         handles=[*axes.get_lines()[-2:], others],
-        loc="upper right",
+        loc="lower right",
+        bbox_to_anchor=(1.03, 1.0),
+        ncols=3,
         fontsize=6,
         borderaxespad=0.1,
-        labelspacing=0.2,
+        columnspacing=0.7,
+        handlelength=1.4,
     )
 
 
