@@ -20,6 +20,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/playground.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

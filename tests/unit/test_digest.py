@@ -183,8 +183,11 @@ MOVES = {
     ),
     "report": ({"report"}, set(COMMANDS) - {"report"}),
     "config": ({"schedules", "check-config", "report"}, {"map-points", "map-weights", "features", "collect"}),
-    "maps/points.py": ({"map-points"}, set(COMMANDS) - {"map-points", "check-config"}),
-    "maps/store.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
+    "maps/points.py": ({"map-points", "losses"}, set(COMMANDS) - {"map-points", "losses", "check-config"}),
+    "maps/store.py": (
+        {"map-weights", "map-solutions"},
+        set(COMMANDS) - {"map-weights", "map-solutions", "losses"},
+    ),
     "commands/collect.py": ({"collect"}, set(COMMANDS) - {"collect"}),
     "cli.py": (set(), set(COMMANDS)),
 }

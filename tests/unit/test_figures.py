@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from superposition_atlas import claims, config, schedules, storage
@@ -21,12 +21,16 @@ from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
+from superposition_atlas.playground.settings import Settings
+from superposition_atlas.playground.tables import joined
+from superposition_atlas.playground.training import train as train_playground
 from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
+PLAYGROUND = config.load(config.read(REPOSITORY / "config/config.yaml")).playground
 N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
 STEPS = [0, 20, 60]
 SCHEDULES = {
@@ -99,6 +103,14 @@ class Tables:
             ],
             ignore_index=True,
         )
+        self.playground = joined(
+            {
+                name: train_playground(Settings(**{**own.settings.as_dict(), "steps": 30}), range(3))
+                for name, own in PLAYGROUND.items()
+            }
+        )
+        for name, table in self.playground.items():
+            write(table, folder / "playground" / f"{name}.parquet")
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
@@ -137,7 +149,16 @@ class Tables:
         folder, case = self.folder, self.folder / "case2"
         table = {name: folder / f"{name}.parquet" for name in self.tables}
         schedules_and = {"schedules": self.schedules}
+        of_playground = {name: folder / "playground" / f"{name}.parquet" for name in self.playground}
         named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+            "playground": (
+                {name: of_playground[name] for name in ("units", "weights", "points", "curves", "runs")},
+                {"network": "spiral", "title": "A title"},
+            ),
+            "playground_data_sets": (
+                {name: of_playground[name] for name in ("runs", "units", "points")},
+                {name: own.title for name, own in PLAYGROUND.items()},
+            ),
             "motivation": (
                 {
                     f"{name}.{shown}": folder / shown / f"{name}.parquet"
@@ -282,7 +303,7 @@ def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> N
     assert (tmp_path / "case1.svg").read_bytes() != (tmp_path / "case2.svg").read_bytes()
 
 
-@pytest.mark.parametrize("module", ["plane", "bars", "initial_scale"])
+@pytest.mark.parametrize("module", ["plane", "bars", "initial_scale", "playground_data_sets"])
 def test_titles_are_text_and_no_formulas(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
     figure = draw(module, paths, dict.fromkeys(options, r"costs $\frac{1$"))
@@ -434,6 +455,118 @@ def test_an_unknown_sae_is_named(tables: Tables, module: str) -> None:
     paths, _ = tables.inputs(module)
     with pytest.raises(ArtefactError, match="relu_missing"):
         draw(module, paths, {"sae": "relu_missing"})
+
+
+def playground_rows(tables: Tables, table: str, network: str) -> pd.DataFrame:
+    rows = tables.playground[table]
+    return rows[rows["network"] == network]
+
+
+def drawn_responses(figure: Figure) -> list[np.ndarray]:
+    return [np.ravel(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+
+
+def test_every_neuron_and_every_weight_of_the_playground_is_drawn(tables: Tables) -> None:
+    figure = tables.draw("playground")
+    units, weights = (playground_rows(tables, table, "spiral") for table in ("units", "weights"))
+    drawn = drawn_responses(figure)
+    assert len(drawn) == len(units) == 7 + 8 + 4 + 1
+    for response in units["response"]:
+        assert any(np.array_equal(response, other) for other in drawn)
+    positive, negative = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
+    for lines, own in ((positive, weights["weight"] > 0), (negative, weights["weight"] < 0)):
+        assert len(lines.get_segments()) == own.sum()
+        size = weights.loc[own, "weight"].abs().to_numpy()
+        widths = np.asarray(lines.get_linewidths())
+        np.testing.assert_array_equal(np.argsort(widths), np.argsort(size))
+    assert positive.get_linestyle() != negative.get_linestyle()
+
+
+def test_the_playgrounds_losses_and_points_are_those_of_the_tables(tables: Tables) -> None:
+    figure = tables.draw("playground")
+    curves = playground_rows(tables, "curves", "spiral")
+    (panel,) = [axes for axes in figure.axes if axes.get_ylabel() == "loss"]
+    heights = [np.asarray(line.get_ydata()) for line in panel.lines]
+    assert len(heights) == 3 + 1
+    for _, own in curves.groupby("seed"):
+        assert any(np.array_equal(own["test_loss"], height) for height in heights)
+    own = curves[curves["shown"]]
+    assert any(np.array_equal(own["training_loss"], height) for height in heights)
+    places = np.concatenate([c.get_offsets() for c in figure.axes[-2].collections])
+    points = playground_rows(tables, "points", "spiral")[["x1", "x2"]].to_numpy()
+    np.testing.assert_allclose(np.sort(places, axis=0), np.sort(points, axis=0))
+    run = playground_rows(tables, "runs", "spiral").query("shown").iloc[0]
+    assert any(f"test loss {run['test_loss']:.3g}" in text.get_text() for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize("network", ["multi_gaussian", "gaussian", "xor"])
+def test_the_playground_draws_any_network(tables: Tables, network: str, tmp_path: Path) -> None:
+    paths, _ = tables.inputs("playground")
+    style.save(draw("playground", paths, {"network": network, "title": "$" * 70}), tmp_path / "figure.svg")
+
+
+def test_six_layers_of_eight_fit_on_the_page(tmp_path: Path) -> None:
+    wanted = Settings("plane", hidden_layers=(8,) * 6, n_points=20, steps=1)
+    paths = {
+        name: write(table, tmp_path / f"{name}.parquet")
+        for name, table in joined({"deep": train_playground(wanted, [0])}).items()
+    }
+    figure = draw("playground", paths, {"network": "deep", "title": "Deep"})
+    assert len(drawn_responses(figure)) == 7 + 48 + 1
+    boxes = [axes.get_position() for axes in figure.axes[1:]]
+    for k, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+
+
+def test_data_sets_show_every_seed_and_how_many_solve_them(tables: Tables) -> None:
+    figure = tables.draw("playground_data_sets")
+    labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
+    marks = [axes.lines[0].get_xdata() for axes in figure.axes if axes.get_xlabel()]
+    assert len(labels) == len(drawn_responses(figure)) == len(PLAYGROUND)
+    for name, label, errors in zip(PLAYGROUND, labels, marks, strict=True):
+        runs = playground_rows(tables, "runs", name)
+        assert label.endswith(f"; {runs['solved'].sum()}/3 solved")
+        column = "test_fvu" if name in ("plane", "multi_gaussian") else "test_error"
+        np.testing.assert_allclose(errors, (100 * runs[column]).clip(upper=50))
+
+
+@pytest.mark.parametrize("module", ["playground", "playground_data_sets"])
+def test_an_unknown_network_is_named(tables: Tables, module: str) -> None:
+    paths, _ = tables.inputs(module)
+    options = {"playground": {"network": "nowhere", "title": ""}, "playground_data_sets": {"nowhere": ""}}
+    with pytest.raises(ArtefactError, match="has no rows of the network 'nowhere'"):
+        draw(module, paths, options[module])
+
+
+def test_a_network_may_have_any_name(tables: Tables, tmp_path: Path) -> None:
+    """Also that of an argument."""
+    paths = {
+        role: write(
+            storage.read_table(path).replace({"network": {"circle": "paths"}}), tmp_path / f"{role}.parquet"
+        )
+        for role, path in tables.inputs("playground_data_sets")[0].items()
+    }
+    figure = draw("playground_data_sets", paths, {"paths": "A title"})
+    assert len(drawn_responses(figure)) == 1
+
+
+def test_many_data_sets_take_several_figures() -> None:
+    raw = {
+        "experiments": {"least": {"n_features": 3, "n_hidden": 2, "cases": {"only": {}}}},
+        "playground": {f"net{k}": {"data_set": "xor" if k else "plane"} for k in range(13)},
+    }
+    found = {
+        figure.name: figure for figure in catalogue.figures(config.load(raw)) if "slide04" in figure.name
+    }
+    assert list(found) == ["slide04_playground", "slide04_data_sets", "slide04_data_sets_2"]
+    assert found["slide04_playground"].options["network"] == "net0"
+    assert [len(found[name].options) for name in list(found)[1:]] == [12, 1]
+
+
+def test_the_playground_draws_the_first_network_on_spirals() -> None:
+    figures = catalogue.figures(config.load(config.read(REPOSITORY / "config/config.yaml")))
+    (drawn,) = [figure for figure in figures if figure.module == "playground"]
+    assert drawn.options["network"] == "spiral"
 
 
 def test_initial_scale_counts_every_seed(tables: Tables) -> None:

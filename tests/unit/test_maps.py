@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from superposition_atlas import cli, storage
 from superposition_atlas.artefacts.maps import MapPoints, read_map_models, read_points
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.maps import store as store_module
 from superposition_atlas.maps import training as map_training
 from superposition_atlas.maps.points import (
     RANDOM_DENSITIES,

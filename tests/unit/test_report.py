@@ -13,6 +13,7 @@ import typst
 from superposition_atlas import cli, config, storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.intervals import wilson_interval
 from superposition_atlas.report import captions, origin, typesetting
 
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "report.typ"
@@ -72,7 +73,12 @@ SPEC: dict[str, Any] = {
                 },
             },
         },
-    }
+    },
+    "playground": {
+        "rings": {"title": HOSTILE, "data_set": "circle", "hidden_layers": [6], "seeds": 3},
+        "bare": {"data_set": "circle", "inputs": ["x1"], "hidden_layers": [6], "seeds": 3},
+        "slope": {"data_set": "plane", "steps": 5, "noise": 10, "optimizer": "adam", "seeds": 2},
+    },
 }
 
 
@@ -115,6 +121,10 @@ def build(spec: dict[str, Any]) -> None:
     schedules = [catalogue.schedules(name) for name in wanted]
     features = [catalogue.experiment_table(name, "features") for name in wanted]
     run("claims", "--schedules", *schedules, "--features", *features, "--output", catalogue.CLAIMS)
+    networks = {name: own.spec for name, own in checked.playground.items()}
+    tables = ("runs", "curves", "points", "units", "weights")
+    outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
+    run("playground", "--spec", json.dumps(networks), *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -243,6 +253,36 @@ def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) ->
         assert cells[7:9] == [f"{published**2:.1f}", f"{largest**2:.1f}"]
 
 
+def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) -> None:
+    runs = storage.read_table(Path(catalogue.playground_table("runs")))
+    lines = text_of(elements("<table-playground>")).split("|")
+    for name, own in runs.groupby("network"):
+        surface = name == "slope"
+        at = lines.index(f"{name}*" if surface else str(name))
+        solved, low, high = own["solved"].sum(), *wilson_interval(int(own["solved"].sum()), len(own))
+        error = 100 * own["test_fvu" if surface else "test_error"]
+        bounds = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f}–{high:.2f}"
+        assert lines[at + 5 : at + 7] == [f"{solved}/{len(own)}", bounds]
+        assert lines[at + 7 : at + 9] == [f"{value:.1f}\u202f%" for value in (error.median(), error.max())]
+    assert runs.loc[runs["network"] == "rings", "solved"].all()
+    assert not runs.loc[runs["network"] == "bare", "solved"].any()
+    assert "Adam, 0.03, 10" in lines
+    words = text_of(elements("par")) + text_of(elements("emph"))
+    assert "But for their inputs" in words
+    assert "All seeds do in rings; 0 of 3 do in bare" in words
+
+
+def test_slide_4_is_left_out_where_there_is_no_playground(workplace: Path) -> None:
+    spec = {name: value for name, value in SPEC.items() if name != "playground"}
+    shutil.rmtree("results/playground")
+    assert report(spec) == 0
+    assert "Slide 4" not in text_of(elements("heading"))
+    assert elements("<table-playground>") == []
+    document = json.loads(Path("results/report.json").read_text())
+    assert document["playground"] == []
+    assert "playground" not in {row["kind"] for row in document["provenance"]["made_by"]}
+
+
 def test_a_changed_result_changes_the_report(workplace: Path) -> None:
     before = Path("results/report.pdf").read_bytes()
     change(catalogue.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))
@@ -333,6 +373,7 @@ def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) 
         (catalogue.experiment_table("wide", "models"), "frobenius_norm"),
         (catalogue.experiment_table("talk", "saes"), "recall_represented_alive"),
         (catalogue.schedules("controls"), "probability"),
+        (catalogue.playground_table("runs"), "solved"),
     ],
 )
 def test_a_missing_column_leaves_no_report(
@@ -353,6 +394,7 @@ def test_a_missing_column_leaves_no_report(
         catalogue.CLAIMS,
         catalogue.experiment_table("controls", "models"),
         "results/models/talk/case1.safetensors",
+        catalogue.playground_table("runs"),
         "results/figures/slide12_all_cases.svg",
         "captions/all_cases.rst",
         "published.csv",

@@ -116,10 +116,13 @@ def test_explain_names_what_a_result_was_made_from(built: Workflow) -> None:
 
 
 OWN = """
-maps: {atlas: null}
+maps: null
+playground: null
 experiments:
   talk: null
   talk_geometric: null
+  sae_bench: null
+  sae_bench_wide: null
   wide: null
   controls: null
   sae_arena: null

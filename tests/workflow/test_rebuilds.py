@@ -24,12 +24,12 @@ def outputs(plan: dict[str, set[str]]) -> set[str]:
 def test_everything_is_built_from_an_empty_tree(built: Workflow) -> None:
     results = built.folder / "results"
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF")
-    for slide in ("05", "06", "07", "09", "10", "11", "12", "13", "14", "15", "16"):
+    for slide in ("04", "05", "06", "07", "09", "10", "11", "12", "13", "14", "15", "16"):
         if slide == "05":  # its toy models belong to the experiment that the tiny configuration leaves out
             continue
         for kind in ("svg", "png"):
             figures = list((results / "figures").glob(f"slide{slide}_*.{kind}"))
-            assert len(figures) == (2 if slide == "10" else 1)
+            assert len(figures) == (2 if slide in ("04", "10") else 1)
             assert all(figure.stat().st_size > 1000 for figure in figures)
     assert (results / "figures/slide10_sae_animation.gif").read_bytes().startswith(b"GIF89a")
     for artefact in (
@@ -41,6 +41,7 @@ def test_everything_is_built_from_an_empty_tree(built: Workflow) -> None:
         "metrics/talk/saes.parquet",
         "metrics/talk/latents.parquet",
         "claims.parquet",
+        "playground/runs.parquet",
     ):
         assert (results / artefact).is_file(), artefact
 
@@ -103,6 +104,17 @@ def test_a_change_in_one_case_rebuilds_its_chain_only(workflow: Workflow) -> Non
     }
     alone = [path for path in outputs(plan) if re.search("case1|case5|uniform|wide", path)]
     assert [path for path in alone if "wide_frobenius" not in path] == []
+
+
+def test_a_network_of_slide_4_trains_slide_4_only(workflow: Workflow) -> None:
+    workflow.edit("tiny.yaml", "spiral: {seeds: 2, steps: 20}", "spiral: {seeds: 2, steps: 20, noise: 5}")
+    slide_4 = {"playground", "figure_playground", "figure_playground_data_sets"}
+    assert set(workflow.planned("all")) == {*slide_4, "report"}
+
+
+def test_a_title_of_slide_4_trains_nothing(workflow: Workflow) -> None:
+    workflow.edit("tiny.yaml", "spiral: {seeds: 2, steps: 20}", "spiral: {seeds: 2, steps: 20, title: Coil}")
+    assert set(workflow.planned("all")) == {"figure_playground", "figure_playground_data_sets", "report"}
 
 
 def test_a_title_trains_nothing(workflow: Workflow) -> None:

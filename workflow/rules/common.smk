@@ -146,6 +146,11 @@ def sae_json(wildcards):
     return as_json(configuration.sae_spec(experiment_of(wildcards).saes[wildcards.sae]))
 
 
+def playground_json(wildcards):
+    """All that slide 4's networks depend on. (Not sorted: figures and tables keep the order of the configuration.)"""
+    return json.dumps({name: own.spec for name, own in CONFIG.playground.items()})
+
+
 # --- training -------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +285,15 @@ def map_megabytes(wildcards, attempt):
     )
 
 
+def playground_minutes(wildcards, attempt):
+    """A generous estimate, at 5000 steps of 32 networks a second; each retry asks for as much again."""
+    work = sum(
+        own.settings.steps * (len(own.seeds) + 32) / 64
+        for own in CONFIG.playground.values()
+    )
+    return attempt * (5 + round(work / 5000 / 60))
+
+
 # --- metrics --------------------------------------------------------------------------------------------------
 
 
@@ -353,6 +367,8 @@ def figure_category(wildcards):
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
     sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    if CONFIG.playground:
+        sources.append(catalogue.playground_table("runs"))
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

@@ -21,6 +21,7 @@ COMMANDS = {
     "losses": "compare an experiment's toy models with the best solutions",
     "collect": "join the tables of an experiment's cases",
     "claims": "test the talk's observations",
+    "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
     "check-config": "check configuration files",

@@ -40,6 +40,8 @@ class Purpose(IntEnum):
     SAE_RESAMPLING = 4
     EVALUATION = 5
     SCHEDULE = 6
+    PLAYGROUND_POINTS = 20
+    PLAYGROUND_WEIGHTS = 21
 
 
 def philox4x32(

@@ -29,5 +29,12 @@ def run(arguments: argparse.Namespace) -> None:
         n_seeds = len(described.seeds)
         print(
             f"{described.name}: {described.n_features} features in {described.n_hidden} dimensions, "
-            f"a map of {n_schedules} schedules, {n_schedules * n_seeds} toy models"
+            f"a map of {n_schedules} schedules, {n_schedules * n_seeds * len(described.variants)} toy models"
+        )
+    for name, networks in loaded.playground.items():
+        settings = networks.settings
+        layers = ", ".join(map(str, settings.hidden_layers))
+        print(
+            f"playground {name}: {settings.data_set} from {len(settings.inputs)} inputs, "
+            f"hidden layers {layers}, {len(networks.seeds)} networks"
         )

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from superposition_atlas import schedules
 from superposition_atlas.config.maps import read_map
+from superposition_atlas.config.playground import playground_networks
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
 from superposition_atlas.config.training import check_record_steps, training_settings
@@ -33,8 +34,8 @@ def load(raw: Mapping[str, Any]) -> Config:
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
-    _check_names_differ(("experiments",), filled["experiments"])
-    _check_names_differ(("maps",), filled["maps"])
+    for group in ("experiments", "maps", "playground"):
+        _check_names_differ((group,), filled[group])
     return Config(
         engine=filled["engine"],
         device=filled["device"],
@@ -46,6 +47,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: read_map(name, described, whole["maps"][name].get("variants", {}))
             for name, described in filled["maps"].items()
         },
+        playground=playground_networks(filled["playground"]),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config.playground import PlaygroundNetworks
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -87,12 +88,13 @@ class Map:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration; experiments and maps by name."""
+    """A whole configuration; experiments, maps and the playground's networks by name."""
 
     engine: str
     device: str
     experiments: dict[str, Experiment]
     maps: dict[str, Map]
+    playground: dict[str, PlaygroundNetworks]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

@@ -59,9 +59,45 @@ CLAIMS = f"{RESULTS}/claims.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
 
 
+def playground_table(table: str) -> str:
+    """Path of a table of slide 4's networks."""
+    return f"{RESULTS}/playground/{table}.parquet"
+
+
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
-    return [*_talk(config), *_beyond_the_talk(config)]
+    return [*_playground(config), *_talk(config), *_beyond_the_talk(config)]
+
+
+_MOST_DATA_SETS = 12  # that fit on a page
+
+
+def _playground(config: Config) -> Iterator[FigureTarget]:
+    networks = list(config.playground.values())
+    if not networks:
+        return
+    drawn = next((own for own in networks if own.settings.data_set == "spiral"), networks[0])
+    yield FigureTarget(
+        "slide04_playground",
+        "playground",
+        {table: playground_table(table) for table in ("units", "weights", "points", "curves", "runs")},
+        "Setup",
+        "A small network: on the left input features and hidden neurons as small pictures of their "
+        "responses, lines for weights between them, on the right losses and the decision surface with data.",
+        {"network": drawn.name, "title": drawn.title},
+        {"network": drawn.name, "title": drawn.title},
+    )
+    for start in range(0, len(networks), _MOST_DATA_SETS):
+        part = networks[start : start + _MOST_DATA_SETS]
+        yield FigureTarget(
+            "slide04_data_sets" + (f"_{start // _MOST_DATA_SETS + 1}" if start else ""),
+            "playground_data_sets",
+            {table: playground_table(table) for table in ("runs", "units", "points")},
+            "Setup",
+            "For each data set, the decision surface of one network with the data, and below it the test "
+            "errors of all seeds.",
+            {own.name: own.title for own in part},
+        )
 
 
 def _talk(config: Config) -> Iterator[FigureTarget]:

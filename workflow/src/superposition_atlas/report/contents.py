@@ -12,7 +12,7 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, sae_tables, tables
+from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -43,6 +43,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
             for experiment in sources.config.experiments.values()
         ],
         "figures": _figures(sources),
+        "playground": playground_tables.networks(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
@@ -99,6 +100,10 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
             for sae in experiment.saes:
                 saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
     claims: Provenances = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
+    playground: Provenances = {}
+    if sources.config.playground:
+        path = sources.locate(catalogue.playground_table("runs"))
+        playground["playground",] = storage.table_provenance(path)
     return {
         "schedules": schedules,
         "toy models": models,
@@ -106,6 +111,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "SAEs": saes,
         "metrics of SAEs": recovery,
         "claims": claims,
+        "playground": playground,
     }
 
 
