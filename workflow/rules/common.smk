@@ -67,6 +67,11 @@ TABLES = [
         ),
     )
 ]
+JUDGED = [
+    catalogue.experiment_table(name, "solutions")
+    for name in TESTED
+    if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= SOLVED_N_FEATURES
+]
 MAPS = CONFIG.maps
 
 
@@ -367,6 +372,13 @@ def figure_category(wildcards):
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
     sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    if catalogue.answers(CONFIG):
+        sources += [catalogue.ANSWER, catalogue.EFFECTS]
+        sources += [
+            catalogue.map_table("atlas", table) for table in ("points", "models")
+        ]
+    if "random_schedules" in MAPS:
+        sources.append(catalogue.map_table("random_schedules", "points"))
     if CONFIG.playground:
         sources.append(catalogue.playground_table("runs"))
     for name, experiment in EXPERIMENTS.items():

@@ -129,3 +129,31 @@ rule claims:
     shell:
         "python -m superposition_atlas claims --schedules {input.schedules:q} --features {input.features:q}"
         " --output {output:q} 2> {log:q}"
+
+
+rule answer:
+    """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
+    input:
+        claims=catalogue.CLAIMS,
+        points=catalogue.map_table("atlas", "points"),
+        features=catalogue.map_table("atlas", "features"),
+        solutions=JUDGED,
+    output:
+        answer=catalogue.ANSWER,
+        effects=catalogue.EFFECTS,
+    log:
+        "results/logs/answer.log",
+    benchmark:
+        "results/benchmarks/answer.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        code=command_digest("answer"),
+    shell:
+        "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
+        " --features {input.features:q} --solutions {input.solutions:q} --output-answer {output.answer:q}"
+        " --output-effects {output.effects:q} 2> {log:q}"

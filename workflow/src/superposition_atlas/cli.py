@@ -21,6 +21,7 @@ COMMANDS = {
     "losses": "compare an experiment's toy models with the best solutions",
     "collect": "join the tables of an experiment's cases",
     "claims": "test the talk's observations",
+    "answer": "judge the talk's observations by the atlas",
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",

@@ -20,7 +20,7 @@ _BIAS = "trained"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--features", required=True, type=Path, help="the experiment's features (Parquet)")
-    parser.add_argument("--n-starts", default=12, type=int, help="random starts of each search")
+    parser.add_argument("--n-starts", default=8, type=int, help="random starts of each search")
     parser.add_argument("--output-losses", required=True, type=Path, help="Parquet, one row a toy model")
     parser.add_argument("--output-solutions", required=True, type=Path, help="Parquet, one row a solution")
 

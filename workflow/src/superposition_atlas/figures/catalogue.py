@@ -47,6 +47,18 @@ def experiment_table(experiment: str, table: str) -> str:
     return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
 
 
+def map_table(name: str, table: str) -> str:
+    """Path of a map's table: models, solutions, points or features."""
+    return f"{RESULTS}/maps/{name}/{table}.parquet"
+
+
+def answers(config: Config) -> bool:
+    """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
+    atlas = config.maps.get("atlas")
+    tested = any(experiment.claims for experiment in config.experiments.values())
+    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
+
+
 def schedules(experiment: str) -> str:
     """Path of an experiment's schedules."""
     return f"{RESULTS}/schedules/{experiment}.parquet"
@@ -56,6 +68,8 @@ TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
 CLAIMS = f"{RESULTS}/claims.parquet"
+ANSWER = f"{RESULTS}/answer.parquet"
+EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
 
 

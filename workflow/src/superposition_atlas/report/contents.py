@@ -12,7 +12,7 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
+from superposition_atlas.report import answer_tables, captions, origin, playground_tables, sae_tables, tables
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -44,6 +44,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "figures": _figures(sources),
         "playground": playground_tables.networks(sources),
+        "answer": answer_tables.answer(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),

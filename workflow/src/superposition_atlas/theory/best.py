@@ -24,7 +24,7 @@ N_AXES, N_POLYGONS = 8, 4
 _DISTURBANCE = 0.05
 _SCALES = (0.2, 0.6, 1.0)
 _SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
-_ITERATIONS, _GRADIENT = 500, 1e-8
+_ITERATIONS, _GRADIENT = 500, 1e-5
 _SILENT_NORM = 0.1
 
 
@@ -44,7 +44,7 @@ def best_solutions(
     importance: PerFeature | Sequence[float],
     probability: PerFeature | Sequence[float],
     n_hidden: int,
-    n_starts: int = 12,
+    n_starts: int = 8,
     seed: int = 0,
     bias: PerFeature | Sequence[float] | None = None,
 ) -> list[Minimum]:

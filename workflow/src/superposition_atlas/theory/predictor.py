@@ -30,10 +30,10 @@ BIASES = (-0.4, -0.3, -0.2, -0.12, -0.06, 0.0, 0.04, 0.1, 0.2, 0.3, 0.45)
 PENTAGON_BIASES = (-0.7, -0.5, -0.4, -0.33, -0.27, -0.22, -0.18, -0.14, -0.1, -0.06, -0.03, 0.0)
 PAIR_NORMS = (0.8, 0.88, 0.94, 1.0, 1.06)
 TRIANGLE_NORMS = (0.8, 0.88, 0.95, 1.05)
-PENTAGON_NORMS = (1.0, 1.04, 1.08, 1.12, 1.16)
-PENTAGON_TILTS = (0.0, 0.03, 0.06)
+PENTAGON_NORMS = (1.04, 1.08, 1.12)
+PENTAGON_TILT = 0.03
 PENTAGON_SPREADS = (0.0, 0.05, 0.1)
-_ORDERS = 3
+_ORDERS = 2
 """Pentagons whose deformations are all compared: those that come first at one of them."""
 
 
@@ -94,17 +94,17 @@ def ranked_polygons(
 ) -> list[Prediction]:
     """Triangles and pentagons (m = 2) at their best scale and deformation, the cheapest first.
 
-    Of the pentagons the three that are cheapest at one deformation are looked at closely, if at all.
+    Of the pentagons the two that are cheapest at one deformation are looked at closely, if at all.
     """
     n_features = len(probability)
     shapes = list(product(TRIANGLE_NORMS, (0.0,), (0.0,)))
     triangles = _cheapest_each(importance, probability, polygons(n_features, 3), shapes, BIASES)
     pentagons = _cheapest_each(
-        importance, probability, polygons(n_features, 5), [(1.12, 0.03, 0.05)], PENTAGON_BIASES
+        importance, probability, polygons(n_features, 5), [(1.12, PENTAGON_TILT, 0.05)], PENTAGON_BIASES
     )
     if closely:
         close = [prediction.structure for prediction in pentagons[:_ORDERS]]
-        shapes = list(product(PENTAGON_NORMS, PENTAGON_TILTS, PENTAGON_SPREADS))
+        shapes = list(product(PENTAGON_NORMS, (PENTAGON_TILT,), PENTAGON_SPREADS))
         pentagons[:_ORDERS] = _cheapest_each(importance, probability, close, shapes, PENTAGON_BIASES)
     return sorted(triangles + pentagons, key=lambda prediction: prediction.cost)
 
