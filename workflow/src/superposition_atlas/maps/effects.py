@@ -3,7 +3,7 @@
 A logistic regression over the features of all schedules, on the logarithms of I_i and of
 Var x_i = p_i/3 - p_i²/4. Both are taken relative to their mean in the schedule, since features compete within
 it. What dropping a feature costs is their product V_i = I_i Var x_i: if that alone decided, both would have
-the same coefficient. Intervals are by the sandwich estimator with a schedule as a cluster (Liang, Zeger 1986):
+the same coefficient. Intervals are by the sandwich estimator, a schedule being a cluster (Liang, Zeger 1986):
 features of a schedule, and its seeds, do not count as independent.
 """
 
