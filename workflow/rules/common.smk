@@ -87,7 +87,7 @@ def map_tables(described):
 MAP_TARGETS = [
     f"results/maps/{name}/{table}.parquet"
     for name in MAPS
-    for table in ("models", "solutions", "points")
+    for table in ("models", "solutions", "points", "features")
 ]
 TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
 

@@ -1,6 +1,7 @@
 """Maps: from the configuration to results/maps/{map}/{points,weights,solutions}, one file a shard, and on to tables.
 
-The tables results/maps/{map}/{models,solutions,points}.parquet have a row a toy model, a solution, and a point.
+The tables results/maps/{map}/{models,solutions,points,features}.parquet have a row a toy model, a solution, a point
+and variant, and a feature of those.
 """
 
 
@@ -99,6 +100,7 @@ rule map_measures:
         models="results/maps/{map}/models.parquet",
         solutions="results/maps/{map}/solutions.parquet",
         points="results/maps/{map}/points.parquet",
+        features="results/maps/{map}/features.parquet",
     log:
         "results/logs/map_measures/{map}.log",
     benchmark:
@@ -114,4 +116,5 @@ rule map_measures:
     shell:
         "python -m superposition_atlas map-measures --points {input.points:q} --weights {input.weights:q}"
         " --solutions {input.solutions:q} --output-models {output.models:q}"
-        " --output-solutions {output.solutions:q} --output-points {output.points:q} 2> {log:q}"
+        " --output-solutions {output.solutions:q} --output-points {output.points:q}"
+        " --output-features {output.features:q} 2> {log:q}"
