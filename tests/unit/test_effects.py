@@ -44,8 +44,8 @@ def schedules(n: int, importance_weight: float, variance_weight: float) -> pd.Da
         kept = np.argsort(np.argsort(-score)) < 3
         for i in range(5):
             row = {"key": str(key), "feature": i, "importance": importance[i], "probability": probability[i]}
-            outcome = {"represented": float(kept[i]), "dedicated": float(kept[i]), "best_dedicated": 0.0}
-            rows.append(row | outcome | {"best_represented": float(kept[i])})
+            outcome = {name: float(kept[i]) for name in ("share_represented", "share_dedicated")}
+            rows.append(row | outcome | {"best_represented": float(kept[i]), "best_dedicated": 0.0})
     return pd.DataFrame(rows)
 
 

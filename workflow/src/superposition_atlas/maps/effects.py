@@ -20,7 +20,7 @@ from superposition_atlas.theory.structures import drop_costs
 
 TERMS = ("importance", "variance")
 OUTCOMES = ("represented", "dedicated")
-SOURCES = {"trained": "", "best": "best_"}
+SOURCES = {"trained": "share_", "best": "best_"}
 """Toy models as trained, or the best solution; with the prefix of its columns."""
 
 _CONFIDENCE = 0.95
@@ -32,8 +32,8 @@ def effects(features: pd.DataFrame) -> pd.DataFrame:
     """One row a source, outcome and term: the coefficient, log-odds an e-fold, with its interval.
 
     Args:
-        features: one row a schedule and feature: key, importance, probability and, for each outcome, the
-            share of toy models for which it holds, and with `best_` in front the best solution's (0 or 1).
+        features: one row a schedule and feature: key, importance, probability, for each outcome the
+            share of toy models (`share_…`) and whether it is so in the best solution (`best_…`).
     """
     return pd.DataFrame(_rows(features.drop_duplicates(["key", "feature"])))
 
