@@ -181,6 +181,15 @@ def minutes_of(n_models, size, training, attempt):
     return attempt * (5 + round(work / 5e8 / 60))
 
 
+def train_threads(wildcards):
+    """One where there are cases for every core: while one case starts or ends, the others keep all cores busy."""
+    cores = workflow.resource_settings.cores
+    if cores is None:
+        return 2  # on a cluster, where each job has cores of its own
+    n_cases = sum(len(experiment.cases) for experiment in EXPERIMENTS.values())
+    return max(1, cores // n_cases)
+
+
 def train_megabytes(wildcards, attempt):
     """Compiler and libraries, and what grows with the ensemble; each retry asks for as much again."""
     experiment = experiment_of(wildcards)
