@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from superposition_atlas import stream
-from superposition_atlas.theory.exact_loss import TheoryError, check_n_features, objective_of
+from superposition_atlas import arguments, stream
+from superposition_atlas.theory.exact_loss import TheoryError, checked_schedule, objective_of
 from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
@@ -24,6 +24,8 @@ N_AXES, N_POLYGONS = 8, 4
 _DISTURBANCE = 0.05
 _SCALES = (0.2, 0.6, 1.0)
 _SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
+_NOTHING_LOST = 1e-10
+"""As a share of the loss of representing nothing: rounding, and what a descent leaves."""
 _ITERATIONS, _GRADIENT = 500, 1e-5
 _SILENT_NORM = 0.1
 
@@ -53,20 +55,22 @@ def best_solutions(
     Args:
         importance: I_i ≥ 0.
         probability: 0 < p_i ≤ 1.
-        n_hidden: m.
+        n_hidden: m ≥ 1.
         n_starts: random starts, beside those of the predictor's structures.
         seed: of the random starts.
         bias: held at these values, or None where it is free.
 
     Raises:
-        TheoryError: if the schedule is out of its range or has too many features for an exact loss.
+        TheoryError: if the schedule is out of its range or has too many features for an exact loss, or if
+            a bias is not finite.
+        TrainingError: if n_hidden, n_starts or seed is no such integer.
     """
-    importance, probability = (np.asarray(array, np.float64) for array in (importance, probability))
-    n_features = len(probability)
-    check_n_features(n_features)
-    if importance.shape != probability.shape or not np.all((probability > 0) & (probability <= 1)):
-        raise TheoryError("importance and probability must have a value a feature, probabilities in (0, 1]")
+    importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
+    arguments.integer("n_starts", n_starts, least=0)
+    arguments.integer("seed", seed, least=0, most=2**62)
     held = None if bias is None else np.asarray(bias, np.float64)
+    if held is not None and (held.shape != probability.shape or not np.isfinite(held).all()):
+        raise TheoryError("bias must have a finite value a feature")
     ends = [
         descend(W, b, importance, probability, held)
         for W, b in _starts(importance, probability, n_hidden, n_starts, seed)
@@ -90,7 +94,7 @@ def _exchanged(
             found.append(descend(best.W[:, order], best.b[order], importance, probability, held))
         ends += found
         challenger = min(found, key=lambda end: end.loss, default=best)
-        if challenger.loss >= best.loss * (1 - _SAME_LOSS):
+        if best.loss - challenger.loss <= _slack(best, importance, probability):
             return ends
         best = challenger
 
@@ -123,7 +127,9 @@ def descend(
         return Minimum(float(end.fun) * scale / shape[1], end.x[:n_weights].reshape(shape), bias, n_starts=1)
 
     reached = end_of(W, b)
-    silent = (np.linalg.norm(reached.W, axis=0) < _SILENT_NORM) & (reached.b < probability / 4)
+    never_positive = reached.b + np.maximum(reached.W.T @ reached.W, 0.0).sum(axis=0) <= 0.0
+    barely = (np.linalg.norm(reached.W, axis=0) < _SILENT_NORM) & (reached.b < probability / 4)
+    silent = never_positive | barely
     if held is not None or not silent.any():
         return reached
     # An output that is never positive has no slope: it can't find the bias p_i / 2 by itself.
@@ -161,7 +167,7 @@ def _distinct(ends: list[Minimum], importance: PerFeature, probability: PerFeatu
     for end in ends:
         look = _look(end, importance, probability)
         for k, (minimum, known) in enumerate(found):
-            same_loss = end.loss - minimum.loss <= _SAME_LOSS * minimum.loss
+            same_loss = end.loss - minimum.loss <= _slack(minimum, importance, probability)
             if same_loss and np.abs(look - known).max() <= _SAME_COUPLINGS:
                 found[k] = (Minimum(minimum.loss, minimum.W, minimum.b, minimum.n_starts + 1), known)
                 break
@@ -170,12 +176,19 @@ def _distinct(ends: list[Minimum], importance: PerFeature, probability: PerFeatu
     return [minimum for minimum, _ in found]
 
 
+def _slack(minimum: Minimum, importance: PerFeature, probability: PerFeature) -> float:
+    """Losses that differ by no more are the same; the loss itself may be 0."""
+    nothing = float(drop_costs(importance, probability).mean())
+    return _SAME_LOSS * minimum.loss + _NOTHING_LOST * nothing
+
+
 def _look(end: Minimum, importance: PerFeature, probability: PerFeature) -> Float[np.ndarray, " number"]:
     """Numbers that neither rotations nor permutations of like features change; continuous."""
     G = end.W.T @ end.W
     kinds = np.unique(np.stack([importance, probability]), axis=1, return_inverse=True)[1].reshape(-1)
     every = range(kinds.max() + 1)
-    own = [np.sort(values[kinds == kind]) for values in (np.diag(G), end.b) for kind in every]
+    b = end.b * (importance > 0)  # an output that does not count has any bias
+    own = [np.sort(values[kinds == kind]) for values in (np.diag(G), b) for kind in every]
     np.fill_diagonal(G, 0.0)
     between = [
         np.sort(G[np.ix_(kinds == first, kinds == second)], axis=None)
