@@ -12,6 +12,8 @@ COMMANDS = {
     "schedules": "write an experiment's schedules",
     "train": "train the toy models of one case",
     "saes": "train one SAE for every shown toy model of a case",
+    "attention": "train layers of attention on a planted rule",
+    "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",
     "collect": "join the tables of an experiment's cases",

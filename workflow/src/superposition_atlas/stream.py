@@ -40,6 +40,9 @@ class Purpose(IntEnum):
     SAE_RESAMPLING = 4
     EVALUATION = 5
     SCHEDULE = 6
+    ATTENTION_TOKENS = 30
+    ATTENTION_WEIGHTS = 31
+    ATTENTION_RULE = 32
 
 
 def philox4x32(
