@@ -23,3 +23,9 @@ def run(arguments: argparse.Namespace) -> None:
             f"{experiment.name}: {experiment.n_features} features in {experiment.n_hidden} dimensions, "
             f"{len(experiment.cases)} cases, {n_models} toy models, {len(experiment.saes)} SAEs a toy model"
         )
+    for setting in loaded.attention.values():
+        heads = " or ".join(map(str, setting.heads))
+        print(
+            f"attention {setting.name}: {setting.n_features} features in {setting.n_hidden} dimensions, "
+            f"{heads} heads, {len(setting.seeds)} seeds"
+        )

@@ -21,7 +21,8 @@ _WIDEST = 10_000
 def with_tables(text: str) -> str:
     """A document with what stands between `<!-- table: NAME -->` and `<!-- end of table -->` made anew.
 
-    NAME is `configuration`, `families`, or a part of the schema: `experiment`, `case`, `training`, `sae`.
+    NAME is `configuration`, `families`, or a part of the schema: `experiment`, `case`, `training`, `sae`,
+    `attention`.
 
     Raises:
         ConfigError: if the schema has no part of a table's name.

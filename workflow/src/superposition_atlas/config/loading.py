@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import schedules
+from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
 from superposition_atlas.errors import ConfigError
@@ -31,7 +32,8 @@ def load(raw: Mapping[str, Any]) -> Config:
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
-    _check_names_differ(("experiments",), filled["experiments"])
+    for group in ("experiments", "attention"):
+        _check_names_differ((group,), filled[group])
     return Config(
         engine=filled["engine"],
         device=filled["device"],
@@ -39,6 +41,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: _experiment(name, experiment, written=whole["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
+        attention=attention_settings(filled["attention"], whole.get("attention", {}), _rows),
     )
 
 

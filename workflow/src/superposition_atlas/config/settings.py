@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config.attention import AttentionSetting
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -68,11 +69,12 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration; experiments by name."""
+    """A whole configuration; experiments and settings of attention by name."""
 
     engine: str
     device: str
     experiments: dict[str, Experiment]
+    attention: dict[str, AttentionSetting]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:
