@@ -19,6 +19,7 @@ include: "workflow/rules/schedules.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

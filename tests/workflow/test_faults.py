@@ -116,6 +116,7 @@ def test_explain_names_what_a_result_was_made_from(built: Workflow) -> None:
 
 
 OWN = """
+attention: null
 experiments:
   talk: null
   talk_geometric: null

@@ -54,7 +54,18 @@ TABLES = [
         ),
     )
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES]
+ATTENTION = CONFIG.attention
+ATTENTION_WEIGHTS = [
+    f"results/attention/{name}/{part}.safetensors"
+    for name, setting in ATTENTION.items()
+    for part in ("toy_models", "saes", *(f"heads_{n}" for n in setting.heads))
+]
+ATTENTION_TABLES = [
+    catalogue.attention_table(table)
+    for table in ("cells", "outputs", "rules", "models")
+    if ATTENTION
+]
+TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *ATTENTION_TABLES]
 
 
 wildcard_constraints:
@@ -139,6 +150,33 @@ def train_megabytes(wildcards, attempt):
     return attempt * (1500 + round(weights * 4 * 10 / 1e6))
 
 
+# --- attention ------------------------------------------------------------------------------------------------
+
+
+def attention_json(wildcards):
+    """All that slide 3's models depend on. (Not sorted: tables keep the order of the configuration.)"""
+    return json.dumps({name: setting.spec for name, setting in ATTENTION.items()})
+
+
+def attention_heads_json(wildcards):
+    return json.dumps(
+        {name: list(setting.heads) for name, setting in ATTENTION.items()}
+    )
+
+
+def attention_minutes(wildcards, attempt):
+    """A generous estimate, at 1e8 scores a second; each retry asks for as much again."""
+    scores = sum(
+        len(setting.seeds)
+        * sum(setting.heads)
+        * setting.training["steps"]
+        * setting.training["batch_size"]
+        * setting.training["n_keys"]
+        for setting in ATTENTION.values()
+    )
+    return attempt * (10 + round(scores / 1e8 / 60))
+
+
 # --- metrics --------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +256,12 @@ def figure_category(wildcards):
 
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
-    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    sources = [
+        catalogue.CLAIMS,
+        catalogue.PUBLISHED_NORMS,
+        *ATTENTION_WEIGHTS,
+        *ATTENTION_TABLES,
+    ]
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))
