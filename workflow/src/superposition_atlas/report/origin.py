@@ -12,7 +12,18 @@ import pandas as pd
 from superposition_atlas.errors import ArtefactError
 
 # The order of the chain; what it doesn't name comes after it.
-_STAGES = ("schedules", "train", "saes", "features", "recovery", "collect", "claims", "figures")
+_STAGES = (
+    "schedules",
+    "train",
+    "saes",
+    "features",
+    "recovery",
+    "collect",
+    "claims",
+    "attention",
+    "pivot_tables",
+    "figures",
+)
 _REPORTS = ("report", "report_zip")
 _OF_THE_REPORT = ("snakemake", "matplotlib", "seaborn", "typst")
 
