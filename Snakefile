@@ -21,6 +21,7 @@ include: "workflow/rules/maps.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/playground.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -15,6 +15,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from superposition_atlas import claims, config, schedules, storage
 from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.attention import tables as attention_tables
+from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
 from superposition_atlas.metrics.features import feature_table, model_table
@@ -45,6 +47,25 @@ SCHEDULES = {
 def write(frame: pd.DataFrame, path: Path, spec: dict[str, object] | None = None) -> Path:
     storage.write_table(frame, path, {"spec": spec or {}, "code": "test"})
     return path
+
+
+def attention_rows() -> dict[str, pd.DataFrame]:
+    """Slide 3's tables, of two settings with one and two heads."""
+    parts: dict[str, list[pd.DataFrame]] = {"cells": [], "outputs": [], "rules": []}
+    for setting, probability in (("level", np.full(N_FEATURES, 0.2)), ("rare", SCHEDULES["case1"][1])):
+        schedule = schedules.explicit(importance=np.ones(N_FEATURES), probability=probability)
+        trained = train(schedule, n_hidden=2, seeds=range(2), steps=50, batch_size=32)
+        fitted = train_saes(trained, n_latents=N_FEATURES, steps=20, batch_size=32, engine="torch")
+        for n_heads in (1, 2):
+            layers = train_attention(trained, n_heads=n_heads, steps=20, batch_size=16)
+            measured = attention_tables.measure(trained, layers, fitted, n_sequences=128)
+            for name, table in (
+                ("cells", attention_tables.cell_table(measured)),
+                ("outputs", attention_tables.output_table(measured)),
+                ("rules", attention_tables.rule_table(measured)),
+            ):
+                parts[name].append(table.assign(setting=setting))
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
 class Tables:
@@ -111,6 +132,7 @@ class Tables:
         )
         for name, table in self.playground.items():
             write(table, folder / "playground" / f"{name}.parquet")
+        self.tables |= attention_rows()
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
@@ -206,6 +228,11 @@ class Tables:
             "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
             "sae_pareto": ({"saes": table["saes"], **schedules_and}, {}),
             "sae_levels": ({"saes": table["saes"], **schedules_and}, {}),
+            "pivot_tables": (
+                {name: table[name] for name in ("cells", "outputs", "rules")},
+                {"setting": "level"},
+            ),
+            "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
         }
         return named[module]

@@ -89,7 +89,24 @@ MAP_TARGETS = [
     for name in MAPS
     for table in ("models", "solutions", "points", "features")
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
+ATTENTION = CONFIG.attention
+ATTENTION_WEIGHTS = [
+    f"results/attention/{name}/{part}.safetensors"
+    for name, setting in ATTENTION.items()
+    for part in ("toy_models", "saes", *(f"heads_{n}" for n in setting.heads))
+]
+ATTENTION_TABLES = [
+    catalogue.attention_table(table)
+    for table in ("cells", "outputs", "rules", "models")
+    if ATTENTION
+]
+TARGETS = [
+    "results/report.pdf",
+    *FIGURE_FILES,
+    *TABLES,
+    *MAP_TARGETS,
+    *ATTENTION_TABLES,
+]
 
 
 wildcard_constraints:
@@ -308,6 +325,33 @@ def playground_minutes(wildcards, attempt):
     return attempt * (5 + round(work / 5000 / 60))
 
 
+# --- attention ------------------------------------------------------------------------------------------------
+
+
+def attention_json(wildcards):
+    """All that slide 3's models depend on. (Not sorted: tables keep the order of the configuration.)"""
+    return json.dumps({name: setting.spec for name, setting in ATTENTION.items()})
+
+
+def attention_heads_json(wildcards):
+    return json.dumps(
+        {name: list(setting.heads) for name, setting in ATTENTION.items()}
+    )
+
+
+def attention_minutes(wildcards, attempt):
+    """A generous estimate, at 1e8 scores a second; each retry asks for as much again."""
+    scores = sum(
+        len(setting.seeds)
+        * sum(setting.heads)
+        * setting.training["steps"]
+        * setting.training["batch_size"]
+        * setting.training["n_keys"]
+        for setting in ATTENTION.values()
+    )
+    return attempt * (10 + round(scores / 1e8 / 60))
+
+
 # --- metrics --------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +424,12 @@ def figure_category(wildcards):
 
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
-    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    sources = [
+        catalogue.CLAIMS,
+        catalogue.PUBLISHED_NORMS,
+        *ATTENTION_WEIGHTS,
+        *ATTENTION_TABLES,
+    ]
     if catalogue.answers(CONFIG):
         sources += [catalogue.ANSWER, catalogue.EFFECTS]
         sources += [

@@ -16,6 +16,8 @@ COMMANDS = {
     "map-solutions": "find the best solutions for one shard of a map",
     "map-measures": "measure a map's toy models beside the best solutions",
     "saes": "train one SAE for every shown toy model of a case",
+    "attention": "train layers of attention on a planted rule",
+    "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",
     "losses": "compare an experiment's toy models with the best solutions",

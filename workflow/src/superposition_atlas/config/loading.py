@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import schedules
+from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.playground import playground_networks
 from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
@@ -34,7 +35,7 @@ def load(raw: Mapping[str, Any]) -> Config:
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
-    for group in ("experiments", "maps", "playground"):
+    for group in ("experiments", "maps", "playground", "attention"):
         _check_names_differ((group,), filled[group])
     return Config(
         engine=filled["engine"],
@@ -48,6 +49,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             for name, described in filled["maps"].items()
         },
         playground=playground_networks(filled["playground"]),
+        attention=attention_settings(filled["attention"], whole.get("attention", {}), _rows),
     )
 
 

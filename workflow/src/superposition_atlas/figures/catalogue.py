@@ -59,6 +59,11 @@ def answers(config: Config) -> bool:
     return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
 
 
+def attention_table(table: str) -> str:
+    """Path of a table of slide 3's attention, all settings together: cells, outputs, rules or models."""
+    return f"{RESULTS}/attention/{table}.parquet"
+
+
 def schedules(experiment: str) -> str:
     """Path of an experiment's schedules."""
     return f"{RESULTS}/schedules/{experiment}.parquet"
@@ -116,6 +121,7 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
+    yield from _pivot_tables(config)
     controls = experiments.get("controls")
     if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
         yield FigureTarget(
@@ -238,6 +244,36 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 )
             if wide and name in wide.cases:
                 yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
+
+
+def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
+    """Tables of the first setting, and what rare features lose where features are not equally frequent."""
+    if not config.attention:
+        return
+    first = next(iter(config.attention.values()))
+    yield FigureTarget(
+        "slide03_pivot_tables",
+        "pivot_tables",
+        {table: attention_table(table) for table in ("cells", "outputs", "rules")},
+        "Attention",
+        "Tables of query features by key features from the true directions and from an SAE's decoder: mean "
+        "attention, score contribution, output effect, and path; below, their cells against one another.",
+        {"setting": first.name},
+        {"setting": first.name, "title": first.title},
+    )
+    level = [own.name for own in config.attention.values() if len(set(own.probability)) == 1]
+    for setting in config.attention.values():
+        if setting.name not in level:
+            yield FigureTarget(
+                f"attention_{setting.name}_features",
+                "attention_rare",
+                {"rules": attention_table("rules")},
+                "Attention",
+                "By feature probability: the share of features that are represented and recovered, the share "
+                "of the rule's rows that are read off, and the attention to planted keys.",
+                {"setting": setting.name, **({"control": level[0]} if level else {})},
+                {"setting": setting.name, "title": setting.title, "control": level[0] if level else ""},
+            )
 
 
 def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
