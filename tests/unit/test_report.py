@@ -124,7 +124,8 @@ def build(spec: dict[str, Any]) -> None:
     networks = {name: own.spec for name, own in checked.playground.items()}
     tables = ("runs", "curves", "points", "units", "weights")
     outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
-    run("playground", "--spec", json.dumps(networks), *outputs)
+    if networks:
+        run("playground", "--spec", json.dumps(networks), *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
