@@ -40,5 +40,6 @@ rule all:
 
 
 rule atlas:
+    """All maps over schedules: toy models, best solutions, and the tables of what is found."""
     input:
         MAP_TARGETS,

@@ -11,6 +11,7 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
+from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import in_shard, points_digest, points_of
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
@@ -43,7 +44,6 @@ MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ] + [f"results/figures/{name}.gif" for name in MOVING]
-SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
@@ -62,7 +62,7 @@ TABLES = [
         ),
         *(
             ("losses", "solutions")
-            if name in TESTED and experiment.n_features <= SOLVED_N_FEATURES
+            if name in TESTED and experiment.n_features <= LARGEST_SOLVED
             else ()
         ),
     )
@@ -80,7 +80,7 @@ def map_tables(described):
     return (
         "points",
         *(("weights",) if described.seeds else ()),
-        *(("solutions",) if described.n_features <= SOLVED_N_FEATURES else ()),
+        *(("solutions",) if described.n_features <= LARGEST_SOLVED else ()),
     )
 
 
@@ -276,14 +276,28 @@ def map_minutes(wildcards, attempt):
     )
 
 
-def map_biases(wildcards):
-    """Biases that the search for best solutions holds: those that variants hold."""
-    held = {training.bias for training in map_of(wildcards).variants.values()}
-    return sorted({"trained"} | {bias for bias in held if isinstance(bias, str)})
+def map_searches(wildcards):
+    """The searches for best solutions that variants are compared with, by the bias that each holds."""
+    variants = map_of(wildcards).variants.values()
+    return searches_of(training.as_dict() for training in variants)
 
 
 def map_starts(wildcards):
     return map_of(wildcards).n_starts
+
+
+def solve_minutes(wildcards, attempt):
+    """A generous estimate; each retry asks for as much again."""
+    searches = len(points_of_shard(wildcards)) * len(map_searches(wildcards))
+    return minutes_of_searches(
+        searches, map_of(wildcards).n_features, map_starts(wildcards), attempt
+    )
+
+
+def minutes_of_searches(searches, n_features, n_starts, attempt):
+    """At 2 s for 5 features and 12 random starts, and four times that for each feature more."""
+    seconds = searches * (n_starts + 12) / 12 * 4.0 ** (n_features - 5)
+    return attempt * (5 + round(seconds / 60))
 
 
 def map_parts(table):
@@ -291,29 +305,35 @@ def map_parts(table):
 
     def parts(wildcards):
         described = map_of(wildcards)
+        shards = range(described.shards if table in map_tables(described) else 0)
         return [
-            f"results/maps/{wildcards.map}/{name}/shard={shard}/part.parquet"
-            for name in map_tables(described)
-            if name == table
-            for shard in range(described.shards)
+            f"results/maps/{wildcards.map}/{table}/shard={shard}/part.parquet"
+            for shard in shards
         ]
 
     return parts
 
 
-def solve_minutes(wildcards, attempt):
-    """A generous estimate, at 4 s a schedule."""
-    searches = len(points_of_shard(wildcards)) * len(map_biases(wildcards))
-    return attempt * (5 + round(searches * map_starts(wildcards) / 3 / 60))
-
-
 def map_megabytes(wildcards, attempt):
     """Compiler and libraries, and a table of all toy models of the shard; each retry asks for as much again."""
     described = map_of(wildcards)
-    weights = described.n_features * (described.n_hidden + 1)
-    return attempt * (
-        1500 + round(models_of_shard(wildcards) * (weights * 40 + 1000) / 1e6)
+    models = models_of_shard(wildcards) * len(described.variants)
+    return attempt * (1500 + round(models * row_bytes(described) / 1e6))
+
+
+def measure_megabytes(wildcards, attempt):
+    """Libraries, all toy models of a map, and those of a shard feature by feature; each retry asks for as much again."""
+    described = map_of(wildcards)
+    models = (
+        len(MAP_POINTS[wildcards.map]) * len(described.seeds) * len(described.variants)
     )
+    couplings = described.n_features**2 * 32 / described.shards
+    return attempt * (1000 + round(models * (row_bytes(described) + couplings) / 1e6))
+
+
+def row_bytes(described):
+    """Of a toy model in a table, with what pandas needs to join tables."""
+    return described.n_features * (described.n_hidden + 1) * 40 + 1000
 
 
 def playground_minutes(wildcards, attempt):
@@ -360,6 +380,22 @@ def tables_of_cases(wildcards):
         catalogue.case_table(wildcards.experiment, case, wildcards.table)
         for case in experiment_of(wildcards).cases
     ]
+
+
+def models_of_experiment(wildcards):
+    return [
+        f"results/models/{wildcards.experiment}/{case}.safetensors"
+        for case in experiment_of(wildcards).cases
+    ]
+
+
+def losses_minutes(wildcards, attempt):
+    """A generous estimate; each retry asks for as much again."""
+    experiment = experiment_of(wildcards)
+    cases = experiment.cases.values()
+    kinds = len(searches_of(case.training.as_dict() for case in cases))
+    searches = kinds * sum(len(case.probability) for case in cases)
+    return minutes_of_searches(searches, experiment.n_features, 12, attempt)
 
 
 def saes_of_case(wildcards):

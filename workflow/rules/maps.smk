@@ -79,7 +79,7 @@ rule map_solutions:
         runtime=solve_minutes,
     params:
         code=command_digest("map_solutions"),
-        biases=map_biases,
+        biases=map_searches,
         n_starts=map_starts,
         shards=map_shards,
         # No output: Snakemake would remove it when the job runs again.
@@ -109,7 +109,7 @@ rule map_measures:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=measure_megabytes,
         runtime=10,
     params:
         code=command_digest("map_measures"),
