@@ -41,3 +41,8 @@ rule all:
 rule atlas:
     input:
         MAP_TARGETS,
+
+
+rule norms:
+    input:
+        NORM_TARGETS,

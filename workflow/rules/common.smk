@@ -84,7 +84,23 @@ MAP_TARGETS = [
     for name in MAPS
     for table in ("models", "solutions", "points")
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
+NORM_MAPS = [described.name for described in CONFIG.norm_maps]
+NORM_TARGETS = [
+    *(catalogue.norm_table(name) for name in ("points", "schedules") if NORM_MAPS),
+    *(
+        f"results/figures/{name}.{kind}"
+        for name, figure in FIGURES.items()
+        if figure.category == catalogue.NORMS
+        for kind in ("svg", "png")
+    ),
+]
+TARGETS = [
+    "results/report.pdf",
+    *FIGURE_FILES,
+    *TABLES,
+    *MAP_TARGETS,
+    *NORM_TARGETS,
+]
 
 
 wildcard_constraints:
@@ -369,6 +385,8 @@ def report_sources():
     sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
     if CONFIG.playground:
         sources.append(catalogue.playground_table("runs"))
+    if NORM_MAPS:
+        sources += [catalogue.norm_table(name) for name in ("points", "schedules")]
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

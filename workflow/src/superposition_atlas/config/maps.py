@@ -54,6 +54,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
         variants=trained or {"standard": training},
         n_starts=filled["n_starts"],
+        compare_norms=filled["compare_norms"],
         shards=filled["shards"],
         points=_points((*key, "points"), filled["points"], filled["n_features"]),
     )

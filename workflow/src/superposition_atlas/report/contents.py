@@ -12,7 +12,7 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
+from superposition_atlas.report import captions, norm_tables, origin, playground_tables, sae_tables, tables
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -48,6 +48,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
         "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row
             for experiment in sources.config.experiments.values()
