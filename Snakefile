@@ -43,3 +43,8 @@ rule atlas:
     """All maps over schedules: toy models, best solutions, and the tables of what is found."""
     input:
         MAP_TARGETS,
+
+
+rule norms:
+    input:
+        NORM_TARGETS,

@@ -100,11 +100,22 @@ ATTENTION_TABLES = [
     for table in ("cells", "outputs", "rules", "models")
     if ATTENTION
 ]
+NORM_MAPS = [described.name for described in CONFIG.norm_maps]
+NORM_TARGETS = [
+    *(catalogue.norm_table(name) for name in ("points", "schedules") if NORM_MAPS),
+    *(
+        f"results/figures/{name}.{kind}"
+        for name, figure in FIGURES.items()
+        if figure.category == catalogue.NORMS
+        for kind in ("svg", "png")
+    ),
+]
 TARGETS = [
     "results/report.pdf",
     *FIGURE_FILES,
     *TABLES,
     *MAP_TARGETS,
+    *NORM_TARGETS,
     *ATTENTION_TABLES,
 ]
 
@@ -475,6 +486,8 @@ def report_sources():
         sources.append(catalogue.map_table("random_schedules", "points"))
     if CONFIG.playground:
         sources.append(catalogue.playground_table("runs"))
+    if NORM_MAPS:
+        sources += [catalogue.norm_table(name) for name in ("points", "schedules")]
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

@@ -15,6 +15,7 @@ COMMANDS = {
     "map-weights": "train the toy models of one shard of a map",
     "map-solutions": "find the best solutions for one shard of a map",
     "map-measures": "measure a map's toy models beside the best solutions",
+    "map-norms": "compare the norms of maps with the published ones",
     "saes": "train one SAE for every shown toy model of a case",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",

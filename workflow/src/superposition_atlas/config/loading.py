@@ -11,6 +11,7 @@ from jaxtyping import Float
 from superposition_atlas import schedules
 from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.maps import read_map
+from superposition_atlas.config.norms import check_norm_maps
 from superposition_atlas.config.playground import playground_networks
 from superposition_atlas.config.schema import (
     Key,
@@ -46,6 +47,11 @@ def load(raw: Mapping[str, Any]) -> Config:
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
     for group in ("experiments", "maps", "playground", "attention"):
         check_names_differ((group,), filled[group])
+    maps = {
+        name: read_map(name, described, whole["maps"][name].get("variants", {}))
+        for name, described in filled["maps"].items()
+    }
+    check_norm_maps(maps)
     return Config(
         engine=filled["engine"],
         device=filled["device"],
@@ -53,10 +59,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: _experiment(name, experiment, written=whole["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
-        maps={
-            name: read_map(name, described, whole["maps"][name].get("variants", {}))
-            for name, described in filled["maps"].items()
-        },
+        maps=maps,
         playground=playground_networks(filled["playground"]),
         attention=attention_settings(filled["attention"], whole.get("attention", {}), _rows),
     )

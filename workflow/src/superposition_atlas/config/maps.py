@@ -63,6 +63,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
             for variant, written in (variants or {STANDARD: {}}).items()
         },
         n_starts=filled["n_starts"],
+        compare_norms=filled["compare_norms"],
         shards=filled["shards"],
         points=_points((*key, "points"), filled["points"], filled["n_features"]),
     )

@@ -82,6 +82,8 @@ class Map:
     """Ways of training by name, at least one."""
     n_starts: int
     """Random starts of the search for best solutions."""
+    compare_norms: bool
+    """Whether its norms are compared with the published ones."""
     shards: int
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
@@ -97,6 +99,11 @@ class Config:
     maps: dict[str, Map]
     playground: dict[str, PlaygroundNetworks]
     attention: dict[str, AttentionSetting]
+
+    @property
+    def norm_maps(self) -> list[Map]:
+        """Maps whose norms are compared with the published ones; they are of one size."""
+        return [described for described in self.maps.values() if described.compare_norms]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

@@ -69,6 +69,11 @@ def schedules(experiment: str) -> str:
     return f"{RESULTS}/schedules/{experiment}.parquet"
 
 
+def norm_table(table: str) -> str:
+    """Path of a table of all maps whose norms are compared with the published ones."""
+    return f"{RESULTS}/norms/{table}.parquet"
+
+
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
@@ -76,6 +81,7 @@ CLAIMS = f"{RESULTS}/claims.parquet"
 ANSWER = f"{RESULTS}/answer.parquet"
 EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
+NORMS = "Published against reproduced"
 
 
 def playground_table(table: str) -> str:
@@ -284,9 +290,10 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "wide_frobenius_norms",
             "frobenius_norms",
             {"models": experiment_table("wide", "models"), "published": PUBLISHED_NORMS},
-            "Published against reproduced",
+            NORMS,
             "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
         )
+    yield from _norms_over_schedules(config)
     if tested:
         yield FigureTarget(
             "represented_counts",
@@ -379,6 +386,36 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         else:
             for case_name in experiment.cases:
                 yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
+
+
+def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
+    """Which schedules have the norms that the post published, where maps are compared with them."""
+    if not config.norm_maps:
+        return
+    first = config.norm_maps[0]
+    variant = next(iter(first.variants))
+    labels = {"size": f"{first.n_features} features in {first.n_hidden} dimensions"}
+    points, schedules = ({name: norm_table(name)} for name in ("points", "schedules"))
+    yield FigureTarget(
+        "frobenius_norms_map",
+        "frobenius_norms_map",
+        schedules,
+        NORMS,
+        "For each family and importance, a map over the ends of the schedule: how far its norms are from the "
+        "published ones, and how many of them lie within the spread of seeds.",
+        {"variant": variant},
+        labels,
+    )
+    yield FigureTarget(
+        "frobenius_norms_band",
+        "frobenius_norms_band",
+        points | schedules,
+        NORMS,
+        "For each case the norms of all schedules beside the published one, and those of uniform sparsity of "
+        "the same mean densities.",
+        {"variant": variant},
+        labels,
+    )
 
 
 def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:

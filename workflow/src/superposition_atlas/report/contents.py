@@ -16,6 +16,7 @@ from superposition_atlas.report import (
     answer_tables,
     attention_tables,
     captions,
+    norm_tables,
     origin,
     playground_tables,
     sae_tables,
@@ -58,6 +59,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
         "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row
             for experiment in sources.config.experiments.values()
