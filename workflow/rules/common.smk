@@ -70,7 +70,7 @@ TABLES = [
 JUDGED = [
     catalogue.experiment_table(name, "solutions")
     for name in TESTED
-    if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= SOLVED_N_FEATURES
+    if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= LARGEST_SOLVED
 ]
 MAPS = CONFIG.maps
 
