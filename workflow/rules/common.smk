@@ -43,7 +43,7 @@ MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ] + [f"results/figures/{name}.gif" for name in MOVING]
-SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
+SOLVED_N_FEATURES = catalogue.SOLVED_N_FEATURES
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
@@ -83,6 +83,17 @@ MAP_TARGETS = [
     f"results/maps/{name}/{table}.parquet"
     for name in MAPS
     for table in ("models", "solutions", "points", "features")
+]
+PREDICTED_MAPS = catalogue.solved_maps(CONFIG, "random")
+BRANCHED_MAPS = catalogue.solved_maps(CONFIG, "perturbation")
+MAP_TARGETS += [
+    catalogue.map_table(name, table)
+    for names, tables in (
+        (PREDICTED_MAPS, ("predictions",)),
+        (BRANCHED_MAPS, ("branches", "crossings", "branch_models")),
+    )
+    for name in names
+    for table in tables
 ]
 TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "map-weights": "train the toy models of one shard of a map",
     "map-solutions": "find the best solutions for one shard of a map",
     "map-measures": "measure a map's toy models beside the best solutions",
+    "map-predictions": "compare the predictions for a map's schedules with the best solutions",
+    "map-branches": "follow the competing structures of a map in which one feature's density varies",
     "saes": "train one SAE for every shown toy model of a case",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",

@@ -47,9 +47,27 @@ def experiment_table(experiment: str, table: str) -> str:
     return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
 
 
+def map_table(map_: str, table: str) -> str:
+    """Path of a map's table, all shards together."""
+    return f"{RESULTS}/maps/{map_}/{table}.parquet"
+
+
 def schedules(experiment: str) -> str:
     """Path of an experiment's schedules."""
     return f"{RESULTS}/schedules/{experiment}.parquet"
+
+
+SOLVED_N_FEATURES = 8
+"""Most features of schedules whose best solutions are sought: with more a search takes minutes a schedule."""
+
+
+def solved_maps(config: Config, kind: str) -> list[str]:
+    """Names of the maps of a kind of points whose best solutions are sought."""
+    return [
+        name
+        for name, described in config.maps.items()
+        if described.points["kind"] == kind and described.n_features <= SOLVED_N_FEATURES
+    ]
 
 
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
