@@ -49,6 +49,9 @@ TESTED = [
     for name, experiment in EXPERIMENTS.items()
     if experiment.claims or name == "controls"
 ]
+COMPARED = {
+    experiment.name for experiment in catalogue.compared_experiments(CONFIG)
+}
 TABLES = [
     catalogue.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
@@ -62,7 +65,7 @@ TABLES = [
         ),
         *(
             ("losses", "solutions")
-            if name in TESTED and experiment.n_features <= SOLVED_N_FEATURES
+            if name in COMPARED
             else ()
         ),
     )
@@ -393,4 +396,7 @@ def report_sources():
                 f"results/saes/{name}/{case}/{sae}.safetensors"
                 for sae in experiment.saes
             ]
-    return sources
+    for figure in FIGURES.values():
+        if figure.category == catalogue.THEORY:
+            sources += figure.inputs.values()
+    return sorted(set(sources))

@@ -19,7 +19,7 @@ from superposition_atlas.theory.best import descend
 from superposition_atlas.theory.shapes import shape_of
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
-N_BRANCHES = 5
+N_BRANCHES = 4
 """Structures that are followed: those that come closest to the best anywhere."""
 _SAME = 1e-6
 _DISTURBANCE = 0.01

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from superposition_atlas.metrics.features import REPRESENTED_NORM, norms
 from superposition_atlas.theory.shapes import shape_of
 
 _ROW = ["key", "kind", "bias", "rank"]
@@ -30,8 +31,9 @@ def prediction_table(
 
     Returns:
         Coordinates, importance and probability; of the best minimum `best_loss`, `best_n_represented`,
-        `best_kept`, `best_shape`, and `best_W` and `best_b` as lists; of both predictions the same, with
-        their structure in the place of W and b, and whether each `agrees`. `margin`: by how much the best
+        `best_kept`, `best_shape`, `best_W` and `best_b` as lists, and the most negative bias of a represented
+        feature with that feature's norm; of both predictions loss, number, features, shape, structure, and
+        whether each `agrees`. `margin`: by how much the best
         minimum that keeps other features loses more than the best, relative to the best. `predicted_excess`
         and `bare_excess`: the same of the best minimum that keeps the features that are predicted. NaN where
         no such minimum was found.
@@ -50,6 +52,7 @@ def _compared(rows: pd.DataFrame) -> dict[str, object]:
     minima = rows[rows["kind"] == "minimum"]
     best, answers = minima.iloc[0], set(minima.loc[minima["is_best"], "kept"])
     row = _described("best", best) | {"best_W": best["W"].ravel(), "best_b": best["b"]}
+    row |= _most_negative(best["W"], best["b"])
     row["margin"] = _excess(minima[~minima["kept"].isin(answers)], best["loss"])
     for kind, agrees in RULES.items():
         prediction = rows[rows["kind"] == kind].iloc[0]
@@ -63,6 +66,13 @@ def _compared(rows: pd.DataFrame) -> dict[str, object]:
 def _described(name: str, solution: "pd.Series[Any]") -> dict[str, object]:
     row = {f"{name}_{column}": solution[column] for column in ("loss", *_COPIED)}
     return row | {f"{name}_shape": shape_of(np.asarray(solution["W"]))}
+
+
+def _most_negative(W: Float[np.ndarray, "hidden feature"], b: np.ndarray) -> dict[str, float]:
+    length = norms(W[None])[0]
+    candidates = np.where(length > REPRESENTED_NORM, b, np.inf)
+    lowest = int(candidates.argmin())
+    return {"best_lowest_b": float(b[lowest]), "best_norm_of_lowest_b": float(length[lowest])}
 
 
 def _excess(minima: pd.DataFrame, best: float) -> float:

@@ -12,7 +12,7 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
+from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables, theory_tables
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -67,6 +67,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
             "rare_probability": sae_tables.RARE_PROBABILITY,
             "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
         },
+        "theory": theory_tables.comparisons(sources),
         "provenance": {
             "made_by": origin.made_by(
                 {kind: by_file.values() for kind, by_file in provenances.items()}
