@@ -30,6 +30,9 @@ from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
+from .map_chain import SPEC, make_maps
+from .map_chain import run as run_command
+
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
 PLAYGROUND = config.load(config.read(REPOSITORY / "config/config.yaml")).playground
@@ -73,6 +76,9 @@ class Tables:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            make_maps(SPEC)
         self.schedules = self._schedules()
         features, models, saes, latents, histories, units = [], [], [], [], [], []
         recovered: list[pd.DataFrame] = []
@@ -137,6 +143,9 @@ class Tables:
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
                 write(table[table["case"] == case], folder / case / f"{name}.parquet")
+        outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
+        given = ("--features", folder / "features.parquet", "--n-starts", 1)
+        run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
 
     def _with_case(self, table: pd.DataFrame, case: str) -> pd.DataFrame:
         return table.assign(case=case, shown=table["seed"] < N_SHOWN)
@@ -234,12 +243,27 @@ class Tables:
             ),
             "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "excess_losses": (
+                {
+                    f"{name}.{experiment}": folder / f"{name}.parquet"
+                    for experiment in ("talk", "talk_geometric", "controls")
+                    for name in ("losses", "solutions")
+                },
+                {"talk": "A title", "talk_geometric": "Another", "controls": "A third"},
+            ),
         }
-        return named[module]
+        return named[module] if module in named else map_figure(folder, module)
 
     def draw(self, module: str) -> Figure:
         paths, options = self.inputs(module)
         return draw(module, paths, options)
+
+
+def map_figure(folder: Path, module: str) -> tuple[dict[str, Path], dict[str, str]]:
+    """What the catalogue gives a module for the small maps."""
+    found = catalogue.figures(config.load(SPEC))
+    target = next(figure for figure in found if figure.module == module)
+    return {role: folder / path for role, path in target.inputs.items()}, target.options
 
 
 def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure:
@@ -302,12 +326,23 @@ def test_nothing_is_written_outside_the_page(tables: Tables, module: str) -> Non
             assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
 
 
+COLUMNS = {
+    "schedules": "probability",
+    "saes.talk": "fvu",
+    "claims": "verdict",
+    "predictions": "best_shape",
+    "branches": "structure",
+    "points": "order",
+}
+"""Columns that are missed, by role."""
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_missing_column_is_one_line_that_names_it(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
     role = next(role for role in paths if role not in ("published",))
     table = storage.read_table(paths[role])
-    column = {"schedules": "probability", "saes.talk": "fvu", "claims": "verdict"}.get(role, "seed")
+    column = COLUMNS.get(role, "seed")
     provenance = storage.table_provenance(paths[role])
     damaged = write(table.drop(columns=column), tmp_path / "table.parquet", provenance["spec"])
     with pytest.raises(ArtefactError, match=f"no column '{column}'") as error:

@@ -49,6 +49,7 @@ TESTED = [
     for name, experiment in EXPERIMENTS.items()
     if experiment.claims or name == "controls"
 ]
+COMPARED = {experiment.name for experiment in catalogue.compared_experiments(CONFIG)}
 TABLES = [
     catalogue.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
@@ -60,11 +61,7 @@ TABLES = [
             if experiment.saes
             else ()
         ),
-        *(
-            ("losses", "solutions")
-            if name in TESTED and experiment.n_features <= LARGEST_SOLVED
-            else ()
-        ),
+        *(("losses", "solutions") if name in COMPARED else ()),
     )
 ]
 JUDGED = [
@@ -109,6 +106,17 @@ NORM_TARGETS = [
         if figure.category == catalogue.NORMS
         for kind in ("svg", "png")
     ),
+]
+PREDICTED_MAPS = catalogue.solved_maps(CONFIG, "random")
+BRANCHED_MAPS = catalogue.solved_maps(CONFIG, "perturbation")
+MAP_TARGETS += [
+    catalogue.map_table(name, table)
+    for names, tables in (
+        (PREDICTED_MAPS, ("predictions",)),
+        (BRANCHED_MAPS, ("branches", "crossings", "branch_models")),
+    )
+    for name in names
+    for table in tables
 ]
 TARGETS = [
     "results/report.pdf",
@@ -501,4 +509,7 @@ def report_sources():
                 f"results/saes/{name}/{case}/{sae}.safetensors"
                 for sae in experiment.saes
             ]
-    return sources
+    for figure in FIGURES.values():
+        if figure.category == catalogue.THEORY:
+            sources += figure.inputs.values()
+    return sorted(set(sources))

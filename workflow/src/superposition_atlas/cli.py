@@ -16,6 +16,8 @@ COMMANDS = {
     "map-solutions": "find the best solutions for one shard of a map",
     "map-measures": "measure a map's toy models beside the best solutions",
     "map-norms": "compare the norms of maps with the published ones",
+    "map-predictions": "compare the predictions for a map's schedules with the best solutions",
+    "map-branches": "follow the competing structures of a map in which one feature's density varies",
     "saes": "train one SAE for every shown toy model of a case",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",

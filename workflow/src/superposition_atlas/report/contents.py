@@ -21,6 +21,7 @@ from superposition_atlas.report import (
     playground_tables,
     sae_tables,
     tables,
+    theory_tables,
 )
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
@@ -79,6 +80,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
             "rare_probability": sae_tables.RARE_PROBABILITY,
             "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
         },
+        "theory": theory_tables.comparisons(sources),
         "provenance": {
             "made_by": origin.made_by(
                 {kind: by_file.values() for kind, by_file in provenances.items()}
