@@ -1,5 +1,6 @@
 """Figures: every module draws small tables of really trained models, the same bytes each time."""
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,7 @@ from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.attention import tables as attention_tables
 from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
+from superposition_atlas.figures import catalogue, claim_rows, planes, rows, structures, style
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
@@ -649,6 +650,126 @@ def test_sae_recovery_draws_a_mark_for_each_sae(tables: Tables) -> None:
 def test_a_case_without_schedule_is_refused(tables: Tables) -> None:
     with pytest.raises(ArtefactError, match="has no case 'case9'"):
         read_experiment(tables.schedules).case("case9")
+
+
+# --- theory, best solutions and training -------------------------------------------------------------------
+
+
+def written(figure: Figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
+    figure = tables.draw("predictor")
+    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    for axes, rule in zip(figure.axes[:2], ("bare", "predicted"), strict=True):
+        drawn = [int(text.get_text().split()[0]) for text in axes.texts]
+        counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"]).to_numpy()
+        assert sorted(drawn) == sorted(counts[counts > 0])
+    n_right = int(table["agrees"].sum())
+    assert any(f"right in {n_right} of {len(table)}" in text.get_text() for text in figure.texts)
+
+
+def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> None:
+    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    axes = tables.draw("predictor").axes[3]
+    n_marks = [len(line.get_xdata()) for line in axes.lines]
+    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structures.kind_of)
+    assert n_marks == [
+        int(table["bare_agrees"].sum()),
+        *(int((kinds == kind).sum()) for kind in structures.KINDS),
+    ]
+    assert sum(n_marks[1:]) > 0
+
+
+@pytest.mark.parametrize("n_wrong", [0, 1, 6])
+def test_failures_are_drawn_with_their_numbers_or_said_to_be_none(
+    tables: Tables, tmp_path: Path, n_wrong: int
+) -> None:
+    table = storage.read_table(tables.inputs("predictor_failures")[0]["predictions"])
+    table = table.assign(agrees=np.arange(len(table)) >= n_wrong, best_shape="stack of 3, pair")
+    path = write(table.assign(predicted_excess=0.01), tmp_path / "predictions.parquet")
+    figure = draw("predictor_failures", {"predictions": path}, {})
+    assert len(figure.axes) == min(n_wrong, 4)
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert ("is right at all" in said) == (n_wrong == 0)
+    if n_wrong:
+        assert f"{n_wrong} of {n_wrong} wrong" in said
+
+
+def test_seeds_in_each_structure_add_up_and_the_crossing_stands_where_it_is(tables: Tables) -> None:
+    paths, options = tables.inputs("perturbation")
+    losses, shares = draw("perturbation", paths, options).axes
+    models, crossings = (storage.read_table(paths[role]) for role in ("models", "crossings"))
+    heights: dict[float, float] = {}
+    for bar in shares.patches:
+        heights[bar.get_x()] = heights.get(bar.get_x(), 0.0) + bar.get_height()
+    assert len(heights) == models["varied"].nunique()
+    np.testing.assert_allclose(list(heights.values()), 1.0)
+    best = crossings.loc[crossings["is_best"], "varied"]
+    assert len(best) == 1
+    lines = [line.get_xdata() for line in losses.lines]
+    assert any(len(x) == 2 and x[0] == x[1] == best.iloc[0] for x in map(np.asarray, lines))
+    assert style.short(best.iloc[0]) in written(tables.draw("perturbation"))
+
+
+def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -> None:
+    paths, options = tables.inputs("bias")
+    figure = draw("bias", paths, options)
+    features = storage.read_table(paths["features"])
+    assert len(figure.axes) == features["key"].nunique() * len(options)
+    drawn = sorted(bar.get_height() for axes in figure.axes for bar in axes.patches)
+    np.testing.assert_allclose(drawn, sorted(features["share_represented"]))
+    norms = [line.get_ydata() for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(np.sort(np.concatenate(norms)), np.sort(features["best_norm"]))
+
+
+def test_training_is_drawn_against_each_setting_that_varies(tables: Tables) -> None:
+    found = catalogue.figures(config.load(SPEC))
+    targets = [figure for figure in found if figure.module == "training_against_best"]
+    assert {figure.options["against"]: set(json.loads(figure.options["values"])) for figure in targets} == {
+        "steps": {"standard", "longer"},
+        "init_scale": {"standard", "wider"},
+    }
+    for target in targets:
+        paths = {role: tables.folder / path for role, path in target.inputs.items()}
+        figure = draw(target.module, paths, target.options)
+        values = json.loads(target.options["values"]).values()
+        assert {tuple(axes.get_xticks()) for axes in figure.axes} == {tuple(sorted(values))}
+
+
+def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -> None:
+    paths, options = tables.inputs("excess_losses")
+    figure = draw("excess_losses", paths, options)
+    excess, _, counts = figure.axes[:3]
+    losses = storage.read_table(paths["losses.talk"])
+    dots = [line for line in excess.lines if line.get_marker() == "."]
+    assert sum(len(line.get_xdata()) for line in dots) == len(losses)
+    frames = [patch for patch in counts.patches if patch.get_facecolor()[3] == 0]
+    solutions = storage.read_table(paths["solutions.talk"])
+    best = solutions[(solutions["kind"] == "minimum") & (solutions["rank"] == 0)]
+    assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
+
+
+def test_theory_is_drawn_where_it_is_configured_only() -> None:
+    drawn = {
+        name: {
+            figure.module
+            for figure in catalogue.figures(config.load(SPEC | {"maps": {name: described}}))
+            if figure.category == catalogue.THEORY
+        }
+        for name, described in SPEC["maps"].items()
+    }
+    assert drawn == {
+        "drawn": {"predictor", "predictor_failures"},
+        "one_varied": {"perturbation"},
+        "biases": {"bias"},
+        "ways": {"training_against_best"},
+    }
+    unseeded = {name: {**described, "seeds": 0} for name, described in SPEC["maps"].items()}
+    modules = {figure.module for figure in catalogue.figures(config.load(SPEC | {"maps": unseeded}))}
+    assert {"predictor", "predictor_failures"} <= modules
+    assert not modules & {"perturbation", "bias", "training_against_best", "excess_losses"}
 
 
 # --- catalogue and captions --------------------------------------------------------------------------------
