@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
 from superposition_atlas.theory.exact_loss import objective_of
@@ -50,16 +50,16 @@ class Landscape:
     def descend(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         """Where it is downhill from W and b to: a minimum, or now and then a saddle point."""
         reached = self._end(W, b)
-        if self.held is not None:
-            return reached
-        never_positive = reached.b + np.maximum(reached.W.T @ reached.W, 0.0).sum(axis=0) <= 0.0
-        barely = (np.linalg.norm(reached.W, axis=0) < _SILENT_NORM) & (reached.b < self.probability / 4)
-        silent = never_positive | barely
-        if not silent.any():
-            return reached
-        # An output that is never positive has no slope: it can't find the bias p_i / 2 by itself.
-        revived = self._end(reached.W, np.where(silent, self.probability / 2, reached.b))
-        return min(reached, revived, key=lambda minimum: minimum.loss)
+        for _ in range(_ATTEMPTS if self.held is None else 0):
+            silent = self._silent(reached)
+            if not silent.any():
+                break
+            # An output that is never positive has no slope: it can't find the bias p_i / 2 by itself.
+            revived = self._end(reached.W, np.where(silent, self.probability / 2, reached.b))
+            if revived.loss >= reached.loss:
+                break
+            reached = revived
+        return reached
 
     def past_saddles(self, end: Minimum) -> Minimum:
         """The end itself if it is a minimum, else one below it, downhill along the least curvature."""
@@ -74,6 +74,12 @@ class Landscape:
                 break
             end = replace(lower, n_starts=end.n_starts)
         return end
+
+    def _silent(self, end: Minimum) -> Bool[np.ndarray, " feature"]:
+        """Outputs that are never positive, or barely, of a short column."""
+        largest = end.b + np.maximum(end.W.T @ end.W, 0.0).sum(axis=0)
+        short = np.linalg.norm(end.W, axis=0) < _SILENT_NORM
+        return (largest <= 0.0) | (short & (end.b < self.probability / 4))
 
     def _end(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         flat = self._flat(W, b)
