@@ -40,7 +40,9 @@ def test_everything_is_built_from_an_empty_tree(built: Workflow) -> None:
         "metrics/talk/features.parquet",
         "metrics/talk/saes.parquet",
         "metrics/talk/latents.parquet",
+        "metrics/talk/losses.parquet",
         "claims.parquet",
+        "maps/atlas/models.parquet",
         "playground/runs.parquet",
     ):
         assert (results / artefact).is_file(), artefact
