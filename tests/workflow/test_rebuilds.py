@@ -42,7 +42,9 @@ def test_everything_is_built_from_an_empty_tree(built: Workflow) -> None:
         "metrics/talk/latents.parquet",
         "attention/rare/heads_2.safetensors",
         "attention/cells.parquet",
+        "metrics/talk/losses.parquet",
         "claims.parquet",
+        "maps/atlas/models.parquet",
         "playground/runs.parquet",
     ):
         assert (results / artefact).is_file(), artefact
