@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
@@ -20,6 +19,9 @@ from superposition_atlas.attention import tables as attention_tables
 from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue, claim_rows, planes, rows, structures, style
+from superposition_atlas.maps import measures
+from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
@@ -140,6 +142,9 @@ class Tables:
         for name, table in self.playground.items():
             write(table, folder / "playground" / f"{name}.parquet")
         self.tables |= attention_rows()
+        norms = self._norms()
+        write(norms, folder / "norms.parquet")
+        write(schedule_table(norms), folder / "norm_schedules.parquet")
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
@@ -175,6 +180,33 @@ class Tables:
             "cases": {case: {"title": f"The title of {case}", "training": {}} for case in SCHEDULES},
         }
         return write(pd.concat(frames), self.folder / "schedules.parquet", spec)
+
+    def _norms(self) -> pd.DataFrame:
+        """Of two seeds on a grid of schedules, beside the published ones."""
+        grid = {
+            "kind": "grid",
+            "family": ["geometric", "linear"],
+            "mean_density": [0.1, 0.3],
+            "steepness": [1.0, 5.0],
+            "importance_ratio": [1.0, 0.9],
+            "order": ["aligned", "reversed", 3],
+        }
+        points = [point for point in make_points(N_FEATURES, 2, grid) for _ in range(2)]
+        importance = np.stack([point.importance for point in points])
+        probability = np.stack([point.probability for point in points])
+        schedule = schedules.explicit(importance=importance, probability=probability)
+        seeds = [0, 1] * (len(points) // 2)
+        trained = train(schedule, n_hidden=2, seeds=seeds, steps=50, batch_size=32, learning_rate=0.02)
+        models = pd.DataFrame({"key": [point.key for point in points], "variant": "standard", "seed": seeds})
+        models = models.assign(**measures.looks(trained.W, measures.Schedules(importance, probability)))
+        described = pd.DataFrame(
+            [
+                {"key": point.key, "importance": importance[row], "probability": probability[row]}
+                | point.coordinates
+                for row, point in enumerate(points)
+            ]
+        )
+        return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
 
     def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, str]]:
         """What the catalogue would give the module."""
@@ -228,6 +260,14 @@ class Tables:
                 },
                 {},
             ),
+            "frobenius_norms_map": (
+                {"norm_schedules": folder / "norm_schedules.parquet"},
+                {"variant": "standard"},
+            ),
+            "frobenius_norms_band": (
+                {name: folder / f"{name}.parquet" for name in ("norms", "norm_schedules")},
+                {"variant": "standard"},
+            ),
             "represented_counts": ({"models.talk": table["models"], "schedules.talk": self.schedules}, {}),
             "observations": ({"claims": table["claims"]}, {}),
             "thresholds": ({"claims": table["claims"]}, {}),
@@ -271,15 +311,14 @@ def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure
     return import_module(f"superposition_atlas.figures.{module}").draw(paths, **options)
 
 
+def configured() -> config.Config:
+    """The talk, and the maps of norms, whose figures it leaves out."""
+    files = (REPOSITORY / "config" / name for name in ("config.yaml", "norms.yaml"))
+    return config.load(config.laid_over(*map(config.read, files)))
+
+
 def catalogued() -> list[str]:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    return sorted({figure.module for figure in catalogue.figures(config.load(_yaml(text)))})
-
-
-def _yaml(text: str) -> dict[str, object]:
-    loaded = yaml.safe_load(text)
-    assert isinstance(loaded, dict)
-    return loaded
+    return sorted({figure.module for figure in catalogue.figures(configured())})
 
 
 MODULES = catalogued()
@@ -328,6 +367,8 @@ def test_nothing_is_written_outside_the_page(tables: Tables, module: str) -> Non
 
 
 COLUMNS = {
+    "norms": "largest",
+    "norm_schedules": "n_within",
     "schedules": "probability",
     "saes.talk": "fvu",
     "claims": "verdict",
@@ -798,8 +839,7 @@ def test_captions_say_which_case(module: str) -> None:
 
 
 def test_catalogue_gives_every_module_the_roles_that_it_reads(tables: Tables) -> None:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    for figure in catalogue.figures(config.load(_yaml(text))):
+    for figure in catalogue.figures(configured()):
         paths, options = tables.inputs(figure.module)
         if figure.module != "initial_scale":  # its roles are names of cases
             assert {role.partition(".")[0] for role in figure.inputs} == {

@@ -219,7 +219,7 @@ def test_other_units_move_the_interval_with_the_norms(shift: float, factor: floa
 @given(offset=st.floats(-0.6, 0.6))
 def test_a_published_norm_is_met_if_it_lies_in_the_interval_to_its_last_digit(offset: float) -> None:
     points = frame({**GRID, "family": ["geometric"], "first": [1.0], "last": [0.1]})
-    models = models_at(points, 5)
+    models = models_at(points, 7)
     published = PUBLISHED.assign(published_norm=6.2 + offset)
     for row in norm_table(points, models, published).to_dict("records"):
         norm = row["published_norm"]
@@ -249,9 +249,10 @@ def test_the_true_schedule_is_met_as_often_as_the_confidence_says() -> None:
     assert met.mean() == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 400))
 
 
-def test_one_seed_says_nothing_of_the_spread() -> None:
-    points = frame({**GRID, "order": ["aligned", "reversed", 3]}, UNIFORM)
-    table = norm_table(points, models_at(points, 1), PUBLISHED)
+@pytest.mark.parametrize(("seeds", "first"), [(1, [1.0, 0.6]), (2, [1.0])])
+def test_too_few_seeds_say_nothing_of_the_spread(seeds: int, first: list[float]) -> None:
+    points = frame({**GRID, "first": first, "order": ["aligned", "reversed", 3]}, UNIFORM)
+    table = norm_table(points, models_at(points, seeds), PUBLISHED)
     assert table["within"].isna().all()
     assert table[["largest_low", "largest", "largest_high", "uniform_norm"]].isna().all(axis=None)
     schedules = schedule_table(table)
@@ -263,8 +264,7 @@ def test_uniform_sparsity_of_equal_density_is_interpolated() -> None:
     """Norms on a straight line in log p come out on that line, and none beyond its ends."""
     points = frame({**GRID, "first": [0.9, 0.3, 0.015], "last": [0.1, 0.05, 0.01]}, UNIFORM)
     density = {row["key"]: row["probability"].mean() for row in points.to_dict("records")}
-    even = {0: -0.1, 1: 0.1}
-    models = models_at(points, 2, norm=lambda key, seed: 5 - np.log(density[key]) + even[seed])
+    models = models_at(points, 4, norm=lambda key, seed: 5 - np.log(density[key]) + 0.1 * (-1) ** seed)
     table = norm_table(points, models, PUBLISHED)
     rows = table[table["importance_ratio"] == 0.9]
     inside = rows["mean_density"].between(0.02, 0.4)
@@ -561,7 +561,7 @@ def test_the_map_frames_what_meets_all_four(made: Path, tmp_path: Path) -> None:
     table = storage.read_table(made / "schedules.parquet")
     n_within = np.arange(len(table)) % 5
     path = altered(made, tmp_path, n_compared=4, n_within=n_within)
-    figure = frobenius_norms_map.draw({"schedules": path}, variant="standard")
+    figure = frobenius_norms_map.draw({"norm_schedules": path}, variant="standard")
     patches = [patch for axes in figure.axes for patch in axes.patches if isinstance(patch, Rectangle)]
     frames = [patch for patch in patches if not patch.get_fill()]
     assert len(frames) == (n_within == 4).sum() > 0
@@ -574,19 +574,19 @@ def test_the_map_marks_schedules_with_the_posts_pictures(made: Path, tmp_path: P
     n_rows = len(storage.read_table(made / "schedules.parquet"))
     pictured = np.arange(n_rows) % 3 == 0
     path = altered(made, tmp_path, as_pictured=pictured)
-    figure = frobenius_norms_map.draw({"schedules": path}, variant="standard")
+    figure = frobenius_norms_map.draw({"norm_schedules": path}, variant="standard")
     assert sum(len(axes.lines) for axes in figure.axes) == pictured.sum()
 
 
 def test_the_map_has_a_panel_for_each_family_and_importance(made: Path) -> None:
     table = storage.read_table(made / "schedules.parquet")
-    figure = frobenius_norms_map.draw({"schedules": made / "schedules.parquet"}, variant="standard")
+    figure = frobenius_norms_map.draw({"norm_schedules": made / "schedules.parquet"}, variant="standard")
     panels = [axes for axes in figure.axes if any(isinstance(patch, Rectangle) for patch in axes.patches)]
     assert len(panels) == table.groupby(["family", "importance_ratio"]).ngroups == 2 * 2
 
 
 def test_the_band_has_a_mark_for_every_schedule_and_each_published_norm(made: Path) -> None:
-    paths = {"points": made / "norms.parquet", "schedules": made / "schedules.parquet"}
+    paths = {"norms": made / "norms.parquet", "norm_schedules": made / "schedules.parquet"}
     (axes,) = frobenius_norms_band.draw(paths, variant="standard").axes[:1]
     table = storage.read_table(made / "norms.parquet")
     drawn = np.concatenate([line.get_xdata() for line in axes.lines])

@@ -103,7 +103,7 @@ NORM_TARGETS = [
     *(
         f"results/figures/{name}.{kind}"
         for name, figure in FIGURES.items()
-        if figure.category == catalogue.NORMS
+        if catalogue.norm_table("schedules") in figure.inputs.values()
         for kind in ("svg", "png")
     ),
 ]

@@ -407,11 +407,11 @@ def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
     first = config.norm_maps[0]
     variant = next(iter(first.variants))
     labels = {"size": f"{first.n_features} features in {first.n_hidden} dimensions"}
-    points, schedules = ({name: norm_table(name)} for name in ("points", "schedules"))
+    norms, of_schedules = {"norms": norm_table("points")}, {"norm_schedules": norm_table("schedules")}
     yield FigureTarget(
         "frobenius_norms_map",
         "frobenius_norms_map",
-        schedules,
+        of_schedules,
         NORMS,
         "For each family and importance, a map over the ends of the schedule: how far its norms are from the "
         "published ones, and how many of them lie within the spread of seeds.",
@@ -421,7 +421,7 @@ def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
     yield FigureTarget(
         "frobenius_norms_band",
         "frobenius_norms_band",
-        points | schedules,
+        norms | of_schedules,
         NORMS,
         "For each case the norms of all schedules beside the published one, and those of uniform sparsity of "
         "the same mean densities.",

@@ -44,13 +44,14 @@ def draw(paths: Mapping[str, Path], variant: str) -> Figure:
     """A row a case: every schedule's norm, the published one, and below uniform sparsity of equal density.
 
     Args:
-        paths: `points` and `schedules`, of all maps whose norms are compared.
+        paths: `norms` and `norm_schedules`, of all maps whose norms are compared.
         variant: way of training that is shown.
     """
-    norms = rows.read(paths["points"], _NORMS)
+    norms = rows.read(paths["norms"], _NORMS)
     norms = norms[norms["variant"] == variant]
     schedules = rows.read(
-        paths["schedules"], ["variant", *_SCHEDULE, "importance_ratio", "n_compared", "largest_difference"]
+        paths["norm_schedules"],
+        ["variant", *_SCHEDULE, "importance_ratio", "n_compared", "largest_difference"],
     )
     schedules = schedules[schedules["variant"] == variant]
     cases = [case for case in _CASES if case in set(norms["case"])]
@@ -74,7 +75,7 @@ def draw(paths: Mapping[str, Path], variant: str) -> Figure:
         for k, family in enumerate(families)
     ]
     if nearest is not None:
-        ends = f"{nearest['family']} {nearest['first']:g} → {nearest['last']:g}"
+        ends = f"{nearest['family']} {nearest['first']:.3g} → {nearest['last']:.3g}"
         label = f"the nearest: {ends}, $I_i = {nearest['importance_ratio']:g}^i$"
         handles.append(Line2D([], [], label=label, linewidth=1.2, **_NEAREST))
     handles += [

@@ -38,10 +38,10 @@ def draw(paths: Mapping[str, Path], variant: str) -> Figure:
     """A panel a family and importance ratio, a cell a schedule: its largest difference, how many it meets.
 
     Args:
-        paths: `schedules`, of all maps whose norms are compared.
+        paths: `norm_schedules`, of all maps whose norms are compared.
         variant: way of training that is shown.
     """
-    table = rows.read(paths["schedules"], _COLUMNS)
+    table = rows.read(paths["norm_schedules"], _COLUMNS)
     table = table[table["variant"] == variant]
     families = list(table["family"].unique())
     ratios = sorted(table["importance_ratio"].unique(), reverse=True)

@@ -17,6 +17,8 @@ CONFIDENCE = 0.95
 """Of the interval that the largest norm of new toy models lies in."""
 PUBLISHED_STEP = 0.01
 """The post rounds to two digits after the point."""
+LEAST_DOF = 5
+"""With fewer degrees of freedom of the spread, intervals are too wide to say anything."""
 NON_UNIFORM = ("case1", "case2", "case3", "post4")
 """The post's four cases; `uniform` is the fifth number."""
 
@@ -39,8 +41,8 @@ def case_of(importance: Float[np.ndarray, " feature"], probability: Float[np.nda
 def norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """One row a schedule and case: what its toy models have, and what new ones are foretold.
 
-    The spread of norms is pooled over all schedules of a case, since each has few seeds; random orders of one
-    schedule are one case.
+    The spread of norms is pooled over all schedules and variants of a case, since each has few seeds; random
+    orders of one schedule are one case.
 
     Args:
         points: key, family, importance, probability and importance_ratio; a schedule may come twice.
@@ -50,7 +52,7 @@ def norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFra
     Returns:
         `largest`, the median of the largest norm of n_instances new toy models, in [`largest_low`,
         `largest_high`] with CONFIDENCE; `difference`, that median less the published norm; `within`, whether
-        the published norm lies there (missing where no schedule of the case has two seeds); `uniform_norm`,
+        the published norm lies there (missing where there are fewer than LEAST_DOF); `uniform_norm`,
         what `largest` is for uniform sparsity of the same mean density and importance, interpolated in the
         logarithm of the density.
     """
@@ -67,10 +69,8 @@ def norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFra
         n_dedicated=("n_dedicated", "mean"),
         densest_dropped=("densest_dropped", "mean"),
     ).reset_index()
-    foretold = pd.concat(
-        [_foretold(of_case) for _, of_case in table.groupby(["variant", "case"])], ignore_index=True
-    )
-    return _with_uniform(_compared(foretold, published)).sort_values(_GROUP, ignore_index=True)
+    spread = pd.concat([_with_spread(of_case) for _, of_case in table.groupby("case")], ignore_index=True)
+    return _with_uniform(_compared(spread, published)).sort_values(_GROUP, ignore_index=True)
 
 
 def _described(points: pd.DataFrame) -> pd.DataFrame:
@@ -94,15 +94,15 @@ def _described(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled_spread(table: pd.DataFrame) -> tuple[float, int]:
-    """Standard deviation of norms within schedules, and its degrees of freedom; (NaN, 0) without any."""
+    """Standard deviation of norms within schedules, and its degrees of freedom; (NaN, 0) for too few."""
     dof = table["n_models"] - 1
     total = int(dof.sum())
-    if total == 0:
+    if total < LEAST_DOF:
         return np.nan, 0
     return float(np.sqrt((dof * table["norm_sd"].fillna(0.0) ** 2).sum() / total)), total
 
 
-def _foretold(of_case: pd.DataFrame) -> pd.DataFrame:
+def _with_spread(of_case: pd.DataFrame) -> pd.DataFrame:
     sd, dof = pooled_spread(of_case)
     return of_case.assign(spread=sd, spread_dof=dof)
 
