@@ -28,9 +28,12 @@ from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
+from tests.unit.small_map import build_map, small_map
+
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
-PLAYGROUND = config.load(config.read(REPOSITORY / "config/config.yaml")).playground
+TALK = config.load(config.read(REPOSITORY / "config/config.yaml"))
+PLAYGROUND = TALK.playground
 N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
 STEPS = [0, 20, 60]
 SCHEDULES = {
@@ -111,6 +114,7 @@ class Tables:
         )
         for name, table in self.playground.items():
             write(table, folder / "playground" / f"{name}.parquet")
+        build_map(small_map(), folder)
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
@@ -150,7 +154,13 @@ class Tables:
         table = {name: folder / f"{name}.parquet" for name in self.tables}
         schedules_and = {"schedules": self.schedules}
         of_playground = {name: folder / "playground" / f"{name}.parquet" for name in self.playground}
+        atlas = {
+            figure.module: ({"points": folder / "maps/atlas/points.parquet"}, figure.options)
+            for figure in catalogue.figures(TALK)
+            if figure.category == "Atlas"
+        }
         named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+            **atlas,
             "playground": (
                 {name: of_playground[name] for name in ("units", "weights", "points", "curves", "runs")},
                 {"network": "spiral", "title": "A title"},
@@ -280,7 +290,9 @@ def test_a_missing_column_is_one_line_that_names_it(tables: Tables, module: str,
     paths, options = tables.inputs(module)
     role = next(role for role in paths if role not in ("published",))
     table = storage.read_table(paths[role])
-    column = {"schedules": "probability", "saes.talk": "fvu", "claims": "verdict"}.get(role, "seed")
+    column = {"schedules": "probability", "saes.talk": "fvu", "claims": "verdict", "points": "order"}.get(
+        role, "seed"
+    )
     provenance = storage.table_provenance(paths[role])
     damaged = write(table.drop(columns=column), tmp_path / "table.parquet", provenance["spec"])
     with pytest.raises(ArtefactError, match=f"no column '{column}'") as error:

@@ -43,7 +43,6 @@ MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ] + [f"results/figures/{name}.gif" for name in MOVING]
-SOLVED_N_FEATURES = 8  # a search for best solutions takes minutes a schedule beyond
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
@@ -62,7 +61,7 @@ TABLES = [
         ),
         *(
             ("losses", "solutions")
-            if name in TESTED and experiment.n_features <= SOLVED_N_FEATURES
+            if name in TESTED and experiment.n_features <= catalogue.SOLVED_N_FEATURES
             else ()
         ),
     )
@@ -75,7 +74,7 @@ def map_tables(described):
     return (
         "points",
         *(("weights",) if described.seeds else ()),
-        *(("solutions",) if described.n_features <= SOLVED_N_FEATURES else ()),
+        *(("solutions",) if described.n_features <= catalogue.SOLVED_N_FEATURES else ()),
     )
 
 
@@ -369,6 +368,9 @@ def report_sources():
     sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
     if CONFIG.playground:
         sources.append(catalogue.playground_table("runs"))
+    atlas = catalogue.atlas(CONFIG)
+    if atlas:
+        sources.append(catalogue.map_table(atlas.name, "points"))
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

@@ -7,10 +7,14 @@ this one, a caption in workflow/report/captions, and an entry here.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from superposition_atlas.config import Config, Experiment
+from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.sae.kinds import UNTRAINED
 
 RESULTS = "results"
+
+SOLVED_N_FEATURES = 8
+"""A search for best solutions takes minutes a schedule beyond."""
 
 # The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
 SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
@@ -52,6 +56,11 @@ def schedules(experiment: str) -> str:
     return f"{RESULTS}/schedules/{experiment}.parquet"
 
 
+def map_table(name: str, table: str) -> str:
+    """Path of a table of a map."""
+    return f"{RESULTS}/maps/{name}/{table}.parquet"
+
+
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
@@ -66,7 +75,17 @@ def playground_table(table: str) -> str:
 
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
-    return [*_playground(config), *_talk(config), *_beyond_the_talk(config)]
+    return [*_playground(config), *_talk(config), *_beyond_the_talk(config), *_atlas(config)]
+
+
+def atlas(config: Config) -> Map | None:
+    """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
+    described = config.maps.get("atlas")
+    if described is None or not described.seeds or described.n_features > SOLVED_N_FEATURES:
+        return None
+    bias = next(iter(described.variants.values())).bias
+    has_best = isinstance(bias, str)  # a bias of numbers has no solution to be compared with
+    return described if has_best and {"mean_density", "steepness"} <= set(described.points) else None
 
 
 _MOST_DATA_SETS = 12  # that fit on a page
@@ -329,6 +348,48 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         else:
             for case_name in experiment.cases:
                 yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
+
+
+def _atlas(config: Config) -> Iterator[FigureTarget]:
+    described = atlas(config)
+    if described is None:
+        return
+    drawn = {
+        "variant": next(iter(described.variants)),
+        **cases_at(described, config.experiments.values()),
+    }
+    panels = "Small maps of mean density over steepness, a column for each importance and order"
+    for module, shown, sizes in (
+        (
+            "atlas_represented",
+            "the number of represented features in trained toy models, in best solutions, as predicted",
+            {"n_features": str(described.n_features)},
+        ),
+        (
+            "atlas_dedicated",
+            "the number of dedicated features in trained toy models and in best solutions",
+            {"n_hidden": str(described.n_hidden)},
+        ),
+        (
+            "atlas_gap",
+            "the share of seeds that keep the best solution's features, their median and least excess loss",
+            {},
+        ),
+        (
+            "atlas_observations",
+            "the share of seeds in which each observation holds, and whether it holds of the best solution",
+            {},
+        ),
+    ):
+        yield FigureTarget(
+            module,
+            module,
+            {"points": map_table(described.name, "points")},
+            "Atlas",
+            f"{panels}: {shown}.",
+            {**drawn, **sizes},
+            {"title": described.title},
+        )
 
 
 def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:

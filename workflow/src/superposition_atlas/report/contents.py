@@ -13,6 +13,7 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
+from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -44,6 +45,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "figures": _figures(sources),
         "playground": playground_tables.networks(sources),
+        "atlas": atlas(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
@@ -104,6 +106,11 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     if sources.config.playground:
         path = sources.locate(catalogue.playground_table("runs"))
         playground["playground",] = storage.table_provenance(path)
+    maps: Provenances = {}
+    described = catalogue.atlas(sources.config)
+    if described:
+        path = sources.locate(catalogue.map_table(described.name, "points"))
+        maps[described.name,] = storage.table_provenance(path)
     return {
         "schedules": schedules,
         "toy models": models,
@@ -112,6 +119,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "metrics of SAEs": recovery,
         "claims": claims,
         "playground": playground,
+        "maps": maps,
     }
 
 
