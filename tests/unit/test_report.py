@@ -16,6 +16,8 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.intervals import wilson_interval
 from superposition_atlas.report import captions, origin, typesetting
 
+from .map_chain import SMALL_MAPS, make_maps, run
+
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "report.typ"
 
 HOSTILE = '#panic("no") $x$ *bold* _it_ `raw` <label> @ref [x] \\ "q" \'s // /* = - + ~ — 100 %'
@@ -79,11 +81,8 @@ SPEC: dict[str, Any] = {
         "bare": {"data_set": "circle", "inputs": ["x1"], "hidden_layers": [6], "seeds": 3},
         "slope": {"data_set": "plane", "steps": 5, "noise": 10, "optimizer": "adam", "seeds": 2},
     },
+    "maps": SMALL_MAPS,
 }
-
-
-def run(command: str, *arguments: object) -> None:
-    assert cli.main([command, *map(str, arguments)]) == 0
 
 
 def build(spec: dict[str, Any]) -> None:
@@ -124,7 +123,19 @@ def build(spec: dict[str, Any]) -> None:
     networks = {name: own.spec for name, own in checked.playground.items()}
     tables = ("runs", "curves", "points", "units", "weights")
     outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
-    run("playground", "--spec", json.dumps(networks), *outputs)
+    if networks:
+        run("playground", "--spec", json.dumps(networks), *outputs)
+    for experiment in catalogue.compared_experiments(checked):
+        models = [f"results/models/{experiment.name}/{case}.safetensors" for case in experiment.cases]
+        given = ("--models", *models, "--shown-seeds", experiment.shown_seeds, "--n-starts", 1)
+        tables = {f"--output-{table}": table for table in ("losses", "solutions")}
+        paths = (
+            word
+            for option, table in tables.items()
+            for word in (option, catalogue.experiment_table(experiment.name, table))
+        )
+        run("losses", *given, *paths)
+    make_maps(spec)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)

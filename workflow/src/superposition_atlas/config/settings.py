@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config.attention import AttentionSetting
 from superposition_atlas.config.playground import PlaygroundNetworks
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -90,13 +91,14 @@ class Map:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration; experiments, maps and the playground's networks by name."""
+    """A whole configuration; experiments, maps, networks and settings of attention by name."""
 
     engine: str
     device: str
     experiments: dict[str, Experiment]
     maps: dict[str, Map]
     playground: dict[str, PlaygroundNetworks]
+    attention: dict[str, AttentionSetting]
 
     @property
     def norm_maps(self) -> list[Map]:
