@@ -1,6 +1,7 @@
 """What a map's tables say of toy models beside the best solutions: against definitions and other ways."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ SEARCHES = {"standard": "trained", "zero": "zero", "mean": "mean", "centred": "t
 """Of each variant; the others have none."""
 COVERED = {*SEARCHES, "centred_zero", "numbers"}
 N_SEEDS, SHARDS, N_STARTS = 3, 4, 8
+TABLES = ("models", "solutions", "points", "features")
 GRID = {
     "kind": "grid",
     "family": ["geometric", "linear"],
@@ -200,8 +202,7 @@ Tables = dict[str, pd.DataFrame]
 def measured(folder: Path, *kinds: str) -> Tables:
     """The tables of a map, from its points and what else is given."""
     outputs = {
-        name: folder / f"{name}_{'_'.join(kinds)}.parquet" for name in ("models", "solutions", "points")
-    }
+        name: folder / f"{name}_{'_'.join(kinds)}.parquet" for name in TABLES    }
     run(
         *("map-measures", "--points", *parts(folder, "points")),
         *("--weights", *(parts(folder, "weights") if "weights" in kinds else [])),
@@ -469,6 +470,28 @@ def test_the_variance_is_the_loss_of_representing_nothing(tables: Tables, points
         assert row["variance"] == pytest.approx(np.sum(importance * (p / 3 - p**2 / 4)))
 
 
+README = Path(__file__).resolve().parents[2] / "config" / "README.md"
+
+
+def test_the_readme_names_every_column(tables: Tables) -> None:
+    text = README.read_text(encoding="utf-8")
+    section = text[text.index("### What comes out") : text.index("## Attention")]
+    *rows, looked_at = (
+        section[section.index(start) :].partition(end)[0]
+        for start, end in (
+            *((f"| `{name}.parquet` |", "\n") for name in TABLES),
+            ("What weights look like:", "\n\n"),
+        )
+    )
+    axes = set(GRID)
+    for name, row in zip(TABLES, rows, strict=True):
+        named = set(re.findall(r"`(\w+)`", row))
+        if "what weights look like" in row:
+            named |= set(re.findall(r"`(\w+)`", looked_at))
+        columns = set(tables[name]) - {"key"} - (axes if name == "points" else set())
+        assert columns <= named, columns - named
+
+
 # --- what may be missing -----------------------------------------------------------------------------------
 
 
@@ -522,7 +545,7 @@ def test_schedules_of_many_features_are_not_solved(tmp_path: Path) -> None:
 
 
 def test_other_tables_are_named(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outputs = [f"--output-{name}={tmp_path / name}" for name in ("models", "solutions", "points")]
+    outputs = [f"--output-{name}={tmp_path / name}" for name in TABLES]
     for wrong, said in (
         ({"points": "weights"}, "holds no points of a map"),
         ({"weights": "solutions"}, "has no column 'variant'"),
