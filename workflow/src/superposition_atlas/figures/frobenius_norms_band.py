@@ -126,7 +126,7 @@ def _case(
         axes.plot(published, at, zorder=5, **_PUBLISHED)
         axes.annotate(
             f"{published:.2f}",
-            (published, at),
+            (published, at - (0.28 if uniform else 0)),
             xytext=(6, 0),
             textcoords="offset points",
             va="center_baseline",
