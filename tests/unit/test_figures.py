@@ -33,12 +33,15 @@ from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
+from tests.unit.small_map import build_map, small_map
+
 from .map_chain import SPEC, make_maps
 from .map_chain import run as run_command
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
-PLAYGROUND = config.load(config.read(REPOSITORY / "config/config.yaml")).playground
+TALK = config.load(config.read(REPOSITORY / "config/config.yaml"))
+PLAYGROUND = TALK.playground
 N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
 STEPS = [0, 20, 60]
 SCHEDULES = {
@@ -145,6 +148,7 @@ class Tables:
         norms = self._norms()
         write(norms, folder / "norms.parquet")
         write(schedule_table(norms), folder / "norm_schedules.parquet")
+        build_map(small_map(), folder)
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
@@ -214,7 +218,13 @@ class Tables:
         table = {name: folder / f"{name}.parquet" for name in self.tables}
         schedules_and = {"schedules": self.schedules}
         of_playground = {name: folder / "playground" / f"{name}.parquet" for name in self.playground}
+        atlas = {
+            figure.module: ({"points": folder / "maps/atlas/points.parquet"}, figure.options)
+            for figure in catalogue.figures(TALK)
+            if figure.category == "Atlas"
+        }
         named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+            **atlas,
             "playground": (
                 {name: of_playground[name] for name in ("units", "weights", "points", "curves", "runs")},
                 {"network": "spiral", "title": "A title"},

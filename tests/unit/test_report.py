@@ -81,7 +81,25 @@ SPEC: dict[str, Any] = {
         "bare": {"data_set": "circle", "inputs": ["x1"], "hidden_layers": [6], "seeds": 3},
         "slope": {"data_set": "plane", "steps": 5, "noise": 10, "optimizer": "adam", "seeds": 2},
     },
-    "maps": SMALL_MAPS,
+    "maps": SMALL_MAPS
+    | {
+        "atlas": {
+            "title": HOSTILE,
+            "n_features": 5,
+            "n_hidden": 2,
+            "seeds": 3,
+            "n_starts": 1,
+            "training": {"steps": 300, "batch_size": 32, "init_scale": 0.2},
+            "points": {
+                "kind": "grid",
+                "family": ["linear"],
+                "mean_density": [0.05, 0.5],
+                "steepness": [1, 9],
+                "importance_ratio": [1.0, 0.9],
+                "order": ["aligned", "reversed"],
+            },
+        }
+    },
 }
 
 
@@ -136,6 +154,13 @@ def build(spec: dict[str, Any]) -> None:
         )
         run("losses", *given, *paths)
     make_maps(spec)
+    if catalogue.answers(checked):
+        solutions = [catalogue.experiment_table(name, "solutions") for name in tested]
+        solved = [path for path in solutions if Path(path).is_file()]
+        atlas = {table: catalogue.map_table("atlas", table) for table in ("points", "features")}
+        given = ("--claims", catalogue.CLAIMS, "--points", atlas["points"], "--features", atlas["features"])
+        outputs = ("--output-answer", catalogue.ANSWER, "--output-effects", catalogue.EFFECTS)
+        run("answer", *given, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -372,6 +397,68 @@ def test_slide_4_is_left_out_where_there_is_no_playground(workplace: Path) -> No
     assert "playground" not in {row["kind"] for row in document["provenance"]["made_by"]}
 
 
+def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
+    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    once = {row["key"]: row for row in table.to_dict("records")}
+    assert len(once) == 2 * (2 + 3) < len(table)
+    rows = text_of(elements("<table-atlas-observations>")).split("|")
+    for name, column, chosen in (
+        ("O1", "not_all_represented", lambda row: True),
+        ("O2", "none_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "reversed"),
+        ("O3", "none_dedicated", lambda row: row["importance_ratio"] == 1),
+        ("P1", "top_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "aligned"),
+        ("P2", "densest_dropped", lambda row: row["importance_ratio"] == 1),
+    ):
+        asked = [row for row in once.values() if row["steepness"] > 1 and chosen(row)]
+        best, trained = [row[f"best_{column}"] for row in asked], [row[column] for row in asked]
+        most = [share > 0.5 for share in trained]
+        counts = [
+            len(asked),
+            sum(best),
+            sum(most),
+            sum(share == 1 for share in trained),
+            sum(m and not b for m, b in zip(most, best, strict=True)),
+            sum(b and not m for m, b in zip(most, best, strict=True)),
+        ]
+        cells = rows[rows.index(name) + 2 :]
+        assert cells[:6] == [str(count) for count in counts], name
+        assert cells[6].startswith(f"{100 * sum(trained) / len(asked):.0f}\u202f%"), name
+    words = text_of(elements("par"))
+    keeps = [row["keeps_best"] for row in once.values()]
+    assert f"{sum(share > 0.5 for share in keeps)} of 10 schedules; in {keeps.count(0)} no seed does" in words
+
+
+def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
+    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    lines = text_of(elements("<table-atlas-cases>")).split("|")
+    for name, ratio, order in (
+        ("case1", 0.9, "aligned"),
+        ("case2", 0.9, "reversed"),
+        ("case5", 1.0, "aligned"),
+    ):
+        (row,) = table[
+            (table["importance_ratio"] == ratio)
+            & (table["order"] == order)
+            & (table["mean_density"] == 0.5)
+            & (table["steepness"] == 9)
+        ].to_dict("records")
+        cells = lines[lines.index(name) :]
+        assert cells[1:4] == ["linear", f"{row['n_represented']:.2f}", str(row["best_n_represented"])]
+        assert cells[7] == f"{100 * row['keeps_best']:.0f}\u202f%"
+        best = "yes" if row["best_not_all_represented"] else "no"
+        assert cells[9].startswith(f"O1: {100 * row['not_all_represented']:.0f}\u202f%, best: {best}")
+
+
+def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:
+    spec = {name: value for name, value in SPEC.items() if name != "maps"}
+    shutil.rmtree("results/maps")
+    assert report(spec) == 0
+    assert "The atlas" not in text_of(elements("heading"))
+    document = json.loads(Path("results/report.json").read_text())
+    assert document["atlas"] is None
+    assert "maps" not in {row["kind"] for row in document["provenance"]["made_by"]}
+
+
 def test_a_changed_result_changes_the_report(workplace: Path) -> None:
     before = Path("results/report.pdf").read_bytes()
     change(catalogue.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))
@@ -463,6 +550,7 @@ def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) 
         (catalogue.experiment_table("talk", "saes"), "recall_represented_alive"),
         (catalogue.schedules("controls"), "probability"),
         (catalogue.playground_table("runs"), "solved"),
+        (catalogue.map_table("atlas", "points"), "keeps_best"),
     ],
 )
 def test_a_missing_column_leaves_no_report(
@@ -484,6 +572,7 @@ def test_a_missing_column_leaves_no_report(
         catalogue.experiment_table("controls", "models"),
         "results/models/talk/case1.safetensors",
         catalogue.playground_table("runs"),
+        catalogue.map_table("atlas", "points"),
         "results/figures/slide12_all_cases.svg",
         "captions/all_cases.rst",
         "published.csv",

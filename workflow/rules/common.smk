@@ -496,6 +496,9 @@ def report_sources():
         sources.append(catalogue.playground_table("runs"))
     if NORM_MAPS:
         sources += [catalogue.norm_table(name) for name in ("points", "schedules")]
+    atlas = catalogue.atlas(CONFIG)
+    if atlas:
+        sources.append(catalogue.map_table(atlas.name, "points"))
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

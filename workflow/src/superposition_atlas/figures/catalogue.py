@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import LARGEST_SOLVED
 from superposition_atlas.sae.kinds import UNTRAINED
 from superposition_atlas.toy_model import xavier_scale
@@ -103,7 +104,23 @@ def playground_table(table: str) -> str:
 
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
-    return [*_playground(config), *_talk(config), *_beyond_the_talk(config), *_theory(config)]
+    return [
+        *_playground(config),
+        *_talk(config),
+        *_beyond_the_talk(config),
+        *_theory(config),
+        *_atlas(config),
+    ]
+
+
+def atlas(config: Config) -> Map | None:
+    """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
+    described = config.maps.get("atlas")
+    if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
+        return None
+    bias = next(iter(described.variants.values())).bias
+    has_best = isinstance(bias, str)  # a bias of numbers has no solution to be compared with
+    return described if has_best and {"mean_density", "steepness"} <= set(described.points) else None
 
 
 _MOST_DATA_SETS = 12  # that fit on a page
@@ -428,6 +445,48 @@ def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
         {"variant": variant},
         labels,
     )
+
+
+def _atlas(config: Config) -> Iterator[FigureTarget]:
+    described = atlas(config)
+    if described is None:
+        return
+    drawn = {
+        "variant": next(iter(described.variants)),
+        **cases_at(described, config.experiments.values()),
+    }
+    panels = "Small maps of mean density over steepness, a column for each importance and order"
+    for module, shown, sizes in (
+        (
+            "atlas_represented",
+            "the number of represented features in trained toy models, in best solutions, as predicted",
+            {"n_features": str(described.n_features)},
+        ),
+        (
+            "atlas_dedicated",
+            "the number of dedicated features in trained toy models and in best solutions",
+            {"n_hidden": str(described.n_hidden)},
+        ),
+        (
+            "atlas_gap",
+            "the share of seeds that keep the best solution's features, their median and least excess loss",
+            {},
+        ),
+        (
+            "atlas_observations",
+            "the share of seeds in which each observation holds, and whether it holds of the best solution",
+            {},
+        ),
+    ):
+        yield FigureTarget(
+            module,
+            module,
+            {"points": map_table(described.name, "points")},
+            "Atlas",
+            f"{panels}: {shown}.",
+            {**drawn, **sizes},
+            {"title": described.title},
+        )
 
 
 def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:

@@ -23,6 +23,7 @@ from superposition_atlas.report import (
     tables,
     theory_tables,
 )
+from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -56,6 +57,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "playground": playground_tables.networks(sources),
         "answer": answer_tables.answer(sources),
         "attention": attention_tables.settings(sources),
+        "atlas": atlas(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
@@ -128,6 +130,11 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     if sources.config.playground:
         path = sources.locate(catalogue.playground_table("runs"))
         playground["playground",] = storage.table_provenance(path)
+    maps: Provenances = {}
+    described = catalogue.atlas(sources.config)
+    if described:
+        path = sources.locate(catalogue.map_table(described.name, "points"))
+        maps[described.name,] = storage.table_provenance(path)
     return {
         "schedules": schedules,
         "toy models": models,
@@ -138,6 +145,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "playground": playground,
         "attention": attention,
         "pivot tables": pivot_tables,
+        "maps": maps,
     }
 
 
