@@ -7,7 +7,7 @@ from typing import Any
 from superposition_atlas import cli, config
 from superposition_atlas.config import Map, seeds_as_written
 
-TABLES = ("models", "solutions", "points")
+TABLES = ("models", "solutions", "points", "features")
 RATIO = 0.4
 """Of importance. With it, best solutions of the small map represent one to three features."""
 SPEC: dict[str, Any] = {

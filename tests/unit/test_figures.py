@@ -1,5 +1,6 @@
 """Figures: every module draws small tables of really trained models, the same bytes each time."""
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -8,15 +9,19 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from superposition_atlas import claims, config, schedules, storage
 from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.attention import tables as attention_tables
+from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue, claim_rows, planes, rows, style
+from superposition_atlas.figures import catalogue, claim_rows, planes, rows, structures, style
+from superposition_atlas.maps import measures
+from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
@@ -29,6 +34,9 @@ from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
 from tests.unit.small_map import build_map, small_map
+
+from .map_chain import SPEC, make_maps
+from .map_chain import run as run_command
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
@@ -50,11 +58,33 @@ def write(frame: pd.DataFrame, path: Path, spec: dict[str, object] | None = None
     return path
 
 
+def attention_rows() -> dict[str, pd.DataFrame]:
+    """Slide 3's tables, of two settings with one and two heads."""
+    parts: dict[str, list[pd.DataFrame]] = {"cells": [], "outputs": [], "rules": []}
+    for setting, probability in (("level", np.full(N_FEATURES, 0.2)), ("rare", SCHEDULES["case1"][1])):
+        schedule = schedules.explicit(importance=np.ones(N_FEATURES), probability=probability)
+        trained = train(schedule, n_hidden=2, seeds=range(2), steps=50, batch_size=32)
+        fitted = train_saes(trained, n_latents=N_FEATURES, steps=20, batch_size=32, engine="torch")
+        for n_heads in (1, 2):
+            layers = train_attention(trained, n_heads=n_heads, steps=20, batch_size=16)
+            measured = attention_tables.measure(trained, layers, fitted, n_sequences=128)
+            for name, table in (
+                ("cells", attention_tables.cell_table(measured)),
+                ("outputs", attention_tables.output_table(measured)),
+                ("rules", attention_tables.rule_table(measured)),
+            ):
+                parts[name].append(table.assign(setting=setting))
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+
+
 class Tables:
     """An experiment's tables under one folder, under the paths that the pipeline gives them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            make_maps(SPEC)
         self.schedules = self._schedules()
         features, models, saes, latents, histories, units = [], [], [], [], [], []
         recovered: list[pd.DataFrame] = []
@@ -114,11 +144,18 @@ class Tables:
         )
         for name, table in self.playground.items():
             write(table, folder / "playground" / f"{name}.parquet")
+        self.tables |= attention_rows()
+        norms = self._norms()
+        write(norms, folder / "norms.parquet")
+        write(schedule_table(norms), folder / "norm_schedules.parquet")
         build_map(small_map(), folder)
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
                 write(table[table["case"] == case], folder / case / f"{name}.parquet")
+        outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
+        given = ("--features", folder / "features.parquet", "--n-starts", 1)
+        run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
 
     def _with_case(self, table: pd.DataFrame, case: str) -> pd.DataFrame:
         return table.assign(case=case, shown=table["seed"] < N_SHOWN)
@@ -147,6 +184,33 @@ class Tables:
             "cases": {case: {"title": f"The title of {case}", "training": {}} for case in SCHEDULES},
         }
         return write(pd.concat(frames), self.folder / "schedules.parquet", spec)
+
+    def _norms(self) -> pd.DataFrame:
+        """Of two seeds on a grid of schedules, beside the published ones."""
+        grid = {
+            "kind": "grid",
+            "family": ["geometric", "linear"],
+            "mean_density": [0.1, 0.3],
+            "steepness": [1.0, 5.0],
+            "importance_ratio": [1.0, 0.9],
+            "order": ["aligned", "reversed", 3],
+        }
+        points = [point for point in make_points(N_FEATURES, 2, grid) for _ in range(2)]
+        importance = np.stack([point.importance for point in points])
+        probability = np.stack([point.probability for point in points])
+        schedule = schedules.explicit(importance=importance, probability=probability)
+        seeds = [0, 1] * (len(points) // 2)
+        trained = train(schedule, n_hidden=2, seeds=seeds, steps=50, batch_size=32, learning_rate=0.02)
+        models = pd.DataFrame({"key": [point.key for point in points], "variant": "standard", "seed": seeds})
+        models = models.assign(**measures.looks(trained.W, measures.Schedules(importance, probability)))
+        described = pd.DataFrame(
+            [
+                {"key": point.key, "importance": importance[row], "probability": probability[row]}
+                | point.coordinates
+                for row, point in enumerate(points)
+            ]
+        )
+        return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
 
     def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, str]]:
         """What the catalogue would give the module."""
@@ -206,6 +270,14 @@ class Tables:
                 },
                 {},
             ),
+            "frobenius_norms_map": (
+                {"norm_schedules": folder / "norm_schedules.parquet"},
+                {"variant": "standard"},
+            ),
+            "frobenius_norms_band": (
+                {name: folder / f"{name}.parquet" for name in ("norms", "norm_schedules")},
+                {"variant": "standard"},
+            ),
             "represented_counts": ({"models.talk": table["models"], "schedules.talk": self.schedules}, {}),
             "observations": ({"claims": table["claims"]}, {}),
             "thresholds": ({"claims": table["claims"]}, {}),
@@ -216,28 +288,47 @@ class Tables:
             "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
             "sae_pareto": ({"saes": table["saes"], **schedules_and}, {}),
             "sae_levels": ({"saes": table["saes"], **schedules_and}, {}),
+            "pivot_tables": (
+                {name: table[name] for name in ("cells", "outputs", "rules")},
+                {"setting": "level"},
+            ),
+            "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "excess_losses": (
+                {
+                    f"{name}.{experiment}": folder / f"{name}.parquet"
+                    for experiment in ("talk", "talk_geometric", "controls")
+                    for name in ("losses", "solutions")
+                },
+                {"talk": "A title", "talk_geometric": "Another", "controls": "A third"},
+            ),
         }
-        return named[module]
+        return named[module] if module in named else map_figure(folder, module)
 
     def draw(self, module: str) -> Figure:
         paths, options = self.inputs(module)
         return draw(module, paths, options)
 
 
+def map_figure(folder: Path, module: str) -> tuple[dict[str, Path], dict[str, str]]:
+    """What the catalogue gives a module for the small maps."""
+    found = catalogue.figures(config.load(SPEC))
+    target = next(figure for figure in found if figure.module == module)
+    return {role: folder / path for role, path in target.inputs.items()}, target.options
+
+
 def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure:
     return import_module(f"superposition_atlas.figures.{module}").draw(paths, **options)
 
 
+def configured() -> config.Config:
+    """The talk, and the maps of norms, whose figures it leaves out."""
+    files = (REPOSITORY / "config" / name for name in ("config.yaml", "norms.yaml"))
+    return config.load(config.laid_over(*map(config.read, files)))
+
+
 def catalogued() -> list[str]:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    return sorted({figure.module for figure in catalogue.figures(config.load(_yaml(text)))})
-
-
-def _yaml(text: str) -> dict[str, object]:
-    loaded = yaml.safe_load(text)
-    assert isinstance(loaded, dict)
-    return loaded
+    return sorted({figure.module for figure in catalogue.figures(configured())})
 
 
 MODULES = catalogued()
@@ -285,14 +376,25 @@ def test_nothing_is_written_outside_the_page(tables: Tables, module: str) -> Non
             assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
 
 
+COLUMNS = {
+    "norms": "largest",
+    "norm_schedules": "n_within",
+    "schedules": "probability",
+    "saes.talk": "fvu",
+    "claims": "verdict",
+    "predictions": "best_shape",
+    "branches": "structure",
+    "points": "order",
+}
+"""Columns that are missed, by role."""
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_missing_column_is_one_line_that_names_it(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
     role = next(role for role in paths if role not in ("published",))
     table = storage.read_table(paths[role])
-    column = {"schedules": "probability", "saes.talk": "fvu", "claims": "verdict", "points": "order"}.get(
-        role, "seed"
-    )
+    column = COLUMNS.get(role, "seed")
     provenance = storage.table_provenance(paths[role])
     damaged = write(table.drop(columns=column), tmp_path / "table.parquet", provenance["spec"])
     with pytest.raises(ArtefactError, match=f"no column '{column}'") as error:
@@ -601,6 +703,126 @@ def test_a_case_without_schedule_is_refused(tables: Tables) -> None:
         read_experiment(tables.schedules).case("case9")
 
 
+# --- theory, best solutions and training -------------------------------------------------------------------
+
+
+def written(figure: Figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
+    figure = tables.draw("predictor")
+    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    for axes, rule in zip(figure.axes[:2], ("bare", "predicted"), strict=True):
+        drawn = [int(text.get_text().split()[0]) for text in axes.texts]
+        counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"]).to_numpy()
+        assert sorted(drawn) == sorted(counts[counts > 0])
+    n_right = int(table["agrees"].sum())
+    assert any(f"right in {n_right} of {len(table)}" in text.get_text() for text in figure.texts)
+
+
+def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> None:
+    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    axes = tables.draw("predictor").axes[3]
+    n_marks = [len(line.get_xdata()) for line in axes.lines]
+    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structures.kind_of)
+    assert n_marks == [
+        int(table["bare_agrees"].sum()),
+        *(int((kinds == kind).sum()) for kind in structures.KINDS),
+    ]
+    assert sum(n_marks[1:]) > 0
+
+
+@pytest.mark.parametrize("n_wrong", [0, 1, 6])
+def test_failures_are_drawn_with_their_numbers_or_said_to_be_none(
+    tables: Tables, tmp_path: Path, n_wrong: int
+) -> None:
+    table = storage.read_table(tables.inputs("predictor_failures")[0]["predictions"])
+    table = table.assign(agrees=np.arange(len(table)) >= n_wrong, best_shape="stack of 3, pair")
+    path = write(table.assign(predicted_excess=0.01), tmp_path / "predictions.parquet")
+    figure = draw("predictor_failures", {"predictions": path}, {})
+    assert len(figure.axes) == min(n_wrong, 4)
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert ("is right at all" in said) == (n_wrong == 0)
+    if n_wrong:
+        assert f"{n_wrong} of {n_wrong} wrong" in said
+
+
+def test_seeds_in_each_structure_add_up_and_the_crossing_stands_where_it_is(tables: Tables) -> None:
+    paths, options = tables.inputs("perturbation")
+    losses, shares = draw("perturbation", paths, options).axes
+    models, crossings = (storage.read_table(paths[role]) for role in ("models", "crossings"))
+    heights: dict[float, float] = {}
+    for bar in shares.patches:
+        heights[bar.get_x()] = heights.get(bar.get_x(), 0.0) + bar.get_height()
+    assert len(heights) == models["varied"].nunique()
+    np.testing.assert_allclose(list(heights.values()), 1.0)
+    best = crossings.loc[crossings["is_best"], "varied"]
+    assert len(best) == 1
+    lines = [line.get_xdata() for line in losses.lines]
+    assert any(len(x) == 2 and x[0] == x[1] == best.iloc[0] for x in map(np.asarray, lines))
+    assert style.short(best.iloc[0]) in written(tables.draw("perturbation"))
+
+
+def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -> None:
+    paths, options = tables.inputs("bias")
+    figure = draw("bias", paths, options)
+    features = storage.read_table(paths["features"])
+    assert len(figure.axes) == features["key"].nunique() * len(options)
+    drawn = sorted(bar.get_height() for axes in figure.axes for bar in axes.patches)
+    np.testing.assert_allclose(drawn, sorted(features["share_represented"]))
+    norms = [line.get_ydata() for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(np.sort(np.concatenate(norms)), np.sort(features["best_norm"]))
+
+
+def test_training_is_drawn_against_each_setting_that_varies(tables: Tables) -> None:
+    found = catalogue.figures(config.load(SPEC))
+    targets = [figure for figure in found if figure.module == "training_against_best"]
+    assert {figure.options["against"]: set(json.loads(figure.options["values"])) for figure in targets} == {
+        "steps": {"standard", "longer"},
+        "init_scale": {"standard", "wider"},
+    }
+    for target in targets:
+        paths = {role: tables.folder / path for role, path in target.inputs.items()}
+        figure = draw(target.module, paths, target.options)
+        values = json.loads(target.options["values"]).values()
+        assert {tuple(axes.get_xticks()) for axes in figure.axes} == {tuple(sorted(values))}
+
+
+def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -> None:
+    paths, options = tables.inputs("excess_losses")
+    figure = draw("excess_losses", paths, options)
+    excess, _, counts = figure.axes[:3]
+    losses = storage.read_table(paths["losses.talk"])
+    dots = [line for line in excess.lines if line.get_marker() == "."]
+    assert sum(len(line.get_xdata()) for line in dots) == len(losses)
+    frames = [patch for patch in counts.patches if patch.get_facecolor()[3] == 0]
+    solutions = storage.read_table(paths["solutions.talk"])
+    best = solutions[(solutions["kind"] == "minimum") & (solutions["rank"] == 0)]
+    assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
+
+
+def test_theory_is_drawn_where_it_is_configured_only() -> None:
+    drawn = {
+        name: {
+            figure.module
+            for figure in catalogue.figures(config.load(SPEC | {"maps": {name: described}}))
+            if figure.category == catalogue.THEORY
+        }
+        for name, described in SPEC["maps"].items()
+    }
+    assert drawn == {
+        "drawn": {"predictor", "predictor_failures"},
+        "one_varied": {"perturbation"},
+        "biases": {"bias"},
+        "ways": {"training_against_best"},
+    }
+    unseeded = {name: {**described, "seeds": 0} for name, described in SPEC["maps"].items()}
+    modules = {figure.module for figure in catalogue.figures(config.load(SPEC | {"maps": unseeded}))}
+    assert {"predictor", "predictor_failures"} <= modules
+    assert not modules & {"perturbation", "bias", "training_against_best", "excess_losses"}
+
+
 # --- catalogue and captions --------------------------------------------------------------------------------
 
 
@@ -627,8 +849,7 @@ def test_captions_say_which_case(module: str) -> None:
 
 
 def test_catalogue_gives_every_module_the_roles_that_it_reads(tables: Tables) -> None:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    for figure in catalogue.figures(config.load(_yaml(text))):
+    for figure in catalogue.figures(configured()):
         paths, options = tables.inputs(figure.module)
         if figure.module != "initial_scale":  # its roles are names of cases
             assert {role.partition(".")[0] for role in figure.inputs} == {

@@ -16,7 +16,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.intervals import wilson_interval
 from superposition_atlas.report import captions, origin, typesetting
 
-from tests.unit.small_map import build_map
+from .map_chain import SMALL_MAPS, make_maps, run
 
 TEMPLATE = Path(__file__).parents[2] / "workflow" / "report" / "report.typ"
 
@@ -81,7 +81,8 @@ SPEC: dict[str, Any] = {
         "bare": {"data_set": "circle", "inputs": ["x1"], "hidden_layers": [6], "seeds": 3},
         "slope": {"data_set": "plane", "steps": 5, "noise": 10, "optimizer": "adam", "seeds": 2},
     },
-    "maps": {
+    "maps": SMALL_MAPS
+    | {
         "atlas": {
             "title": HOSTILE,
             "n_features": 5,
@@ -100,10 +101,6 @@ SPEC: dict[str, Any] = {
         }
     },
 }
-
-
-def run(command: str, *arguments: object) -> None:
-    assert cli.main([command, *map(str, arguments)]) == 0
 
 
 def build(spec: dict[str, Any]) -> None:
@@ -144,9 +141,26 @@ def build(spec: dict[str, Any]) -> None:
     networks = {name: own.spec for name, own in checked.playground.items()}
     tables = ("runs", "curves", "points", "units", "weights")
     outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
-    run("playground", "--spec", json.dumps(networks), *outputs)
-    for described in checked.maps.values():
-        build_map(described, Path("results"))
+    if networks:
+        run("playground", "--spec", json.dumps(networks), *outputs)
+    for experiment in catalogue.compared_experiments(checked):
+        models = [f"results/models/{experiment.name}/{case}.safetensors" for case in experiment.cases]
+        given = ("--models", *models, "--shown-seeds", experiment.shown_seeds, "--n-starts", 1)
+        tables = {f"--output-{table}": table for table in ("losses", "solutions")}
+        paths = (
+            word
+            for option, table in tables.items()
+            for word in (option, catalogue.experiment_table(experiment.name, table))
+        )
+        run("losses", *given, *paths)
+    make_maps(spec)
+    if catalogue.answers(checked):
+        solutions = [catalogue.experiment_table(name, "solutions") for name in tested]
+        solved = [path for path in solutions if Path(path).is_file()]
+        atlas = {table: catalogue.map_table("atlas", table) for table in ("points", "features")}
+        given = ("--claims", catalogue.CLAIMS, "--points", atlas["points"], "--features", atlas["features"])
+        outputs = ("--output-answer", catalogue.ANSWER, "--output-effects", catalogue.EFFECTS)
+        run("answer", *given, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -273,6 +287,84 @@ def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) ->
         cells = table.split(f"|{case}")[1].split("|")
         assert cells[2:4] == [f"{published:.2f}", f"{largest:.2f}"]
         assert cells[7:9] == [f"{published**2:.1f}", f"{largest**2:.1f}"]
+
+
+NORMS: dict[str, Any] = {
+    "n_features": 5,
+    "n_hidden": 2,
+    "compare_norms": True,
+    "seeds": 3,
+    "shards": 1,
+    "training": {"steps": 100, "batch_size": 32, "learning_rate": 0.02},
+    "points": {
+        "kind": "grid",
+        "family": ["geometric", "linear"],
+        "mean_density": [0.1, 0.3],
+        "steepness": [1, 5],
+        "importance_ratio": [1.0, 0.9],
+        "order": ["aligned", "reversed", 3],
+    },
+}
+
+
+def build_norms(spec: dict[str, Any], name: str) -> None:
+    """The map of that name, trained, measured, and compared with the published norms."""
+    described = config.load(spec).maps[name]
+    points, weights = (f"results/maps/{name}/{table}/shard=0/part.parquet" for table in ("points", "weights"))
+    size = {"n_features": described.n_features, "n_hidden": described.n_hidden, "points": described.points}
+    shards = ("--shards", 1)
+    run("map-points", "--spec", json.dumps(size), "--shard", 0, *shards, "--output", points)
+    variants = {variant: training.as_dict() for variant, training in described.variants.items()}
+    training = json.dumps({"seeds": list(described.seeds), "variants": variants})
+    run(
+        *("map-weights", "--points", points, "--spec", training, *shards),
+        *("--store", "store", "--output", weights),
+    )
+    tables = ("models", "solutions", "points")
+    outputs = [f"--output-{table}=results/maps/{name}/{table}.parquet" for table in tables]
+    run("map-measures", "--points", points, "--weights", weights, *outputs)
+    compared = [f"--output-{table}={catalogue.norm_table(table)}" for table in ("points", "schedules")]
+    models = f"results/maps/{name}/models.parquet"
+    run(
+        *("map-norms", "--points", points, "--models", models),
+        *("--published", TEMPLATE.parents[2] / catalogue.PUBLISHED_NORMS, *compared),
+    )
+
+
+def test_the_nearest_schedules_stand_in_the_report(workplace: Path) -> None:
+    spec = SPEC | {"maps": {"norms": NORMS}}
+    build_norms(spec, "norms")
+    draw(spec)
+    assert report(spec) == 0
+    assert "Which schedule has these norms?" in text_of(elements("heading"))
+    table = storage.read_table(Path(catalogue.norm_table("schedules"))).sort_values("largest_difference")
+    assert len(table) == 2 * 2
+    lines = text_of(elements("<table-nearest>")).split("|")
+    for row in table.to_dict("records"):
+        ends = f"{row['family']} {row['first']:.3g}\u00a0→\u00a0{row['last']:.3g}"
+        at = lines.index(ends)
+        assert lines[at + 2 : at + 6] == [f"{row[case]:.2f}" for case in ("case1", "case2", "case3", "post4")]
+        assert lines[at + 6 : at + 8] == [f"{row['largest_difference']:.2f}", "3"]
+    words = text_of(elements("par"))
+    assert "norms are those of 80 features in 20 dimensions" in words  # and so not these
+    assert f"So {3 * (2 * 2 * 4 + 2 * 2)} toy models with 5 features in 2 dimensions" in words
+
+
+def test_variants_of_training_stand_in_a_table_of_their_own(workplace: Path) -> None:
+    variants = {"standard": {}, "longer": {"steps": 200}}
+    spec = SPEC | {"maps": {"norms": NORMS | {"variants": variants}}}
+    build_norms(spec, "norms")
+    draw(spec)
+    assert report(spec) == 0
+    lines = text_of(elements("<table-trainings>")).split("|")
+    assert lines.count("longer") == 4
+    assert "standard" not in lines
+
+
+def test_without_a_map_the_report_says_how_to_get_it(workplace: Path) -> None:
+    assert json.loads(Path("results/report.json").read_text())["norm_maps"] is None
+    assert elements("<table-nearest>") == []
+    assert "config/norms.yaml" in text_of(elements("raw"))
 
 
 def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) -> None:

@@ -1,6 +1,7 @@
 """Maps: from the configuration to results/maps/{map}/{points,weights,solutions}, one file a shard, and on to tables.
 
-The tables results/maps/{map}/{models,solutions,points}.parquet have a row a toy model, a solution, and a point.
+The tables results/maps/{map}/{models,solutions,points,features}.parquet have a row a toy model, a solution, a point
+and variant, and a feature of those.
 """
 
 
@@ -78,7 +79,7 @@ rule map_solutions:
         runtime=solve_minutes,
     params:
         code=command_digest("map_solutions"),
-        biases=map_biases,
+        biases=map_searches,
         n_starts=map_starts,
         shards=map_shards,
         # No output: Snakemake would remove it when the job runs again.
@@ -99,6 +100,7 @@ rule map_measures:
         models="results/maps/{map}/models.parquet",
         solutions="results/maps/{map}/solutions.parquet",
         points="results/maps/{map}/points.parquet",
+        features="results/maps/{map}/features.parquet",
     log:
         "results/logs/map_measures/{map}.log",
     benchmark:
@@ -107,11 +109,43 @@ rule map_measures:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=measure_megabytes,
         runtime=10,
     params:
         code=command_digest("map_measures"),
     shell:
         "python -m superposition_atlas map-measures --points {input.points:q} --weights {input.weights:q}"
         " --solutions {input.solutions:q} --output-models {output.models:q}"
-        " --output-solutions {output.solutions:q} --output-points {output.points:q} 2> {log:q}"
+        " --output-solutions {output.solutions:q} --output-points {output.points:q}"
+        " --output-features {output.features:q} 2> {log:q}"
+
+
+rule map_norms:
+    """Norms over the schedules of several maps, beside the norms that the post published."""
+    input:
+        points=[
+            f"results/maps/{name}/points/shard={shard}/part.parquet"
+            for name in NORM_MAPS
+            for shard in range(MAPS[name].shards)
+        ],
+        models=[f"results/maps/{name}/models.parquet" for name in NORM_MAPS],
+        published=catalogue.PUBLISHED_NORMS,
+    output:
+        points=catalogue.norm_table("points"),
+        schedules=catalogue.norm_table("schedules"),
+    log:
+        "results/logs/map_norms.log",
+    benchmark:
+        "results/benchmarks/map_norms.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("map_norms"),
+    shell:
+        "python -m superposition_atlas map-norms --points {input.points:q} --models {input.models:q}"
+        " --published {input.published:q} --output-points {output.points:q}"
+        " --output-schedules {output.schedules:q} 2> {log:q}"

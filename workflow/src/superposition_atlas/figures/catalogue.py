@@ -4,17 +4,17 @@ The Snakefile makes its targets from this list and the report its sections; a ne
 this one, a caption in workflow/report/captions, and an entry here.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
+from superposition_atlas.maps.comparison import LARGEST_SOLVED
 from superposition_atlas.sae.kinds import UNTRAINED
+from superposition_atlas.toy_model import xavier_scale
 
 RESULTS = "results"
-
-SOLVED_N_FEATURES = 8
-"""A search for best solutions takes minutes a schedule beyond."""
 
 # The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
 SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
@@ -51,21 +51,50 @@ def experiment_table(experiment: str, table: str) -> str:
     return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
 
 
+def map_table(name: str, table: str) -> str:
+    """Path of a map's table: models, solutions, points or features."""
+    return f"{RESULTS}/maps/{name}/{table}.parquet"
+
+
+def answers(config: Config) -> bool:
+    """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
+    atlas = config.maps.get("atlas")
+    tested = any(experiment.claims for experiment in config.experiments.values())
+    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
+
+
+def attention_table(table: str) -> str:
+    """Path of a table of slide 3's attention, all settings together: cells, outputs, rules or models."""
+    return f"{RESULTS}/attention/{table}.parquet"
+
+
 def schedules(experiment: str) -> str:
     """Path of an experiment's schedules."""
     return f"{RESULTS}/schedules/{experiment}.parquet"
 
 
-def map_table(name: str, table: str) -> str:
-    """Path of a table of a map."""
-    return f"{RESULTS}/maps/{name}/{table}.parquet"
+def norm_table(table: str) -> str:
+    """Path of a table of all maps whose norms are compared with the published ones."""
+    return f"{RESULTS}/norms/{table}.parquet"
+
+
+def solved_maps(config: Config, kind: str) -> list[str]:
+    """Names of the maps of a kind of points whose best solutions are sought."""
+    return [
+        name
+        for name, described in config.maps.items()
+        if described.points["kind"] == kind and described.n_features <= LARGEST_SOLVED
+    ]
 
 
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
 CLAIMS = f"{RESULTS}/claims.parquet"
+ANSWER = f"{RESULTS}/answer.parquet"
+EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
+NORMS = "Published against reproduced"
 
 
 def playground_table(table: str) -> str:
@@ -75,13 +104,19 @@ def playground_table(table: str) -> str:
 
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
-    return [*_playground(config), *_talk(config), *_beyond_the_talk(config), *_atlas(config)]
+    return [
+        *_playground(config),
+        *_talk(config),
+        *_beyond_the_talk(config),
+        *_theory(config),
+        *_atlas(config),
+    ]
 
 
 def atlas(config: Config) -> Map | None:
     """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
     described = config.maps.get("atlas")
-    if described is None or not described.seeds or described.n_features > SOLVED_N_FEATURES:
+    if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
         return None
     bias = next(iter(described.variants.values())).bias
     has_best = isinstance(bias, str)  # a bias of numbers has no solution to be compared with
@@ -121,6 +156,7 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
+    yield from _pivot_tables(config)
     controls = experiments.get("controls")
     if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
         yield FigureTarget(
@@ -245,6 +281,36 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
 
 
+def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
+    """Tables of the first setting, and what rare features lose where features are not equally frequent."""
+    if not config.attention:
+        return
+    first = next(iter(config.attention.values()))
+    yield FigureTarget(
+        "slide03_pivot_tables",
+        "pivot_tables",
+        {table: attention_table(table) for table in ("cells", "outputs", "rules")},
+        "Attention",
+        "Tables of query features by key features from the true directions and from an SAE's decoder: mean "
+        "attention, score contribution, output effect, and path; below, their cells against one another.",
+        {"setting": first.name},
+        {"setting": first.name, "title": first.title},
+    )
+    level = [own.name for own in config.attention.values() if len(set(own.probability)) == 1]
+    for setting in config.attention.values():
+        if setting.name not in level:
+            yield FigureTarget(
+                f"attention_{setting.name}_features",
+                "attention_rare",
+                {"rules": attention_table("rules")},
+                "Attention",
+                "By feature probability: the share of features that are represented and recovered, the share "
+                "of the rule's rows that are read off, and the attention to planted keys.",
+                {"setting": setting.name, **({"control": level[0]} if level else {})},
+                {"setting": setting.name, "title": setting.title, "control": level[0] if level else ""},
+            )
+
+
 def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
     wide = config.experiments.get("wide")
@@ -253,9 +319,10 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "wide_frobenius_norms",
             "frobenius_norms",
             {"models": experiment_table("wide", "models"), "published": PUBLISHED_NORMS},
-            "Published against reproduced",
+            NORMS,
             "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
         )
+    yield from _norms_over_schedules(config)
     if tested:
         yield FigureTarget(
             "represented_counts",
@@ -348,6 +415,36 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         else:
             for case_name in experiment.cases:
                 yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
+
+
+def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
+    """Which schedules have the norms that the post published, where maps are compared with them."""
+    if not config.norm_maps:
+        return
+    first = config.norm_maps[0]
+    variant = next(iter(first.variants))
+    labels = {"size": f"{first.n_features} features in {first.n_hidden} dimensions"}
+    norms, of_schedules = {"norms": norm_table("points")}, {"norm_schedules": norm_table("schedules")}
+    yield FigureTarget(
+        "frobenius_norms_map",
+        "frobenius_norms_map",
+        of_schedules,
+        NORMS,
+        "For each family and importance, a map over the ends of the schedule: how far its norms are from the "
+        "published ones, and how many of them lie within the spread of seeds.",
+        {"variant": variant},
+        labels,
+    )
+    yield FigureTarget(
+        "frobenius_norms_band",
+        "frobenius_norms_band",
+        norms | of_schedules,
+        NORMS,
+        "For each case the norms of all schedules beside the published one, and those of uniform sparsity of "
+        "the same mean densities.",
+        {"variant": variant},
+        labels,
+    )
 
 
 def _atlas(config: Config) -> Iterator[FigureTarget]:
@@ -447,6 +544,135 @@ def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
         {"title": case.title},
         {"case": case_name, "title": case.title, "experiment": experiment.name},
     )
+
+
+THEORY = "Theory"
+"""Category of the figures that set theory, best solutions and training side by side."""
+
+
+def compared_experiments(config: Config) -> list[Experiment]:
+    """Experiments whose toy models are compared with the best solutions for their schedules."""
+    return [
+        experiment
+        for experiment in config.experiments.values()
+        if (experiment.claims or experiment.name == "controls") and experiment.n_features <= LARGEST_SOLVED
+    ]
+
+
+def _theory(config: Config) -> Iterator[FigureTarget]:
+    for name in solved_maps(config, "random"):
+        labels = {"map": name, "title": config.maps[name].title}
+        predictions = {"predictions": map_table(name, "predictions")}
+        yield FigureTarget(
+            f"{name}_predictor",
+            "predictor",
+            predictions,
+            THEORY,
+            "Tables of predicted against best numbers of represented features for two rules, their agreement "
+            "by family and by margin, and the schedules at which they are wrong over density and steepness.",
+            {},
+            labels,
+        )
+        yield FigureTarget(
+            f"{name}_predictor_failures",
+            "predictor_failures",
+            predictions,
+            THEORY,
+            "Planes with the feature directions of best solutions that the full rule misses, with "
+            "importance, density, norm and bias of each feature below.",
+            {},
+            labels,
+        )
+    for name in solved_maps(config, "perturbation"):
+        described = config.maps[name]
+        if described.seeds:
+            yield FigureTarget(
+                f"{name}_branches",
+                "perturbation",
+                {
+                    "branches": map_table(name, "branches"),
+                    "crossings": map_table(name, "crossings"),
+                    "models": map_table(name, "branch_models"),
+                },
+                THEORY,
+                "Losses of competing structures as lines over one feature's density, toy models as marks, "
+                "crossings as circles; below, the share of seeds in each structure.",
+                {"density": str(described.points["density"])},
+                {"map": name, "title": described.title},
+            )
+    for name in solved_maps(config, "grid"):
+        if config.maps[name].seeds:
+            yield from _variants(config.maps[name])
+    compared = compared_experiments(config)
+    if compared:
+        yield FigureTarget(
+            "excess_losses",
+            "excess_losses",
+            {
+                f"{table}.{experiment.name}": experiment_table(experiment.name, table)
+                for experiment in compared
+                for table in ("losses", "solutions")
+            },
+            THEORY,
+            "For each case, the excess losses of all toy models over the best solution, the share that keeps "
+            "the best's features, and numbers of represented features with the best's number framed.",
+            {experiment.name: experiment.title for experiment in compared},
+        )
+
+
+_BIAS_TITLES = {"trained": "bias trained", "zero": "bias held at 0", "mean": "bias held at p/2"}
+
+
+def _variants(described: Map) -> Iterator[FigureTarget]:
+    """Figures of a map that is trained in several ways."""
+    labels = {"map": described.name, "title": described.title}
+    paths = {table: map_table(described.name, table) for table in ("points", "features")}
+    biases = {
+        name: _BIAS_TITLES[own.bias] + (", inputs centred" if own.centred_inputs else "")
+        for name, own in described.variants.items()
+        if isinstance(own.bias, str)
+    }
+    if len(set(biases.values())) > 1:
+        yield FigureTarget(
+            f"{described.name}_features",
+            "bias",
+            paths,
+            THEORY,
+            "For each schedule and treatment of the bias, features by density: the share of seeds that "
+            "represent each, and its norm and bias over seeds and in the best solution.",
+            biases,
+            labels,
+        )
+    for setting, values in _training_series(described).items():
+        yield FigureTarget(
+            f"{described.name}_by_{setting}",
+            "training_against_best",
+            paths,
+            THEORY,
+            "For each schedule, lines over a setting of training: the share of seeds that keep the best's "
+            "features, the mean number of represented features, and median and least excess loss.",
+            {"against": setting, "values": json.dumps(values)},
+            {**labels, "setting": {"steps": "training steps", "init_scale": "initial scale"}[setting]},
+        )
+
+
+def _training_series(described: Map) -> dict[str, dict[str, float]]:
+    """Settings that several variants differ in alone, and their values by variant: the longest series."""
+    found = {}
+    for setting in ("steps", "init_scale"):
+        series: dict[tuple[object, ...], dict[str, float]] = {}
+        for name, own in described.variants.items():
+            value = getattr(own, setting)
+            if value == "xavier":
+                value = xavier_scale(described.n_features, described.n_hidden)
+            if isinstance(value, str) or value <= 0:
+                continue
+            others = tuple((key, repr(rest)) for key, rest in own.as_dict().items() if key != setting)
+            series.setdefault(others, {})[name] = float(value)
+        longest = max(series.values(), key=len, default={})
+        if len(longest) > 1:
+            found[setting] = longest
+    return found
 
 
 def _sae_setting(config: Config) -> tuple[str, str, str] | None:

@@ -12,7 +12,17 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables
+from superposition_atlas.report import (
+    answer_tables,
+    attention_tables,
+    captions,
+    norm_tables,
+    origin,
+    playground_tables,
+    sae_tables,
+    tables,
+    theory_tables,
+)
 from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
@@ -45,11 +55,14 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "figures": _figures(sources),
         "playground": playground_tables.networks(sources),
+        "answer": answer_tables.answer(sources),
+        "attention": attention_tables.settings(sources),
         "atlas": atlas(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
         "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row
             for experiment in sources.config.experiments.values()
@@ -69,6 +82,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
             "rare_probability": sae_tables.RARE_PROBABILITY,
             "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
         },
+        "theory": theory_tables.comparisons(sources),
         "provenance": {
             "made_by": origin.made_by(
                 {kind: by_file.values() for kind, by_file in provenances.items()}
@@ -101,6 +115,16 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
                     group[name, case] = storage.table_provenance(path)
             for sae in experiment.saes:
                 saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
+    attention: Provenances = {}
+    pivot_tables: Provenances = {}
+    for setting in sources.config.attention.values():
+        parts = ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in setting.heads))
+        for part in parts:
+            path = sources.results / "attention" / setting.name / f"{part}.safetensors"
+            attention[setting.name, part] = storage.read_tensors(path)[1]
+        for table in ("models", "rules"):
+            path = sources.locate(catalogue.attention_table(table))
+            pivot_tables[table,] = storage.table_provenance(path)
     claims: Provenances = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
     playground: Provenances = {}
     if sources.config.playground:
@@ -119,6 +143,8 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "metrics of SAEs": recovery,
         "claims": claims,
         "playground": playground,
+        "attention": attention,
+        "pivot tables": pivot_tables,
         "maps": maps,
     }
 

@@ -1,0 +1,63 @@
+"""Theory: from a map's solutions to tables of predictions, and of structures that compete.
+
+results/maps/{map}/predictions.parquet has a row a random schedule; branches, crossings and branch_models.parquet are of
+maps in which one feature's density varies.
+"""
+
+
+rule map_predictions:
+    """The predictor's answers beside the best solutions, and what it costs where it is wrong."""
+    input:
+        points=map_parts("points"),
+        solutions=map_parts("solutions"),
+        solved="results/maps/{map}/solutions.parquet",
+    output:
+        "results/maps/{map}/predictions.parquet",
+    log:
+        "results/logs/map_predictions/{map}.log",
+    benchmark:
+        "results/benchmarks/map_predictions/{map}.tsv"
+    wildcard_constraints:
+        map="|".join(PREDICTED_MAPS) or "none",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("map_predictions"),
+    shell:
+        "python -m superposition_atlas map-predictions --points {input.points:q} --solutions {input.solutions:q}"
+        " --solved {input.solved:q} --output {output:q} 2> {log:q}"
+
+
+rule map_branches:
+    """The loss of each structure as one feature's density varies, where they cross, and what training finds."""
+    input:
+        points=map_parts("points"),
+        weights=map_parts("weights"),
+        solutions=map_parts("solutions"),
+        models="results/maps/{map}/models.parquet",
+    output:
+        branches="results/maps/{map}/branches.parquet",
+        crossings="results/maps/{map}/crossings.parquet",
+        models="results/maps/{map}/branch_models.parquet",
+    log:
+        "results/logs/map_branches/{map}.log",
+    benchmark:
+        "results/benchmarks/map_branches/{map}.tsv"
+    wildcard_constraints:
+        map="|".join(BRANCHED_MAPS) or "none",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=command_digest("map_branches"),
+    shell:
+        "python -m superposition_atlas map-branches --points {input.points:q} --weights {input.weights:q}"
+        " --solutions {input.solutions:q} --models {input.models:q} --output-branches {output.branches:q}"
+        " --output-crossings {output.crossings:q} --output-models {output.models:q} 2> {log:q}"

@@ -1,0 +1,30 @@
+"""Compares the predictions for a map's schedules with the best solutions."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from superposition_atlas import storage
+from superposition_atlas.artefacts.maps import read_points, read_solutions
+from superposition_atlas.digest import code_digest
+from superposition_atlas.maps.predictions import prediction_table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--points", required=True, type=Path, nargs="+", help="points of all shards")
+    parser.add_argument("--solutions", required=True, type=Path, nargs="+", help="solutions of all shards")
+    parser.add_argument("--solved", required=True, type=Path, help="the map's table of solutions")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet, one row a schedule")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the table."""
+    first = read_points(arguments.points[0])
+    solutions, W = read_solutions(arguments.solutions, first.n_hidden, first.n_features)
+    points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
+    table = prediction_table(points, storage.read_table(arguments.solved), solutions, W)
+    spec = {"tables": [str(path) for path in (*arguments.points, *arguments.solutions)]}
+    provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.map_predictions"))
+    storage.write_table(table, arguments.output, provenance)
