@@ -105,6 +105,12 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     if sources.config.playground:
         path = sources.locate(catalogue.playground_table("runs"))
         playground["playground",] = storage.table_provenance(path)
+    compared: Provenances = {
+        (path,): storage.table_provenance(sources.locate(path))
+        for figure in catalogue.figures(sources.config)
+        if figure.category == catalogue.THEORY
+        for path in figure.inputs.values()
+    }
     return {
         "schedules": schedules,
         "toy models": models,
@@ -113,6 +119,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "metrics of SAEs": recovery,
         "claims": claims,
         "playground": playground,
+        "comparisons with best solutions": compared,
     }
 
 
