@@ -258,13 +258,8 @@ def test_other_experiments_have_no_cases_there(change: dict[str, Any]) -> None:
 def test_long_names_of_cases_do_not_run_into_each_other(path: Path) -> None:
     options = dict.fromkeys(CASES, "a_case_with_a_long_name_$x another_one")
     figure = draw("atlas_gap", path, **options)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    boxes = [
-        text.get_window_extent(canvas.get_renderer())
-        for text in figure.texts
-        if text.get_color() == style.ACCENT
-    ]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in figure.texts if text.get_color() == style.ACCENT]
     assert len(boxes) == 3
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
@@ -329,10 +324,9 @@ def test_a_fine_grid_fits_on_the_page(table: pd.DataFrame, tmp_path: Path, modul
     width, height = figure.get_size_inches()
     assert width == pytest.approx(style.WIDTH)
     assert height <= 8.5
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    renderer = FigureCanvasAgg(figure).get_renderer()
     for text in figure.texts:
-        box = text.get_window_extent(canvas.get_renderer())
+        box = text.get_window_extent(renderer)
         assert -1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text.get_text()
     found = panels(figure)
     assert not any(axes.texts for axes in found), "no room"

@@ -23,6 +23,8 @@ _MOST_NAMED = 5
 """So many values of an axis are all named."""
 _ROOM_FOR_A_VALUE = (0.18, 0.085)
 """Inches that every cell has where values are written into them."""
+_OVERLAP = 0.05
+"""Share of a cell."""
 
 BOUNDARY: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
 OTHER: dict[str, Any] = {"color": style.INK, "marker": ".", "linestyle": "", "markersize": 2.0}
@@ -110,35 +112,39 @@ def _mesh(
 ) -> PolyCollection:
     """A rectangle for each value.
 
-    It reaches under the next ones, which are drawn later: where rectangles only touch, light would shine
-    through between them in a PDF.
+    It reaches a little under the next ones, which are drawn later: where rectangles only touch, a PDF shows
+    what is behind them.
     """
     there = np.isfinite(values)
+    has_right, has_above = np.pad(there, (0, 1))[:-1, 1:], np.pad(there, (0, 1))[1:, :-1]
+    has_above &= ~has_right | np.pad(there, (0, 1))[1:, 1:]
     rows, places = np.nonzero(there)
-    padded = np.pad(there, (0, 1))
-    rights = np.where(padded[rows, places + 1], _within(x)[np.minimum(places + 1, len(x) - 2)], x[places + 1])
-    tops = np.where(padded[rows + 1, places], _within(y)[np.minimum(rows + 1, len(y) - 2)], y[rows + 1])
-    corners = np.stack(
-        [
-            np.stack([x[places], rights, rights, x[places]], axis=1),
-            np.stack([y[rows], y[rows], tops, tops], axis=1),
-        ],
-        axis=2,
+    left, bottom = x[places], y[rows]
+    right = x[places + 1] * (x[places + 1] / left) ** (_OVERLAP * has_right[there])
+    top = y[rows + 1] * (y[rows + 1] / bottom) ** (_OVERLAP * has_above[there])
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    mesh = PolyCollection(
+        list(np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)),
+        cmap=look.colours,
+        norm=look.norm,
+        linewidths=0,
+        antialiaseds=False,
     )
-    mesh = PolyCollection(list(corners), cmap=look.colours, norm=look.norm, linewidths=0)
     mesh.set_array(np.clip(values[there], look.norm.vmin, look.norm.vmax))
-    mesh.set_antialiased(False)
     return mesh
 
 
 def _logarithmic(axes: Axes, atlas: Atlas) -> None:
     axes.set(xscale="log", yscale="log")
     axes.minorticks_off()
-    for axis, values in ((axes.xaxis, atlas.steepnesses), (axes.yaxis, atlas.densities)):
+    for values, set_ticks, set_limits in (
+        (atlas.steepnesses, axes.set_xticks, axes.set_xlim),
+        (atlas.densities, axes.set_yticks, axes.set_ylim),
+    ):
         ends = edges(values)[[0, -1]]
         named = values if len(values) <= _MOST_NAMED else _powers_of_ten(*ends)
-        axis.set_ticks(named, [style.short(value).removeprefix("0") for value in named])
-        axis.set_view_interval(ends[0], ends[1], ignore=True)
+        set_ticks(named, [style.short(value).removeprefix("0") for value in named])
+        set_limits(*ends)
     axes.tick_params(length=1.8, pad=1.2, labelsize=5.5)
     axes.spines[:].set(visible=True, linewidth=0.4)
 
