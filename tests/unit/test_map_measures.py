@@ -200,7 +200,8 @@ Tables = dict[str, pd.DataFrame]
 def measured(folder: Path, *kinds: str) -> Tables:
     """The tables of a map, from its points and what else is given."""
     outputs = {
-        name: folder / f"{name}_{'_'.join(kinds)}.parquet" for name in ("models", "solutions", "points")
+        name: folder / f"{name}_{'_'.join(kinds)}.parquet"
+        for name in ("models", "solutions", "points", "features")
     }
     run(
         *("map-measures", "--points", *parts(folder, "points")),
@@ -522,7 +523,8 @@ def test_schedules_of_many_features_are_not_solved(tmp_path: Path) -> None:
 
 
 def test_other_tables_are_named(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outputs = [f"--output-{name}={tmp_path / name}" for name in ("models", "solutions", "points")]
+    tables = ("models", "solutions", "points", "features")
+    outputs = [f"--output-{name}={tmp_path / name}" for name in tables]
     for wrong, said in (
         ({"points": "weights"}, "holds no points of a map"),
         ({"weights": "solutions"}, "has no column 'variant'"),
