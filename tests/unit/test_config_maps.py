@@ -189,7 +189,7 @@ def test_the_fine_atlas_has_the_points_of_the_small_one_and_20_000_toy_models() 
 
 def test_the_smoke_test_has_the_same_maps() -> None:
     smoke = load(laid_over(TALK, read(ROOT / "config" / "smoke.yaml")))
-    assert smoke.maps.keys() == load(TALK).maps.keys()
+    assert smoke.maps.keys() - {"norms"} == load(TALK).maps.keys()  # which config.yaml leaves to norms.yaml
     for described in smoke.maps.values():
         assert "smoke test" in described.title
         steps = sum(training.steps for training in described.variants.values())

@@ -459,6 +459,53 @@ def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:
     assert "maps" not in {row["kind"] for row in document["provenance"]["made_by"]}
 
 
+def shown_share(n_holding: int, n: int) -> str:
+    low, high = wilson_interval(n_holding, n)
+    bounds = (
+        f"{100 * low:.0f}"
+        if f"{100 * low:.0f}" == f"{100 * high:.0f}"
+        else f"{100 * low:.0f}–{100 * high:.0f}"
+    )
+    return f"{100 * n_holding / n:.0f}\u202f% ({bounds})"
+
+
+def test_theory_stands_in_the_report_as_its_tables_have_it(workplace: Path) -> None:
+    predictions = storage.read_table(Path(catalogue.map_table("drawn", "predictions")))
+    lines = text_of(elements("<table-predictor>")).split("|")
+    for family, own in predictions.groupby("family"):
+        at = lines.index(str(family).replace("_", " "))
+        shares = [shown_share(int(own[rule].sum()), len(own)) for rule in ("bare_agrees", "agrees")]
+        assert lines[at + 1 : at + 4] == [str(len(own)), *shares]
+    losses = storage.read_table(Path(catalogue.experiment_table("talk", "losses")))
+    lines = text_of(elements("<table-losses>")).split("|")
+    for case, own in losses.groupby("case"):
+        at = lines.index(str(case))
+        assert lines[at + 3] == shown_share(int((own["n_represented"] == 5).sum()), len(own))
+        assert lines[at + 4] == shown_share(int(own["keeps_best"].sum()), len(own))
+    (crossing,) = storage.read_table(Path(catalogue.map_table("one_varied", "crossings"))).to_dict("records")
+    numbers = json.loads(Path("results/report.json").read_text())["theory"]
+    assert numbers["perturbation"][0]["crossings"][0]["varied"] == crossing["varied"]
+    features = storage.read_table(Path(catalogue.map_table("biases", "features")))
+    densest = features[features["probability"] == features["probability"].max()]
+    assert len(numbers["bias"]) == len(densest)
+    assert {row["best_bias"] for row in numbers["bias"]} == set(densest["best_bias"])
+
+
+def test_theory_is_left_out_where_nothing_is_compared(workplace: Path) -> None:
+    spec = {name: value for name, value in SPEC.items() if name != "maps"}
+    spec["experiments"] = {
+        name: {**described, "n_features": 9} if "n_features" in described else described
+        for name, described in spec["experiments"].items()
+        if name != "controls"
+    }
+    shutil.rmtree("results/maps")
+    change(catalogue.CLAIMS, lambda table: table[table["experiment"] != "controls"])
+    draw(spec)
+    assert report(spec) == 0
+    assert "Theory" not in text_of(elements("heading"))
+    assert elements("<table-losses>") == []
+
+
 def test_a_changed_result_changes_the_report(workplace: Path) -> None:
     before = Path("results/report.pdf").read_bytes()
     change(catalogue.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))

@@ -19,7 +19,7 @@ STEEPNESS = "steepness: [1, 9]"
 TRAINING = "    seeds: 2\n    training: {steps: 20,"
 MAP = "results/maps/atlas"
 SHARDS, VARIANTS, SEEDS = 2, 2, 2
-TABLES = {f"{MAP}/{table}.parquet" for table in ("models", "solutions", "points")}
+TABLES = {f"{MAP}/{table}.parquet" for table in ("models", "solutions", "points", "features")}
 
 
 def made(workflow: Workflow) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -127,7 +127,11 @@ def test_a_finer_grid_trains_and_solves_the_new_points_only(workflow: Workflow) 
     pd.testing.assert_frame_equal(solutions(workflow), solved_before, check_exact=True)
     for path, content in tables.items():
         one, other = (pd.read_parquet(at) for at in (workflow.folder / path, _written(workflow, content)))
-        order = [name for name in ("key", "variant", "seed", "kind", "bias", "rank", "family") if name in one]
+        order = [
+            name
+            for name in ("key", "variant", "seed", "kind", "bias", "rank", "family", "feature")
+            if name in one
+        ]
         pd.testing.assert_frame_equal(
             one.sort_values(order, ignore_index=True), other.sort_values(order, ignore_index=True)
         )

@@ -86,6 +86,13 @@ MAP_TARGETS = [
     for name in MAPS
     for table in ("models", "solutions", "points", "features")
 ]
+# Shards are results too, that are read folder by folder: without them here, one that is gone would stay so.
+MAP_TARGETS += [
+    f"results/maps/{name}/{table}/shard={shard}/part.parquet"
+    for name, described in MAPS.items()
+    for table in map_tables(described)
+    for shard in range(described.shards)
+]
 ATTENTION = CONFIG.attention
 ATTENTION_WEIGHTS = [
     f"results/attention/{name}/{part}.safetensors"

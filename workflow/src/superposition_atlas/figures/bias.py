@@ -37,7 +37,7 @@ _TRAINED_BIAS: dict[str, Any] = {"color": "#20639b", "marker": "+", "markersize"
 _BEST_BIAS: dict[str, Any] = {"color": style.ACCENT, "marker": "x", "markersize": 3.6}
 _MEAN: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (1, 1.5)), "linewidth": 0.8}
 # Inches.
-_LABELS, _GAP, _TOP, _AXIS, _LEGEND = 1.02, 0.1, 0.22, 0.36, 0.4
+_LABELS, _GAP, _TOP, _AXIS, _LEGEND = 1.1, 0.1, 0.22, 0.36, 0.4
 _TALLEST, _PANEL = 7.4, 1.25
 
 

@@ -34,7 +34,7 @@ _NORMS = (
 )
 _SCHEDULE = ["family", "first", "last"]
 _ABOVE, _BETWEEN, _BELOW = -0.19, 0.03, 0.25  # rows, of the two strips of a case and the mark between them
-_SPREAD = 0.1
+_SPREAD, _APART = 0.06, 0.13
 _UNIFORM: dict[str, Any] = {"marker": "o", "markerfacecolor": "none", "linestyle": "", "color": style.MUTED}
 _PUBLISHED: dict[str, Any] = {"marker": "D", "markersize": 5.5, "color": style.ACCENT, "linestyle": ""}
 _NEAREST: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "color": style.INK}
@@ -110,7 +110,8 @@ def _case(
     for k, family in enumerate(["uniform"] if uniform else families):
         values = norms.loc[norms["family"] == family, "largest"].dropna().to_numpy()
         look = {**_UNIFORM, "markerfacecolor": style.MUTED} if uniform else _look(k)
-        axes.plot(values, strip + _jitter(len(values)), **{**look, "markersize": 2.4}, alpha=0.8, zorder=2)
+        at = strip + (0 if uniform else _APART * (k - (len(families) - 1) / 2))
+        axes.plot(values, at + _jitter(len(values)), **{**look, "markersize": 2.4}, alpha=0.8, zorder=2)
     below = norms["uniform_norm"].dropna().to_numpy()
     if below.size and not uniform:
         axes.plot(below, row + _BELOW + _jitter(len(below)), **{**_UNIFORM, "markersize": 2.4}, zorder=1)
@@ -121,13 +122,14 @@ def _case(
         axes.plot(
             [published, published], [row - 0.42, row + 0.42], color=style.ACCENT, linewidth=0.9, zorder=3
         )
-        axes.plot(published, strip if uniform else row + _BETWEEN, zorder=5, **_PUBLISHED)
+        at = row if uniform else row + _BETWEEN
+        axes.plot(published, at, zorder=5, **_PUBLISHED)
         axes.annotate(
             f"{published:.2f}",
-            (published, row - 0.42),
-            xytext=(3, -1),
+            (published, at - (0.28 if uniform else 0)),
+            xytext=(6, 0),
             textcoords="offset points",
-            va="top",
+            va="center_baseline",
             fontsize=style.SMALL,
             color=style.ACCENT,
         )

@@ -149,7 +149,7 @@ def _by_margin(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xticks(range(len(names)), names, fontsize=style.SMALL)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_title("right, by margin (number of schedules)", fontsize=7, loc="left")
-    axes.set_xlabel("margin over other features, up to so many per cent")
+    axes.set_xlabel("margin, up to so many per cent")
     _share_axis(axes, horizontal=False)
 
 

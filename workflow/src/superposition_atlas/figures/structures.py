@@ -24,7 +24,7 @@ def kind_of(shape: str) -> str:
 
 
 def named(structure: str) -> str:
-    """In words: `pair, pair without feature 0` as `2 pairs, without feature 0`."""
+    """In words: `pair, pair without feature 0` as `2 pairs without feature 0`."""
     shape, _, without = structure.partition(" without ")
     parts = shape.split(", ")
     words = []
@@ -32,4 +32,4 @@ def named(structure: str) -> str:
         n = parts.count(name)
         plural = name if n == 1 or name == "dedicated" else name.replace("stack", "stacks") + "s"
         words.append(f"{n} {plural}" if n > 1 or name in ("dedicated", "pair") else name)
-    return " and ".join(words) + (f", without {without}" if without else "")
+    return " and ".join(words) + (f" without {without}" if without else "")

@@ -135,6 +135,12 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     if described:
         path = sources.locate(catalogue.map_table(described.name, "points"))
         maps[described.name,] = storage.table_provenance(path)
+    compared: Provenances = {
+        (path,): storage.table_provenance(sources.locate(path))
+        for figure in catalogue.figures(sources.config)
+        if figure.category == catalogue.THEORY
+        for path in figure.inputs.values()
+    }
     return {
         "schedules": schedules,
         "toy models": models,
@@ -146,6 +152,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "attention": attention,
         "pivot tables": pivot_tables,
         "maps": maps,
+        "comparisons with best solutions": compared,
     }
 
 
