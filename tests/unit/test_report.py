@@ -449,6 +449,19 @@ def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
         assert cells[9].startswith(f"O1: {100 * row['not_all_represented']:.0f}\u202f%, best: {best}")
 
 
+def test_the_atlas_says_nothing_of_predictions_where_there_are_none(workplace: Path) -> None:
+    assert "Without a search, the prediction keeps" in text_of(elements("par"))
+    unknown = {"predicted_n_represented": None, "agrees": pd.NA}
+    change(
+        catalogue.map_table("atlas", "points"),
+        lambda table: table.assign(**unknown).astype({"agrees": "boolean"}),
+    )
+    assert report() == 0
+    assert "Without a search, the prediction keeps" not in text_of(elements("par"))
+    lines = text_of(elements("<table-atlas-cases>")).split("|")
+    assert lines[lines.index("case1") + 4] == "–"
+
+
 def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:
     spec = {name: value for name, value in SPEC.items() if name != "maps"}
     shutil.rmtree("results/maps")
