@@ -1,6 +1,7 @@
 """What a map's tables say of toy models beside the best solutions: against definitions and other ways."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from superposition_atlas.maps.measures import (
     solution_table,
 )
 from superposition_atlas.maps.solutions import HELD_BIASES, solutions_of
+from superposition_atlas.theory.exact_loss import exact_loss
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 SETTINGS = TrainingSettings(steps=150, batch_size=128, learning_rate=0.01, init_scale=0.3)
@@ -40,6 +42,7 @@ SEARCHES = {"standard": "trained", "zero": "zero", "mean": "mean", "centred": "t
 """Of each variant; the others have none."""
 COVERED = {*SEARCHES, "centred_zero", "numbers"}
 N_SEEDS, SHARDS, N_STARTS = 3, 4, 8
+TABLES = ("models", "solutions", "points", "features")
 GRID = {
     "kind": "grid",
     "family": ["geometric", "linear"],
@@ -199,10 +202,7 @@ Tables = dict[str, pd.DataFrame]
 
 def measured(folder: Path, *kinds: str) -> Tables:
     """The tables of a map, from its points and what else is given."""
-    outputs = {
-        name: folder / f"{name}_{'_'.join(kinds)}.parquet"
-        for name in ("models", "solutions", "points", "features")
-    }
+    outputs = {name: folder / f"{name}_{'_'.join(kinds)}.parquet" for name in TABLES}
     run(
         *("map-measures", "--points", *parts(folder, "points")),
         *("--weights", *(parts(folder, "weights") if "weights" in kinds else [])),
@@ -367,15 +367,21 @@ def test_like_features_may_be_exchanged_and_others_not() -> None:
     assert other["relative_excess"][0] > 0.01
 
 
-def test_where_nothing_need_be_lost_all_lossless_solutions_are_best() -> None:
-    # As many dimensions as features: the best loss is 0 but for rounding, which must not decide.
-    points = MapPoints(["0" * 16], np.array([[1.0, 0.9]]), np.array([[0.3, 0.2]]), n_hidden=2)
-    found = solutions_of(points, [0], ["trained"], 6)
-    W = np.stack(found["W"].to_list()).reshape(len(found), 2, 2)
-    solved = solution_table(found, W, Schedules.at(points, found["key"]))
-    lossless = solved[(solved["kind"] == "minimum") & (solved["loss"] < 1e-13)]
-    assert len(lossless) >= 1
-    assert lossless["is_best"].all()
+def test_where_nothing_need_be_lost_rounding_does_not_decide_what_is_best() -> None:
+    # As many dimensions as features: in any rotation each has one of its own. The last shares one.
+    angles = np.linspace(0.1, 3, 8)
+    turned = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]])
+    W = np.concatenate([np.moveaxis(turned, 2, 0), [[[1.0, -1.0], [0.0, 0.0]]]])
+    schedules = Schedules(np.tile([1.0, 0.9], (9, 1)), np.tile([0.3, 0.2], (9, 1)))
+    nearly = 1 - 1e-6 * np.arange(9)[:, None, None]  # as far as a descent comes
+    losses = exact_loss(W * nearly, np.zeros((9, 2)), schedules.importance, schedules.probability).mean(
+        axis=1
+    )
+    assert losses[7] > 10 * losses[1]
+    about = {"key": "0", "kind": "minimum", "bias": "trained", "n_starts": 1, "W": None, "b": None}
+    found = pd.DataFrame({"rank": range(9), "loss": losses}).assign(**about)
+    solved = solution_table(found, W * nearly, schedules)
+    assert solved["is_best"].tolist() == [True] * 8 + [False]
 
 
 def test_centred_inputs_come_to_the_same_as_another_bias() -> None:
@@ -470,6 +476,28 @@ def test_the_variance_is_the_loss_of_representing_nothing(tables: Tables, points
         assert row["variance"] == pytest.approx(np.sum(importance * (p / 3 - p**2 / 4)))
 
 
+README = Path(__file__).resolve().parents[2] / "config" / "README.md"
+
+
+def test_the_readme_names_every_column(tables: Tables) -> None:
+    text = README.read_text(encoding="utf-8")
+    section = text[text.index("### What comes out") : text.index("## Attention")]
+    *rows, looked_at = (
+        section[section.index(start) :].partition(end)[0]
+        for start, end in (
+            *((f"| `{name}.parquet` |", "\n") for name in TABLES),
+            ("What weights look like:", "\n\n"),
+        )
+    )
+    axes = set(GRID)
+    for name, row in zip(TABLES, rows, strict=True):
+        named = set(re.findall(r"`(\w+)`", row))
+        if "what weights look like" in row:
+            named |= set(re.findall(r"`(\w+)`", looked_at))
+        columns = set(tables[name]) - {"key"} - (axes if name == "points" else set())
+        assert columns <= named, columns - named
+
+
 # --- what may be missing -----------------------------------------------------------------------------------
 
 
@@ -523,8 +551,7 @@ def test_schedules_of_many_features_are_not_solved(tmp_path: Path) -> None:
 
 
 def test_other_tables_are_named(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tables = ("models", "solutions", "points", "features")
-    outputs = [f"--output-{name}={tmp_path / name}" for name in tables]
+    outputs = [f"--output-{name}={tmp_path / name}" for name in TABLES]
     for wrong, said in (
         ({"points": "weights"}, "holds no points of a map"),
         ({"weights": "solutions"}, "has no column 'variant'"),

@@ -21,7 +21,7 @@ from superposition_atlas.toy_model import mean_inputs
 
 SAME_LOSS = 1e-5
 """Solutions whose losses differ by less, relative to the best, are equally good."""
-NOTHING_LOST = 1e-10
+NOTHING_LOST = 1e-8
 """So are those whose losses differ by less of the loss of representing nothing: the best may be 0."""
 
 QUESTIONS = ("not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped")
