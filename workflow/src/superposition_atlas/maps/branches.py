@@ -104,16 +104,9 @@ def _followed(places: list[Place], found: dict[str, Known]) -> list[Known]:
 
 def _from_neighbour(known: Known, there: Place) -> Known:
     n_hidden, n_features = known.W.shape
-<<<<<<< HEAD
-    noise = stream.standard_normal(np.zeros(1, int), 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)[
-        0
-    ]
+    (noise,) = stream.standard_normal([0], 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
     landscape = Landscape(there.importance, there.probability, n_hidden)
     end = landscape.descend(known.W + _DISTURBANCE * noise, known.b)
-=======
-    (noise,) = stream.standard_normal([0], 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
-    end = descend(known.W + _DISTURBANCE * noise, known.b, there.importance, there.probability)
->>>>>>> theoryfigs
     structure = structure_of(end.W, there.feature)
     return replace(known, place=there, structure=structure, loss=end.loss, W=end.W, b=end.b, is_followed=True)
 
