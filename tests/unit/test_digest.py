@@ -186,7 +186,10 @@ MOVES = {
     ),
     "report": ({"report"}, set(COMMANDS) - {"report"}),
     "config": ({"schedules", "check-config", "report"}, {"map-points", "map-weights", "features", "collect"}),
-    "maps/points.py": ({"map-points", "losses"}, set(COMMANDS) - {"map-points", "losses", "check-config"}),
+    "maps/points.py": (
+        {"map-points", "losses"},
+        set(COMMANDS) - {"map-points", "losses", "check-config", "report"},
+    ),
     "maps/store.py": (
         {"map-weights", "map-solutions"},
         set(COMMANDS) - {"map-weights", "map-solutions", "losses"},

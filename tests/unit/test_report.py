@@ -320,7 +320,7 @@ def build_norms(spec: dict[str, Any], name: str) -> None:
         *("map-weights", "--points", points, "--spec", training, *shards),
         *("--store", "store", "--output", weights),
     )
-    tables = ("models", "solutions", "points")
+    tables = ("models", "solutions", "points", "features")
     outputs = [f"--output-{table}=results/maps/{name}/{table}.parquet" for table in tables]
     run("map-measures", "--points", points, "--weights", weights, *outputs)
     compared = [f"--output-{table}={catalogue.norm_table(table)}" for table in ("points", "schedules")]

@@ -105,6 +105,7 @@ def playground_table(table: str) -> str:
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
     return [
+        *_pivot_tables(config),
         *_playground(config),
         *_talk(config),
         *_beyond_the_talk(config),
@@ -155,7 +156,6 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
-    yield from _pivot_tables(config)
     controls = experiments.get("controls")
     if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
         yield FigureTarget(
