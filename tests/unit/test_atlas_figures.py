@@ -368,6 +368,17 @@ def test_no_rows_are_one_line(table: pd.DataFrame, tmp_path: Path, module: str) 
         draw(module, changed(table, tmp_path), variant="other")
 
 
+def test_without_predictions_their_row_is_blank(table: pd.DataFrame, tmp_path: Path) -> None:
+    """As where a bias is held."""
+    unknown = pd.array([pd.NA] * len(table), dtype="boolean")
+    path = changed(table.assign(predicted_n_represented=None, agrees=unknown), tmp_path)
+    found = panels(draw("atlas_represented", path))
+    for row, is_predicted in enumerate([False, False, True] * 2):
+        for axes in found[3 * row : 3 * row + 3]:
+            assert np.isnan(drawn(axes)).all() == is_predicted
+            assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == ".") == 0
+
+
 def test_one_variant_is_drawn(table: pd.DataFrame, tmp_path: Path) -> None:
     both = pd.concat([table, table.assign(variant="longer", n_dedicated=1.0)])
     figure = draw("atlas_dedicated", changed(both, tmp_path), variant="longer")
@@ -383,6 +394,7 @@ def test_one_variant_is_drawn(table: pd.DataFrame, tmp_path: Path) -> None:
         {"seeds": 0},
         {"n_features": 9},
         {"training": {"bias": [0.1, 0.1, 0.1]}},
+        {"training": {"output": "linear"}},
         {"points": {"kind": "random", "count": 4}},
         {"points": {"kind": "grid", "first": [0.5], "last": [0.1]}},
     ],

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.maps.branches import Place, branch_table, branches, crossings, structure_of
-from superposition_atlas.theory.best import best_solutions, descend
+from superposition_atlas.theory.best import best_solutions
+from superposition_atlas.theory.descent import Landscape
 from superposition_atlas.theory.exact_loss import exact_loss
 
 PAIRS, PENTAGON = "pair, pair without feature 0", "pentagon"
@@ -45,7 +46,7 @@ def test_the_rarer_feature_is_dropped_and_the_pentagon_comes_back(found: pd.Data
     for structure in (PAIRS, PENTAGON):
         rows = found[(found["structure"] == structure) & found["varied"].between(0.01, 0.02)]
         near = rows["known"].iloc[0]
-        losses.append(descend(near.W, near.b, here.importance, here.probability).loss)
+        losses.append(Landscape(here.importance, here.probability, 2).descend(near.W, near.b).loss)
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
     assert losses[0] / here.loss_of_nothing == pytest.approx(crossing["relative_loss"], rel=0.01)
 
@@ -55,7 +56,7 @@ def test_every_point_of_a_branch_is_a_minimum_of_its_structure(found: pd.DataFra
         here = minimum.place
         exact = exact_loss(minimum.W, minimum.b, here.importance, here.probability).mean()
         assert minimum.loss == pytest.approx(exact, rel=1e-9)
-        again = descend(minimum.W, minimum.b, here.importance, here.probability)
+        again = Landscape(here.importance, here.probability, 2).descend(minimum.W, minimum.b)
         assert again.loss == pytest.approx(minimum.loss, rel=1e-6)
         assert structure_of(minimum.W, 0) == minimum.structure
     assert (found.groupby("key")["is_best"].sum() == 1).all()

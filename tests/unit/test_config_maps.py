@@ -54,7 +54,7 @@ def test_defaults() -> None:
     assert (small.name, small.title, small.n_features, small.n_hidden) == ("small", "small", 5, 2)
     assert small.seeds == tuple(range(8))
     assert small.variants == {"standard": TrainingSettings()}
-    assert small.n_starts == 8
+    assert small.n_starts == 12
     assert small.shards == 4
     assert small.points == {
         "kind": "grid",

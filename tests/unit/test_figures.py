@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from superposition_atlas import claims, config, schedules, storage
 from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.attention import tables as attention_tables
 from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
@@ -93,6 +94,9 @@ class Tables:
             trained = train(
                 schedule, n_hidden=2, seeds=range(N_SEEDS), steps=150, batch_size=64, learning_rate=0.02
             )
+            drawn = {"importance": schedule.importance, "probability": schedule.probability}
+            spec = {name: np.atleast_2d(values).tolist() for name, values in drawn.items()}
+            write_models(trained, self._weights(case), spec, "test")
             features.append(self._with_case(feature_table(trained), case))
             models.append(self._with_case(model_table(trained), case))
             units.append(self._with_case(neuron_table(trained, n_samples=256), case).assign(sae=None))
@@ -154,8 +158,11 @@ class Tables:
             for case in SCHEDULES if "case" in table and name != "claims" else ():
                 write(table[table["case"] == case], folder / case / f"{name}.parquet")
         outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
-        given = ("--features", folder / "features.parquet", "--n-starts", 1)
+        given = ("--models", *map(self._weights, SCHEDULES), "--shown-seeds", N_SHOWN, "--n-starts", 1)
         run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
+
+    def _weights(self, case: str) -> Path:
+        return self.folder / "weights" / f"{case}.safetensors"
 
     def _with_case(self, table: pd.DataFrame, case: str) -> pd.DataFrame:
         return table.assign(case=case, shown=table["seed"] < N_SHOWN)

@@ -474,11 +474,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         parts["points"].append(points)
         parts["weights"].append(weights)
-    outputs = {name: folder / f"{name}.parquet" for name in ("models", "solutions", "summary")}
+    outputs = {name: folder / f"{name}.parquet" for name in ("models", "solutions", "summary", "features")}
     run(
         *("map-measures", "--points", *parts["points"], "--weights", *parts["weights"]),
         *("--output-models", outputs["models"], "--output-solutions", outputs["solutions"]),
-        *("--output-points", outputs["summary"]),
+        *("--output-points", outputs["summary"], "--output-features", outputs["features"]),
     )
     run(
         *("map-norms", "--points", *parts["points"], "--models", outputs["models"]),

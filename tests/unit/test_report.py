@@ -320,7 +320,7 @@ def build_norms(spec: dict[str, Any], name: str) -> None:
         *("map-weights", "--points", points, "--spec", training, *shards),
         *("--store", "store", "--output", weights),
     )
-    tables = ("models", "solutions", "points")
+    tables = ("models", "solutions", "points", "features")
     outputs = [f"--output-{table}=results/maps/{name}/{table}.parquet" for table in tables]
     run("map-measures", "--points", points, "--weights", weights, *outputs)
     compared = [f"--output-{table}={catalogue.norm_table(table)}" for table in ("points", "schedules")]
@@ -447,6 +447,19 @@ def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
         assert cells[7] == f"{100 * row['keeps_best']:.0f}\u202f%"
         best = "yes" if row["best_not_all_represented"] else "no"
         assert cells[9].startswith(f"O1: {100 * row['not_all_represented']:.0f}\u202f%, best: {best}")
+
+
+def test_the_atlas_says_nothing_of_predictions_where_there_are_none(workplace: Path) -> None:
+    assert "Without a search, the prediction keeps" in text_of(elements("par"))
+    unknown = {"predicted_n_represented": None, "agrees": pd.NA}
+    change(
+        catalogue.map_table("atlas", "points"),
+        lambda table: table.assign(**unknown).astype({"agrees": "boolean"}),
+    )
+    assert report() == 0
+    assert "Without a search, the prediction keeps" not in text_of(elements("par"))
+    lines = text_of(elements("<table-atlas-cases>")).split("|")
+    assert lines[lines.index("case1") + 4] == "–"
 
 
 def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:

@@ -1,5 +1,6 @@
 """The best solutions and the predictor: never beaten by chance, true to their own costs, invariant."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -289,19 +290,16 @@ def test_dead_outputs_are_revived() -> None:
 
 
 def test_saddle_points_are_left() -> None:
-    """Four features on axes where five form a pentagon: no weight of the fifth, no slope, a way down."""
-    schedule = NAMED["equal and rare"]
+    """Where a feature has no weight there is no slope: with b = p / 2 it is dropped, but need not be."""
+    schedule = np.array([1.0, 0.5]), np.array([0.3, 0.4])
     landscape = Landscape(*schedule, 2)
-    W = np.array([[1.0, -1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0, 0.0]])
-    saddle = landscape.descend(W, np.array([0.0, 0.0, 0.0, 0.0, 0.025]))
-    assert np.linalg.norm(saddle.W[:, 4]) < 1e-6
-    below = landscape.past_saddles(saddle)
-    least = best_solutions(*schedule, 2)[0]
-    if below is not saddle:
-        assert below.loss < saddle.loss
-        assert below.n_starts == saddle.n_starts
-    again = landscape.past_saddles(least)
-    assert again is least
+    saddle = replace(landscape.descend(np.zeros((2, 2)), schedule[1] / 2), n_starts=7)
+    np.testing.assert_array_equal(saddle.W, 0.0)
+    assert saddle.loss == pytest.approx(nothing(schedule))
+    minimum = landscape.past_saddles(saddle)
+    assert minimum.loss < 1e-10 * nothing(schedule)
+    assert minimum.n_starts == 7
+    assert landscape.past_saddles(minimum) is minimum
 
 
 # --- predictions --------------------------------------------------------------------------------------------
@@ -371,12 +369,12 @@ def agreement(schedules: list[Schedule], n_starts: int) -> float:
 
 
 def test_the_predictor_foretells_what_is_kept() -> None:
-    assert agreement(random_schedules(60, seed=1), n_starts=0) >= 0.85
+    assert agreement(random_schedules(50, seed=1), n_starts=0) >= 0.85
 
 
 @pytest.mark.slow
-def test_the_predictor_foretells_what_is_kept_of_400() -> None:
-    assert agreement(random_schedules(400, seed=2), n_starts=12) >= 0.9
+def test_the_predictor_foretells_what_is_kept_of_200() -> None:
+    assert agreement(random_schedules(200, seed=2), n_starts=12) >= 0.9
 
 
 # --- calls --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--models", required=True, type=Path, nargs="+", help="of each case ({case}.safetensors)"
     )
     parser.add_argument("--shown-seeds", required=True, type=int, help="how many seeds the figures show")
-    parser.add_argument("--n-starts", default=8, type=int, help="random starts of each search")
+    parser.add_argument("--n-starts", default=12, type=int, help="random starts of each search")
     parser.add_argument("--output-losses", required=True, type=Path, help="Parquet, one row a toy model")
     parser.add_argument("--output-solutions", required=True, type=Path, help="Parquet, one row a solution")
 

@@ -80,7 +80,7 @@ class Atlas:
         """A column of the table."""
         own = self._own(family, column)
         grid = np.full((len(self.densities), len(self.steepnesses)), np.nan)
-        grid[self._places(own)] = own[name]
+        grid[self._places(own)] = own[name].to_numpy(dtype=float, na_value=np.nan)
         return grid
 
     def case_cells(self, family: str, column: Column) -> list[tuple[int, int]]:

@@ -24,7 +24,8 @@ def draw(paths: Mapping[str, Path], variant: str, n_features: str, **cases: str)
     names = [f"{prefix}n_represented" for prefix in ("", "best_", "predicted_")]
     atlas = read(paths["points"], variant, cases, [*names, "agrees"])
     most = int(n_features)
-    look = count_look(min(int(atlas.table[names].min().min()), most - 1), most, "features represented")
+    fewest = int(atlas.table[names].astype(float).min().min())
+    look = count_look(min(fewest, most - 1), most, "features represented")
     lines = [
         Line("trained", Layers(look, "{}", "best_{}")),
         Line("best", Layers(look, "best_{}", "best_{}")),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
-from superposition_atlas.maps.comparison import LARGEST_SOLVED
+from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
 from superposition_atlas.sae.kinds import UNTRAINED
 from superposition_atlas.toy_model import xavier_scale
 
@@ -105,6 +105,7 @@ def playground_table(table: str) -> str:
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
     return [
+        *_pivot_tables(config),
         *_playground(config),
         *_talk(config),
         *_beyond_the_talk(config),
@@ -118,8 +119,7 @@ def atlas(config: Config) -> Map | None:
     described = config.maps.get("atlas")
     if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
         return None
-    bias = next(iter(described.variants.values())).bias
-    has_best = isinstance(bias, str)  # a bias of numbers has no solution to be compared with
+    has_best = search_of(next(iter(described.variants.values())).as_dict())
     return described if has_best and {"mean_density", "steepness"} <= set(described.points) else None
 
 
@@ -156,7 +156,6 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
-    yield from _pivot_tables(config)
     controls = experiments.get("controls")
     if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
         yield FigureTarget(

@@ -66,7 +66,7 @@ def structure_of(W: Weights, feature: int) -> str:
 
 
 def branches(minima: list[tuple[Place, Weights, PerFeature, float]]) -> list[list[Known]]:
-    """The branches of one family of places, the one that is the best most closely first.
+    """The branches of one family of places, by how close they come to the best anywhere.
 
     Args:
         minima: place, W, b and loss of each minimum that the search found.
@@ -104,9 +104,7 @@ def _followed(places: list[Place], found: dict[str, Known]) -> list[Known]:
 
 def _from_neighbour(known: Known, there: Place) -> Known:
     n_hidden, n_features = known.W.shape
-    noise = stream.standard_normal(np.zeros(1, int), 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)[
-        0
-    ]
+    (noise,) = stream.standard_normal([0], 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
     landscape = Landscape(there.importance, there.probability, n_hidden)
     end = landscape.descend(known.W + _DISTURBANCE * noise, known.b)
     structure = structure_of(end.W, there.feature)

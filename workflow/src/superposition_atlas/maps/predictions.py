@@ -33,10 +33,9 @@ def prediction_table(
         Coordinates, importance and probability; of the best minimum `best_loss`, `best_n_represented`,
         `best_kept`, `best_shape`, `best_W` and `best_b` as lists, and the most negative bias of a represented
         feature with that feature's norm; of both predictions loss, number, features, shape, structure, and
-        whether each `agrees`. `margin`: by how much the best
-        minimum that keeps other features loses more than the best, relative to the best. `predicted_excess`
-        and `bare_excess`: the same of the best minimum that keeps the features that are predicted. NaN where
-        no such minimum was found.
+        whether each `agrees`. `margin`: by how much the best minimum that keeps other features loses more
+        than the best, relative to the best. `predicted_excess` and `bare_excess`: that of the best minimum
+        that keeps the features that are predicted. NaN where no such minimum was found.
     """
     free = (solutions["bias"] == "trained").to_numpy()
     rows = solutions[free].merge(solved[[*_ROW, *_COPIED, "is_best"]], on=_ROW, validate="one_to_one")
@@ -77,4 +76,7 @@ def _most_negative(W: Float[np.ndarray, "hidden feature"], b: np.ndarray) -> dic
 
 def _excess(minima: pd.DataFrame, best: float) -> float:
     """Of the lowest loss over the best, relative to it; infinite where the best loses nothing."""
-    return float(np.divide(minima["loss"].min() - best, best)) if len(minima) else np.nan
+    if minima.empty:
+        return np.nan
+    more = float(minima["loss"].min()) - best
+    return more / best if best > 0 else np.inf

@@ -14,6 +14,18 @@ from superposition_atlas.report.tables import finite
 
 Document = dict[str, Any]
 
+_POINTS = (
+    "key",
+    "mean_density",
+    "steepness",
+    "n_seeds",
+    "not_all_represented",
+    "best_not_all_represented",
+    "keeps_best",
+    "median_excess",
+    "least_excess",
+)
+
 
 def answer(sources: Sources) -> Document | None:
     """All numbers of the answer, or None without an atlas.
@@ -32,7 +44,7 @@ def answer(sources: Sources) -> Document | None:
         for row in verdicts.to_dict("records")
     ]
     effects = storage.read_table(sources.locate(catalogue.EFFECTS))
-    points = storage.read_table(sources.locate(catalogue.map_table("atlas", "points")))
+    points = storage.read_table(sources.locate(catalogue.map_table("atlas", "points")), _POINTS)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),

@@ -100,6 +100,7 @@ def _observation(table: pd.DataFrame, own: MapObservation) -> Row:
 def _training(schedules: pd.DataFrame) -> Row:
     """What trained toy models have of the best solutions."""
     keeps = schedules["keeps_best"]
+    predicted = schedules["agrees"]  # unknown where a bias is held
     all_fit = schedules[~schedules["best_not_all_represented"].astype(bool)]
     return {
         "n_mostly_best": int((keeps > _MOST).sum()),
@@ -109,7 +110,7 @@ def _training(schedules: pd.DataFrame) -> Row:
         "median_excess": finite(schedules["median_excess"].median()),
         "n_all_fit": len(all_fit),
         "n_all_fit_trained": int((all_fit["not_all_represented"] < 1 - _MOST).sum()),
-        "n_predicted": int(schedules["agrees"].astype(bool).sum()),
+        "n_predicted": int(predicted.sum()) if predicted.notna().all() else None,
     }
 
 
@@ -125,7 +126,7 @@ def _case(row: Row) -> Row:
     return {
         "names": row["names"].split(),
         **{name: row[name] for name in _COORDINATES},
-        **{name: finite(row[name]) for name in _MEASURES},
+        **{name: None if pd.isna(row[name]) else float(row[name]) for name in _MEASURES},
         "observations": [
             {"name": own.name, "share": float(row[own.column]), "best": bool(row[f"best_{own.column}"])}
             for own in asked

@@ -32,7 +32,7 @@ def best_solutions(
     importance: PerFeature | Sequence[float],
     probability: PerFeature | Sequence[float],
     n_hidden: int,
-    n_starts: int = 8,
+    n_starts: int = 12,
     seed: int = 0,
     bias: PerFeature | Sequence[float] | None = None,
 ) -> list[Minimum]:

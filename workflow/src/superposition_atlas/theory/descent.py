@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from superposition_atlas.theory.exact_loss import objective_of
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
-_ITERATIONS, _GRADIENT = 500, 1e-5
-_STATIONARY, _ATTEMPTS = 1e-4, 5
+_ITERATIONS, _GRADIENT = 500, 1e-8
+_STATIONARY, _ATTEMPTS = 1e-6, 5
 """BFGS may lose its way halfway down, where the curvature jumps: it then begins anew."""
 _SILENT_NORM = 0.1
 _DIFFERENCE = 1e-5
