@@ -22,6 +22,7 @@ include: "workflow/rules/theory.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/playground.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
@@ -40,5 +41,11 @@ rule all:
 
 
 rule atlas:
+    """All maps over schedules: toy models, best solutions, and the tables of what is found."""
     input:
         MAP_TARGETS,
+
+
+rule norms:
+    input:
+        NORM_TARGETS,

@@ -41,6 +41,23 @@ def test_a_point_of_the_scaling_curve():
     assert point["largest_memory_mb"] >= point["of_which_before_mb"] > 0.0
 
 
+def test_theory_writes_times_and_errors(tmp_path):
+    path = tmp_path / "theory.json"
+    small = ["--features", "2", "3", "--models", "5", "--turns", "1", "--samples", "1000"]
+    table = run("theory.py", *small, "--couplings", "1", "1e-6", "--json", str(path))
+    assert "relative errors" in table
+    record = json.loads(path.read_text())
+    assert {"date", "processor", "threads", "versions", "times", "relative_errors"} <= record.keys()
+    assert [row["features"] for row in record["times"]] == [2, 3]
+    for row in record["times"]:
+        assert row["microseconds_a_model"].keys() == {"exact", "gradient", "samples", "plain"}
+        assert 0.0 < row["relative_standard_error_of_samples"] < 1.0
+    large, small = record["relative_errors"]
+    assert large["largest_plain"] < 1e-9  # so it is the same loss that is timed
+    assert small["largest_plain"] > 1e-3
+    assert max(large["largest_exact"], small["largest_exact"]) < 1e-12
+
+
 @pytest.fixture
 def training(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)

@@ -89,6 +89,12 @@ def test_known_intervals(n_holding: int, n_seeds: int, low: float, high: float) 
     assert claims.wilson_interval(n_holding, n_seeds) == pytest.approx((low, high), abs=5e-5)
 
 
+@pytest.mark.parametrize(("n_holding", "n_seeds"), [(0, 0), (3, 2), (-1, 5)])
+def test_what_is_no_share_has_no_interval(n_holding: int, n_seeds: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        claims.wilson_interval(n_holding, n_seeds)
+
+
 def test_more_confidence_is_a_wider_interval() -> None:
     low, high = claims.wilson_interval(5, 8)
     wider_low, wider_high = claims.wilson_interval(5, 8, confidence=0.99)

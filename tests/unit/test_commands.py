@@ -641,3 +641,25 @@ def test_commands_that_train_nothing_do_not_load_what_trains(command: str) -> No
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_jobs_that_measure_and_draw_nothing_do_not_load_pandas(chain: Chain, tmp_path: Path) -> None:
+    """Most jobs of a run are such, and shorter than its import."""
+    sae = json.dumps(config.sae_spec(config.load(SPEC).experiments["talk"].saes["relu_simple"]))
+    schedules, models, saes, joined = (
+        str(tmp_path / name) for name in ("s.parquet", "m.safetensors", "a.safetensors", "j.parquet")
+    )
+    commands = [
+        ["schedules", "--experiment", "talk", "--spec", json.dumps(SPEC), "--output", schedules],
+        ["train", "--schedules", schedules, "--case", "case1", "--engine", "fused", "--output", models],
+        ["saes", "--models", models, "--spec", sae, "--output", saes],
+        ["collect", "--tables", str(chain.table("models", "case1")), "--output", joined],
+        ["explain", models],
+    ]
+    script = (
+        "import sys; from superposition_atlas.cli import main\n"
+        f"for command in {commands!r}: assert main(command) == 0\n"
+        "print('LOADED', *sorted({'pandas', 'torch'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "LOADED"

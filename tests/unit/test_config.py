@@ -744,7 +744,7 @@ def test_an_integer_and_the_same_float_are_one_setting() -> None:
 
 # --- schema and document -----------------------------------------------------------------------------------
 
-PARTS = ["experiment", "case", "training", "sae", "map", "range", "network"]
+PARTS = ["experiment", "case", "training", "sae", "map", "range", "network", "attention"]
 
 
 def test_the_schema_is_a_schema() -> None:

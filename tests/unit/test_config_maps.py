@@ -1,5 +1,6 @@
 """Maps in a configuration: what loads, what a finer grid shares with a coarser one, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_defaults() -> None:
     assert (small.name, small.title, small.n_features, small.n_hidden) == ("small", "small", 5, 2)
     assert small.seeds == tuple(range(8))
     assert small.variants == {"standard": TrainingSettings()}
+    assert small.n_starts == 12
     assert small.shards == 4
     assert small.points == {
         "kind": "grid",
@@ -79,6 +81,46 @@ def test_points_that_name_their_kind_replace_others() -> None:
     assert load(laid_over(raw(), over)).maps["small"].points == {"kind": "random", "count": 3, "seed": 0}
     merged = load(laid_over(raw(), {"maps": {"small": {"points": {"steepness": [2]}}}})).maps["small"]
     assert (merged.points["steepness"], merged.points["mean_density"]) == ([2.0], [0.1, 0.3])
+
+
+def test_variants_say_what_differs_from_training() -> None:
+    small = map_of(
+        training={"steps": 300, "bias": "zero", "learning_rate": 1},
+        variants={"same": {}, "longer": {"steps": 900}, "free": {"bias": "trained", "centred_inputs": True}},
+    )
+    shared = TrainingSettings(steps=300, bias="zero", learning_rate=1.0)
+    assert small.variants == {
+        "same": shared,
+        "longer": replace(shared, steps=900),
+        "free": replace(shared, bias="trained", centred_inputs=True),
+    }
+    assert list(small.variants) == ["same", "longer", "free"]
+    # A key that a variant writes may be the default itself: it counts all the same.
+    assert map_of(training={"steps": 300}, variants={"a": {"steps": 10000}}).variants["a"].steps == 10000
+
+
+@pytest.mark.parametrize("variants", [{}, None, {"a": None}])
+def test_without_variants_there_is_the_standard_one(variants: Any) -> None:
+    small = map_of(training={"steps": 300}, variants=variants)
+    assert small.variants == {"standard": TrainingSettings(steps=300)}
+
+
+def test_variants_are_laid_over_one_by_one() -> None:
+    base = raw(variants={"a": {"steps": 10}, "b": {"steps": 20, "bias": "zero"}})
+    over = {"maps": {"small": {"variants": {"a": None, "b": {"steps": 30}, "c": {}}}}}
+    variants = load(laid_over(base, over)).maps["small"].variants
+    assert variants == {"b": TrainingSettings(steps=30, bias="zero"), "c": TrainingSettings()}
+
+
+def test_what_no_variant_keeps_of_training_is_not_held_against_it() -> None:
+    # 500 steps of warm-up would not fit the 100 of training; all variants have more.
+    small = map_of(training={"steps": 100, "warmup_steps": 500}, variants={"long": {"steps": 1000}})
+    assert small.variants == {"long": TrainingSettings(steps=1000, warmup_steps=500)}
+
+
+@pytest.mark.parametrize("n_starts", [1, 10_000])
+def test_numbers_of_starts(n_starts: int) -> None:
+    assert map_of(n_starts=n_starts).n_starts == n_starts
 
 
 def test_a_range_is_a_list_written_short() -> None:
@@ -147,7 +189,7 @@ def test_the_fine_atlas_has_the_points_of_the_small_one_and_20_000_toy_models() 
 
 def test_the_smoke_test_has_the_same_maps() -> None:
     smoke = load(laid_over(TALK, read(ROOT / "config" / "smoke.yaml")))
-    assert smoke.maps.keys() == load(TALK).maps.keys()
+    assert smoke.maps.keys() - {"norms"} == load(TALK).maps.keys()  # which config.yaml leaves to norms.yaml
     for described in smoke.maps.values():
         assert "smoke test" in described.title
         steps = sum(training.steps for training in described.variants.values())
@@ -157,6 +199,7 @@ def test_the_smoke_test_has_the_same_maps() -> None:
 # --- what is refused ---------------------------------------------------------------------------------------
 
 POINTS = "maps.small.points"
+VARIANTS = "maps.small.variants"
 PERTURBATION = {"kind": "perturbation", "density": 0.1, "feature": 0, "varied": [0.5]}
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
@@ -172,6 +215,30 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"training": {"warmup_steps": 10000}}, ["maps.small.training.warmup_steps:", "10000", "the steps"]),
     ({"training": {"bias": [0.1]}}, ["maps.small.training.bias:", "a list of 5 numbers"]),
     ({"training": {"record_steps": [0]}}, ["maps.small.training.record_steps:", "[0]", "[]"]),
+    ({"variants": {"a": {"lr": 1}}}, [f"{VARIANTS}.a.lr:", "unknown key", "learning_rate"]),
+    ({"variants": {"a": {"steps": -1}}}, [f"{VARIANTS}.a.steps:", "-1", "an integer ≥ 0"]),
+    ({"variants": {"a": 3}}, [f"{VARIANTS}.a:", "3", "a mapping with the keys of training"]),
+    ({"variants": ["a"]}, [f"{VARIANTS}:", "['a']", "a mapping of training settings by name"]),
+    ({"variants": {"../a": {}}}, [f"{VARIANTS}:", "'../a'", "a letter followed by"]),
+    ({"variants": {"a": {}, "A": {}}}, [f"{VARIANTS}:", "'A'", "differs from 'a'"]),
+    ({"variants": {"a": {"record_steps": [0]}}}, [f"{VARIANTS}.a.record_steps:", "[0]", "[] (maps keep no"]),
+    # The key is named where it stands.
+    (
+        {"training": {"record_steps": [0]}, "variants": {"a": {}}},
+        ["maps.small.training.record_steps:", "[0]", "[]"],
+    ),
+    (
+        {"training": {"warmup_steps": 500}, "variants": {"a": {"steps": 100}}},
+        ["maps.small.training.warmup_steps:", "500", "< 100, the steps"],
+    ),
+    (
+        {"variants": {"a": {}, "b": {"bias": [0.1]}}},
+        [f"{VARIANTS}.b.bias:", "[0.1]", "a list of 5 numbers"],
+    ),
+    ({"n_starts": 0}, ["maps.small.n_starts:", "0", "an integer ≥ 1 and ≤ 10000"]),
+    ({"n_starts": 10_001}, ["maps.small.n_starts:", "10001", "an integer ≥ 1 and ≤ 10000"]),
+    ({"n_starts": 2.5}, ["maps.small.n_starts:", "2.5", "an integer"]),
+    ({"n_start": 2}, ["maps.small.n_start:", "unknown key", "did you mean n_starts?"]),
     ({"points": {"steepness": [1]}}, [f"{POINTS}.kind:", "missing", "grid, perturbation or random"]),
     ({"points__kind": "net"}, [f"{POINTS}.kind:", "'net'", "grid, perturbation or random"]),
     ({"points__steepnes": [1]}, [f"{POINTS}.steepnes:", "unknown key", "did you mean steepness?"]),

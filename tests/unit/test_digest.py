@@ -166,7 +166,10 @@ MOVES = {
     "toy_model.py": ({"train", "features", "saes", "recovery"}, {"collect"}),
     "training": (
         {"train", "map-weights"},
-        {"map-points", "schedules", "features", "recovery", "collect", "claims", "figure", "report"},
+        {
+            *("map-points", "map-solutions", "map-measures", "losses"),
+            *("schedules", "features", "recovery", "collect", "claims", "figure", "report"),
+        },
     ),
     "sae": ({"saes", "recovery"}, {"schedules", "train", "features", "collect", "claims"}),
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),
@@ -187,6 +190,15 @@ MOVES = {
     "maps/store.py": (
         {"map-weights", "map-solutions"},
         set(COMMANDS) - {"map-weights", "map-solutions", "losses"},
+    ),
+    "maps/training.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
+    "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
+    "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
+    "theory/best.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
+    "theory/predictor.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
+    "theory/exact_loss.py": (
+        {"map-solutions", "map-measures", "losses"},
+        {"map-points", "map-weights", "train", "saes", "features", "claims", "collect", "figure"},
     ),
     "commands/collect.py": ({"collect"}, set(COMMANDS) - {"collect"}),
     "cli.py": (set(), set(COMMANDS)),

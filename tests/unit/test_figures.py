@@ -9,15 +9,20 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from superposition_atlas import claims, config, schedules, storage
 from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.artefacts.models import write_models
+from superposition_atlas.attention import tables as attention_tables
+from superposition_atlas.attention.training import train_attention
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue, claim_rows, planes, rows, structures, style
+from superposition_atlas.maps import measures
+from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
@@ -29,12 +34,15 @@ from superposition_atlas.report import captions
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.training import train
 
+from tests.unit.small_map import build_map, small_map
+
 from .map_chain import SPEC, make_maps
 from .map_chain import run as run_command
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
-PLAYGROUND = config.load(config.read(REPOSITORY / "config/config.yaml")).playground
+TALK = config.load(config.read(REPOSITORY / "config/config.yaml"))
+PLAYGROUND = TALK.playground
 N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
 STEPS = [0, 20, 60]
 SCHEDULES = {
@@ -49,6 +57,25 @@ SCHEDULES = {
 def write(frame: pd.DataFrame, path: Path, spec: dict[str, object] | None = None) -> Path:
     storage.write_table(frame, path, {"spec": spec or {}, "code": "test"})
     return path
+
+
+def attention_rows() -> dict[str, pd.DataFrame]:
+    """Slide 3's tables, of two settings with one and two heads."""
+    parts: dict[str, list[pd.DataFrame]] = {"cells": [], "outputs": [], "rules": []}
+    for setting, probability in (("level", np.full(N_FEATURES, 0.2)), ("rare", SCHEDULES["case1"][1])):
+        schedule = schedules.explicit(importance=np.ones(N_FEATURES), probability=probability)
+        trained = train(schedule, n_hidden=2, seeds=range(2), steps=50, batch_size=32)
+        fitted = train_saes(trained, n_latents=N_FEATURES, steps=20, batch_size=32, engine="torch")
+        for n_heads in (1, 2):
+            layers = train_attention(trained, n_heads=n_heads, steps=20, batch_size=16)
+            measured = attention_tables.measure(trained, layers, fitted, n_sequences=128)
+            for name, table in (
+                ("cells", attention_tables.cell_table(measured)),
+                ("outputs", attention_tables.output_table(measured)),
+                ("rules", attention_tables.rule_table(measured)),
+            ):
+                parts[name].append(table.assign(setting=setting))
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
 
 
 class Tables:
@@ -67,6 +94,9 @@ class Tables:
             trained = train(
                 schedule, n_hidden=2, seeds=range(N_SEEDS), steps=150, batch_size=64, learning_rate=0.02
             )
+            drawn = {"importance": schedule.importance, "probability": schedule.probability}
+            spec = {name: np.atleast_2d(values).tolist() for name, values in drawn.items()}
+            write_models(trained, self._weights(case), spec, "test")
             features.append(self._with_case(feature_table(trained), case))
             models.append(self._with_case(model_table(trained), case))
             units.append(self._with_case(neuron_table(trained, n_samples=256), case).assign(sae=None))
@@ -118,13 +148,21 @@ class Tables:
         )
         for name, table in self.playground.items():
             write(table, folder / "playground" / f"{name}.parquet")
+        self.tables |= attention_rows()
+        norms = self._norms()
+        write(norms, folder / "norms.parquet")
+        write(schedule_table(norms), folder / "norm_schedules.parquet")
+        build_map(small_map(), folder)
         for name, table in self.tables.items():
             write(table, folder / f"{name}.parquet")
             for case in SCHEDULES if "case" in table and name != "claims" else ():
                 write(table[table["case"] == case], folder / case / f"{name}.parquet")
         outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
-        given = ("--features", folder / "features.parquet", "--n-starts", 1)
+        given = ("--models", *map(self._weights, SCHEDULES), "--shown-seeds", N_SHOWN, "--n-starts", 1)
         run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
+
+    def _weights(self, case: str) -> Path:
+        return self.folder / "weights" / f"{case}.safetensors"
 
     def _with_case(self, table: pd.DataFrame, case: str) -> pd.DataFrame:
         return table.assign(case=case, shown=table["seed"] < N_SHOWN)
@@ -154,13 +192,46 @@ class Tables:
         }
         return write(pd.concat(frames), self.folder / "schedules.parquet", spec)
 
+    def _norms(self) -> pd.DataFrame:
+        """Of two seeds on a grid of schedules, beside the published ones."""
+        grid = {
+            "kind": "grid",
+            "family": ["geometric", "linear"],
+            "mean_density": [0.1, 0.3],
+            "steepness": [1.0, 5.0],
+            "importance_ratio": [1.0, 0.9],
+            "order": ["aligned", "reversed", 3],
+        }
+        points = [point for point in make_points(N_FEATURES, 2, grid) for _ in range(2)]
+        importance = np.stack([point.importance for point in points])
+        probability = np.stack([point.probability for point in points])
+        schedule = schedules.explicit(importance=importance, probability=probability)
+        seeds = [0, 1] * (len(points) // 2)
+        trained = train(schedule, n_hidden=2, seeds=seeds, steps=50, batch_size=32, learning_rate=0.02)
+        models = pd.DataFrame({"key": [point.key for point in points], "variant": "standard", "seed": seeds})
+        models = models.assign(**measures.looks(trained.W, measures.Schedules(importance, probability)))
+        described = pd.DataFrame(
+            [
+                {"key": point.key, "importance": importance[row], "probability": probability[row]}
+                | point.coordinates
+                for row, point in enumerate(points)
+            ]
+        )
+        return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
+
     def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, str]]:
         """What the catalogue would give the module."""
         folder, case = self.folder, self.folder / "case2"
         table = {name: folder / f"{name}.parquet" for name in self.tables}
         schedules_and = {"schedules": self.schedules}
         of_playground = {name: folder / "playground" / f"{name}.parquet" for name in self.playground}
+        atlas = {
+            figure.module: ({"points": folder / "maps/atlas/points.parquet"}, figure.options)
+            for figure in catalogue.figures(TALK)
+            if figure.category == "Atlas"
+        }
         named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+            **atlas,
             "playground": (
                 {name: of_playground[name] for name in ("units", "weights", "points", "curves", "runs")},
                 {"network": "spiral", "title": "A title"},
@@ -206,6 +277,14 @@ class Tables:
                 },
                 {},
             ),
+            "frobenius_norms_map": (
+                {"norm_schedules": folder / "norm_schedules.parquet"},
+                {"variant": "standard"},
+            ),
+            "frobenius_norms_band": (
+                {name: folder / f"{name}.parquet" for name in ("norms", "norm_schedules")},
+                {"variant": "standard"},
+            ),
             "represented_counts": ({"models.talk": table["models"], "schedules.talk": self.schedules}, {}),
             "observations": ({"claims": table["claims"]}, {}),
             "thresholds": ({"claims": table["claims"]}, {}),
@@ -216,6 +295,11 @@ class Tables:
             "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
             "sae_pareto": ({"saes": table["saes"], **schedules_and}, {}),
             "sae_levels": ({"saes": table["saes"], **schedules_and}, {}),
+            "pivot_tables": (
+                {name: table[name] for name in ("cells", "outputs", "rules")},
+                {"setting": "level"},
+            ),
+            "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
             "excess_losses": (
                 {
@@ -244,15 +328,14 @@ def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure
     return import_module(f"superposition_atlas.figures.{module}").draw(paths, **options)
 
 
+def configured() -> config.Config:
+    """The talk, and the maps of norms, whose figures it leaves out."""
+    files = (REPOSITORY / "config" / name for name in ("config.yaml", "norms.yaml"))
+    return config.load(config.laid_over(*map(config.read, files)))
+
+
 def catalogued() -> list[str]:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    return sorted({figure.module for figure in catalogue.figures(config.load(_yaml(text)))})
-
-
-def _yaml(text: str) -> dict[str, object]:
-    loaded = yaml.safe_load(text)
-    assert isinstance(loaded, dict)
-    return loaded
+    return sorted({figure.module for figure in catalogue.figures(configured())})
 
 
 MODULES = catalogued()
@@ -301,6 +384,8 @@ def test_nothing_is_written_outside_the_page(tables: Tables, module: str) -> Non
 
 
 COLUMNS = {
+    "norms": "largest",
+    "norm_schedules": "n_within",
     "schedules": "probability",
     "saes.talk": "fvu",
     "claims": "verdict",
@@ -771,8 +856,7 @@ def test_captions_say_which_case(module: str) -> None:
 
 
 def test_catalogue_gives_every_module_the_roles_that_it_reads(tables: Tables) -> None:
-    text = (REPOSITORY / "config/config.yaml").read_text()
-    for figure in catalogue.figures(config.load(_yaml(text))):
+    for figure in catalogue.figures(configured()):
         paths, options = tables.inputs(figure.module)
         if figure.module != "initial_scale":  # its roles are names of cases
             assert {role.partition(".")[0] for role in figure.inputs} == {

@@ -369,6 +369,33 @@ def test_a_job_that_is_ended_loses_a_chunk_at_most(
     assert_same(rest, trained(tmp_path / "b"))
 
 
+def test_what_is_left_is_cut_where_the_ended_job_would_have_cut_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else the checkpoint of the chunk that was interrupted would belong to none.
+    chunks: list[list[int]] = []
+
+    def noted(schedule: Schedule, n_hidden: int, seeds: list[int], **more: Any) -> Any:
+        if len(chunks) == 4:
+            chunks.append([])
+            raise Killed
+        chunks.append(seeds)
+        return train(schedule, n_hidden, seeds, **more)
+
+    monkeypatch.setattr(map_training, "train", noted)
+    with pytest.raises(Killed):
+        trained(tmp_path / "b", seeds=range(7), chunk_size=3)
+    before = chunks[:4]
+    assert [len(seeds) for seeds in before] == [3, 3, 3, 3]
+    trained(tmp_path / "b", seeds=range(7), chunk_size=3)
+    after = chunks[5:]
+    chunks.clear()
+    chunks.extend([[]] * 5)
+    trained(tmp_path / "c", seeds=range(7), chunk_size=3)
+    assert before + after == chunks[5:]
+    assert max(len(seeds) for seeds in after) - min(len(seeds) for seeds in after) <= 1
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "foreign"])
 def test_a_damaged_file_is_named_and_not_used(
     tmp_path: Path, said: Said, caplog: pytest.LogCaptureFixture, damage: str
@@ -403,7 +430,7 @@ def test_what_comes_from_other_settings_or_code_is_trained_again(
     if change == "settings":
         settings = replace(SETTINGS, learning_rate=0.02)
     elif change == "code":
-        monkeypatch.setattr(training_module, "code_digest", lambda *modules: "another")
+        monkeypatch.setattr(map_training, "code_digest", lambda *modules: "another")
     else:
         versions = storage.package_versions() | {"numba": "0.0.0"}
         monkeypatch.setattr(storage, "package_versions", lambda: versions)
@@ -448,7 +475,7 @@ def test_no_points_are_no_toy_models(tmp_path: Path, said: Said) -> None:
 # --- commands ----------------------------------------------------------------------------------------------
 
 SPEC = {"n_features": 5, "n_hidden": 2, "points": GRID | {"mean_density": [0.1], "steepness": [1.0, 3.0]}}
-TRAINING = {"seeds": 2, "training": SETTINGS.as_dict()}
+TRAINING = {"seeds": 2, "variants": {"standard": SETTINGS.as_dict()}}
 
 
 def run(*arguments: object) -> None:
@@ -486,7 +513,7 @@ def test_folders_are_read_as_tables(made: Path) -> None:
     assert set(points["key"]) == set(keys_of(expected))
     assert {"family", "mean_density", "steepness", "importance_ratio", "order", "shard"} <= set(points)
     assert len(weights) == 2 * len(set(keys_of(expected)))
-    assert weights.columns.tolist() == ["key", "seed", "W", "b", "loss", "shard"]
+    assert weights.columns.tolist() == ["key", "variant", "seed", "W", "b", "loss", "shard"]
     assert not weights.duplicated(["key", "seed"]).any()
     joined = weights.merge(points.drop_duplicates("key"), on="key", validate="many_to_one")
     assert len(joined) == len(weights)
@@ -550,7 +577,7 @@ def test_other_tables_are_no_points(made: Path, tmp_path: Path) -> None:
     weights = next((made / "weights").rglob("*.parquet"))
     with pytest.raises(ArtefactError, match="has no column 'importance'"):
         read_points(weights)
-    with pytest.raises(ArtefactError, match="has no column 'seed'"):
+    with pytest.raises(ArtefactError, match="has no column 'variant'"):
         read_map_models(next((made / "points").rglob("*.parquet")), 2)
     rows = {"key": ["0"], "importance": [[1.0]], "probability": [[1.0]]}
     storage.write_table(pd.DataFrame(rows), tmp_path / "x.parquet", storage.provenance({}, "code"))
@@ -558,7 +585,10 @@ def test_other_tables_are_no_points(made: Path, tmp_path: Path) -> None:
         read_points(tmp_path / "x.parquet")
 
 
-LONG = {"seeds": 40, "training": TrainingSettings(steps=2000, batch_size=256, init_scale=0.2).as_dict()}
+LONG = {
+    "seeds": 40,
+    "variants": {"standard": TrainingSettings(steps=2000, batch_size=256, init_scale=0.2).as_dict()},
+}
 
 
 def start(folder: Path, points: Path) -> subprocess.Popen[str]:

@@ -81,7 +81,25 @@ SPEC: dict[str, Any] = {
         "bare": {"data_set": "circle", "inputs": ["x1"], "hidden_layers": [6], "seeds": 3},
         "slope": {"data_set": "plane", "steps": 5, "noise": 10, "optimizer": "adam", "seeds": 2},
     },
-    "maps": SMALL_MAPS,
+    "maps": SMALL_MAPS
+    | {
+        "atlas": {
+            "title": HOSTILE,
+            "n_features": 5,
+            "n_hidden": 2,
+            "seeds": 3,
+            "n_starts": 1,
+            "training": {"steps": 300, "batch_size": 32, "init_scale": 0.2},
+            "points": {
+                "kind": "grid",
+                "family": ["linear"],
+                "mean_density": [0.05, 0.5],
+                "steepness": [1, 9],
+                "importance_ratio": [1.0, 0.9],
+                "order": ["aligned", "reversed"],
+            },
+        }
+    },
 }
 
 
@@ -123,17 +141,26 @@ def build(spec: dict[str, Any]) -> None:
     networks = {name: own.spec for name, own in checked.playground.items()}
     tables = ("runs", "curves", "points", "units", "weights")
     outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
-    run("playground", "--spec", json.dumps(networks), *outputs)
+    if networks:
+        run("playground", "--spec", json.dumps(networks), *outputs)
     for experiment in catalogue.compared_experiments(checked):
-        features = ("--features", catalogue.experiment_table(experiment.name, "features"), "--n-starts", 1)
+        models = [f"results/models/{experiment.name}/{case}.safetensors" for case in experiment.cases]
+        given = ("--models", *models, "--shown-seeds", experiment.shown_seeds, "--n-starts", 1)
         tables = {f"--output-{table}": table for table in ("losses", "solutions")}
         paths = (
             word
             for option, table in tables.items()
             for word in (option, catalogue.experiment_table(experiment.name, table))
         )
-        run("losses", *features, *paths)
+        run("losses", *given, *paths)
     make_maps(spec)
+    if catalogue.answers(checked):
+        solutions = [catalogue.experiment_table(name, "solutions") for name in tested]
+        solved = [path for path in solutions if Path(path).is_file()]
+        atlas = {table: catalogue.map_table("atlas", table) for table in ("points", "features")}
+        given = ("--claims", catalogue.CLAIMS, "--points", atlas["points"], "--features", atlas["features"])
+        outputs = ("--output-answer", catalogue.ANSWER, "--output-effects", catalogue.EFFECTS)
+        run("answer", *given, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -262,6 +289,84 @@ def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) ->
         assert cells[7:9] == [f"{published**2:.1f}", f"{largest**2:.1f}"]
 
 
+NORMS: dict[str, Any] = {
+    "n_features": 5,
+    "n_hidden": 2,
+    "compare_norms": True,
+    "seeds": 3,
+    "shards": 1,
+    "training": {"steps": 100, "batch_size": 32, "learning_rate": 0.02},
+    "points": {
+        "kind": "grid",
+        "family": ["geometric", "linear"],
+        "mean_density": [0.1, 0.3],
+        "steepness": [1, 5],
+        "importance_ratio": [1.0, 0.9],
+        "order": ["aligned", "reversed", 3],
+    },
+}
+
+
+def build_norms(spec: dict[str, Any], name: str) -> None:
+    """The map of that name, trained, measured, and compared with the published norms."""
+    described = config.load(spec).maps[name]
+    points, weights = (f"results/maps/{name}/{table}/shard=0/part.parquet" for table in ("points", "weights"))
+    size = {"n_features": described.n_features, "n_hidden": described.n_hidden, "points": described.points}
+    shards = ("--shards", 1)
+    run("map-points", "--spec", json.dumps(size), "--shard", 0, *shards, "--output", points)
+    variants = {variant: training.as_dict() for variant, training in described.variants.items()}
+    training = json.dumps({"seeds": list(described.seeds), "variants": variants})
+    run(
+        *("map-weights", "--points", points, "--spec", training, *shards),
+        *("--store", "store", "--output", weights),
+    )
+    tables = ("models", "solutions", "points")
+    outputs = [f"--output-{table}=results/maps/{name}/{table}.parquet" for table in tables]
+    run("map-measures", "--points", points, "--weights", weights, *outputs)
+    compared = [f"--output-{table}={catalogue.norm_table(table)}" for table in ("points", "schedules")]
+    models = f"results/maps/{name}/models.parquet"
+    run(
+        *("map-norms", "--points", points, "--models", models),
+        *("--published", TEMPLATE.parents[2] / catalogue.PUBLISHED_NORMS, *compared),
+    )
+
+
+def test_the_nearest_schedules_stand_in_the_report(workplace: Path) -> None:
+    spec = SPEC | {"maps": {"norms": NORMS}}
+    build_norms(spec, "norms")
+    draw(spec)
+    assert report(spec) == 0
+    assert "Which schedule has these norms?" in text_of(elements("heading"))
+    table = storage.read_table(Path(catalogue.norm_table("schedules"))).sort_values("largest_difference")
+    assert len(table) == 2 * 2
+    lines = text_of(elements("<table-nearest>")).split("|")
+    for row in table.to_dict("records"):
+        ends = f"{row['family']} {row['first']:.3g}\u00a0→\u00a0{row['last']:.3g}"
+        at = lines.index(ends)
+        assert lines[at + 2 : at + 6] == [f"{row[case]:.2f}" for case in ("case1", "case2", "case3", "post4")]
+        assert lines[at + 6 : at + 8] == [f"{row['largest_difference']:.2f}", "3"]
+    words = text_of(elements("par"))
+    assert "norms are those of 80 features in 20 dimensions" in words  # and so not these
+    assert f"So {3 * (2 * 2 * 4 + 2 * 2)} toy models with 5 features in 2 dimensions" in words
+
+
+def test_variants_of_training_stand_in_a_table_of_their_own(workplace: Path) -> None:
+    variants = {"standard": {}, "longer": {"steps": 200}}
+    spec = SPEC | {"maps": {"norms": NORMS | {"variants": variants}}}
+    build_norms(spec, "norms")
+    draw(spec)
+    assert report(spec) == 0
+    lines = text_of(elements("<table-trainings>")).split("|")
+    assert lines.count("longer") == 4
+    assert "standard" not in lines
+
+
+def test_without_a_map_the_report_says_how_to_get_it(workplace: Path) -> None:
+    assert json.loads(Path("results/report.json").read_text())["norm_maps"] is None
+    assert elements("<table-nearest>") == []
+    assert "config/norms.yaml" in text_of(elements("raw"))
+
+
 def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) -> None:
     runs = storage.read_table(Path(catalogue.playground_table("runs")))
     lines = text_of(elements("<table-playground>")).split("|")
@@ -290,6 +395,81 @@ def test_slide_4_is_left_out_where_there_is_no_playground(workplace: Path) -> No
     document = json.loads(Path("results/report.json").read_text())
     assert document["playground"] == []
     assert "playground" not in {row["kind"] for row in document["provenance"]["made_by"]}
+
+
+def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
+    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    once = {row["key"]: row for row in table.to_dict("records")}
+    assert len(once) == 2 * (2 + 3) < len(table)
+    rows = text_of(elements("<table-atlas-observations>")).split("|")
+    for name, column, chosen in (
+        ("O1", "not_all_represented", lambda row: True),
+        ("O2", "none_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "reversed"),
+        ("O3", "none_dedicated", lambda row: row["importance_ratio"] == 1),
+        ("P1", "top_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "aligned"),
+        ("P2", "densest_dropped", lambda row: row["importance_ratio"] == 1),
+    ):
+        asked = [row for row in once.values() if row["steepness"] > 1 and chosen(row)]
+        best, trained = [row[f"best_{column}"] for row in asked], [row[column] for row in asked]
+        most = [share > 0.5 for share in trained]
+        counts = [
+            len(asked),
+            sum(best),
+            sum(most),
+            sum(share == 1 for share in trained),
+            sum(m and not b for m, b in zip(most, best, strict=True)),
+            sum(b and not m for m, b in zip(most, best, strict=True)),
+        ]
+        cells = rows[rows.index(name) + 2 :]
+        assert cells[:6] == [str(count) for count in counts], name
+        assert cells[6].startswith(f"{100 * sum(trained) / len(asked):.0f}\u202f%"), name
+    words = text_of(elements("par"))
+    keeps = [row["keeps_best"] for row in once.values()]
+    assert f"{sum(share > 0.5 for share in keeps)} of 10 schedules; in {keeps.count(0)} no seed does" in words
+
+
+def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
+    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    lines = text_of(elements("<table-atlas-cases>")).split("|")
+    for name, ratio, order in (
+        ("case1", 0.9, "aligned"),
+        ("case2", 0.9, "reversed"),
+        ("case5", 1.0, "aligned"),
+    ):
+        (row,) = table[
+            (table["importance_ratio"] == ratio)
+            & (table["order"] == order)
+            & (table["mean_density"] == 0.5)
+            & (table["steepness"] == 9)
+        ].to_dict("records")
+        cells = lines[lines.index(name) :]
+        assert cells[1:4] == ["linear", f"{row['n_represented']:.2f}", str(row["best_n_represented"])]
+        assert cells[7] == f"{100 * row['keeps_best']:.0f}\u202f%"
+        best = "yes" if row["best_not_all_represented"] else "no"
+        assert cells[9].startswith(f"O1: {100 * row['not_all_represented']:.0f}\u202f%, best: {best}")
+
+
+def test_the_atlas_says_nothing_of_predictions_where_there_are_none(workplace: Path) -> None:
+    assert "Without a search, the prediction keeps" in text_of(elements("par"))
+    unknown = {"predicted_n_represented": None, "agrees": pd.NA}
+    change(
+        catalogue.map_table("atlas", "points"),
+        lambda table: table.assign(**unknown).astype({"agrees": "boolean"}),
+    )
+    assert report() == 0
+    assert "Without a search, the prediction keeps" not in text_of(elements("par"))
+    lines = text_of(elements("<table-atlas-cases>")).split("|")
+    assert lines[lines.index("case1") + 4] == "–"
+
+
+def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:
+    spec = {name: value for name, value in SPEC.items() if name != "maps"}
+    shutil.rmtree("results/maps")
+    assert report(spec) == 0
+    assert "The atlas" not in text_of(elements("heading"))
+    document = json.loads(Path("results/report.json").read_text())
+    assert document["atlas"] is None
+    assert "maps" not in {row["kind"] for row in document["provenance"]["made_by"]}
 
 
 def shown_share(n_holding: int, n: int) -> str:
@@ -430,6 +610,7 @@ def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) 
         (catalogue.experiment_table("talk", "saes"), "recall_represented_alive"),
         (catalogue.schedules("controls"), "probability"),
         (catalogue.playground_table("runs"), "solved"),
+        (catalogue.map_table("atlas", "points"), "keeps_best"),
     ],
 )
 def test_a_missing_column_leaves_no_report(
@@ -451,6 +632,7 @@ def test_a_missing_column_leaves_no_report(
         catalogue.experiment_table("controls", "models"),
         "results/models/talk/case1.safetensors",
         catalogue.playground_table("runs"),
+        catalogue.map_table("atlas", "points"),
         "results/figures/slide12_all_cases.svg",
         "captions/all_cases.rst",
         "published.csv",

@@ -97,6 +97,44 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     assert list(storage.read_table(path, ["norm", "case"]).columns) == ["norm", "case"]
 
 
+def test_columns_make_the_table_that_pandas_would(tmp_path: Path) -> None:
+    columns = {
+        "case": np.array(["case1", "", "ünïcode"]),
+        "feature": np.array([3, -1, 2**62])[::-1],
+        "probability": np.array([0.1, np.nan, 1e-300]),
+        "norm": np.arange(3, dtype=np.float32),
+    }
+    storage.write_columns(columns, tmp_path / "table.parquet", PROVENANCE)
+    pd.testing.assert_frame_equal(storage.read_table(tmp_path / "table.parquet"), pd.DataFrame(columns))
+    assert storage.table_provenance(tmp_path / "table.parquet") == PROVENANCE
+    read = storage.read_columns(tmp_path / "table.parquet", ["probability", "case"])
+    assert list(read) == ["probability", "case"]
+    for name, array in read.items():
+        assert array.dtype == columns[name].dtype
+        np.testing.assert_array_equal(array, columns[name])
+
+
+def test_joined_tables_are_those_that_pandas_would_join(tmp_path: Path) -> None:
+    """Also where a column is empty in one of them, or a table has no rows."""
+    neurons = TABLE.assign(sae=None, k=0, sparsity_coefficient=np.nan)
+    latents = TABLE.assign(sae="relu", k=1, sparsity_coefficient=0.2)
+    nothing = latents.iloc[:0].assign(weights=pd.Series(dtype=object))
+    parts = []
+    for name, part in {"neurons": neurons, "latents": latents, "nothing": nothing}.items():
+        parts.append(tmp_path / f"{name}.parquet")
+        storage.write_table(part, parts[-1], PROVENANCE)
+    storage.write_joined(parts, tmp_path / "all.parquet", PROVENANCE)
+    joined = storage.read_table(tmp_path / "all.parquet")
+    expected = pd.concat([neurons, latents], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        joined.drop(columns="weights"), expected.drop(columns="weights").astype({"sae": joined["sae"].dtype})
+    )
+    np.testing.assert_array_equal(
+        np.stack(joined["weights"].to_list()), np.stack(expected["weights"].to_list())
+    )
+    assert storage.table_provenance(tmp_path / "all.parquet") == PROVENANCE
+
+
 def test_tensors_come_back(tmp_path: Path) -> None:
     tensors, provenance = storage.read_tensors(write("safetensors", tmp_path / "models.safetensors"))
     assert provenance == PROVENANCE

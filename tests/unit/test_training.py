@@ -347,14 +347,25 @@ def test_the_loss_is_the_mean_over_the_last_steps():
     np.testing.assert_array_equal(short.loss, over_all)
 
 
+@pytest.mark.parametrize("variant", [{}, VARIANTS["lognormal-centred"]], ids=["plain", "lognormal-centred"])
 @pytest.mark.parametrize("engine", ["fused", "torch"])
-def test_a_shared_schedule_and_a_schedule_for_each_instance_are_the_same(engine):
+def test_a_shared_schedule_and_a_schedule_for_each_instance_are_the_same(engine, variant):
     importance, probability = np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.9, 0.4])
-    shared = train(Schedule(importance, probability), 2, range(3), steps=30, engine=engine)
+    arguments = {"steps": 30, "engine": engine, **variant}
+    shared = train(Schedule(importance, probability), 2, range(3), **arguments)
     own = Schedule(np.tile(importance, (3, 1)), np.tile(probability, (3, 1)))
-    np.testing.assert_array_equal(shared.W, train(own, 2, range(3), steps=30, engine=engine).W)
+    np.testing.assert_array_equal(shared.W, train(own, 2, range(3), **arguments).W)
     assert shared.importance.shape == shared.probability.shape == (3, 3)
-    assert shared.settings == TrainingSettings(steps=30)
+    assert shared.settings == TrainingSettings(steps=30, **variant)
+
+
+def test_arrays_of_a_problem_may_lie_in_any_order():
+    of = problem(**VARIANTS["lognormal-centred"])
+    columns = {name: np.asfortranarray(getattr(of, name)) for name in ("importance", "probability")}
+    expected, _ = trained(FusedEngine(1), of, 20)
+    state, _ = trained(FusedEngine(1), replace(of, **columns), 20)
+    for array, other in zip(arrays(state), arrays(expected), strict=True):
+        np.testing.assert_array_equal(array, other)
 
 
 def test_the_device_stream_is_the_stream():

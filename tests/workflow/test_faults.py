@@ -9,6 +9,7 @@ import time
 
 import pandas as pd
 import pytest
+import yaml
 from superposition_atlas import storage
 
 from .conftest import Workflow
@@ -76,13 +77,13 @@ def test_a_killed_run_finishes_with_the_same_command(unbuilt: Workflow) -> None:
 def test_a_truncated_artefact_is_named_and_not_read(workflow: Workflow, file: str, kind: str) -> None:
     path = workflow.folder / file
     path.write_bytes(path.read_bytes()[:-100])
-    result = workflow.run("all")
+    result = workflow.run("results/claims.parquet")
     assert result.returncode != 0
     said = result.stdout + result.stderr
     assert f"error: {file}: not a whole {kind} file" in said
     assert "Traceback" not in said
     path.unlink()
-    again = workflow.run("all")
+    again = workflow.run("results/claims.parquet")
     assert again.returncode == 0, again.stdout + again.stderr
 
 
@@ -116,34 +117,32 @@ def test_explain_names_what_a_result_was_made_from(built: Workflow) -> None:
 
 
 OWN = """
-maps: null
-playground: null
-experiments:
-  talk: null
-  talk_geometric: null
-  sae_bench: null
-  sae_bench_wide: null
-  wide: null
-  controls: null
-  sae_arena: null
   mine:
     title: 'Braces {wildcards.case}, $\\mathbb{R}^2$, {{ 7*7 }}, #emph[x], $(touch pwned)'
     n_features: 3
     n_hidden: 2
     seeds: [4, 7]
-    claims: CLAIMS
+    claims: true
     training: {steps: 20, batch_size: 3}
     cases: {first: {}, second: {probability: {family: zipf, first: 0.9, exponent: 1.0}}}
 """
 
 
-@pytest.mark.parametrize("claims", ["true", "false"])
-def test_an_experiment_of_ones_own_alone_ends_in_a_report(unbuilt: Workflow, claims: str) -> None:
-    (unbuilt.folder / "tiny.yaml").write_text(OWN.replace("CLAIMS", claims))
-    result = unbuilt.run("all")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
-    assert not (unbuilt.folder / "pwned").exists()
+def test_an_experiment_of_ones_own_alone_ends_in_a_report(unbuilt: Workflow) -> None:
+    configured = yaml.safe_load((unbuilt.folder / "config/config.yaml").read_text())["experiments"]
+    nothing_else = "".join(f"  {name}: null\n" for name in configured)
+    (unbuilt.folder / "tiny.yaml").write_text(
+        f"maps: null\nplayground: null\nattention: null\nexperiments:\n{nothing_else}{OWN}"
+    )
+    assert unbuilt.planned("all")["train"] == {
+        f"results/models/mine/{case}.safetensors" for case in ("first", "second")
+    }
+    for claims in ("true", "false"):
+        unbuilt.edit("tiny.yaml", "claims: true", f"claims: {claims}")
+        result = unbuilt.run("all")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
+        assert not (unbuilt.folder / "pwned").exists()
 
 
 def test_another_family_replaces_the_keys_of_the_one_before(unbuilt: Workflow) -> None:

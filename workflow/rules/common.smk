@@ -11,6 +11,7 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
+from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import in_shard, points_digest, points_of
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
@@ -43,15 +44,12 @@ MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
     f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
 ] + [f"results/figures/{name}.gif" for name in MOVING]
-SOLVED_N_FEATURES = catalogue.SOLVED_N_FEATURES
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
     if experiment.claims or name == "controls"
 ]
-COMPARED = {
-    experiment.name for experiment in catalogue.compared_experiments(CONFIG)
-}
+COMPARED = {experiment.name for experiment in catalogue.compared_experiments(CONFIG)}
 TABLES = [
     catalogue.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
@@ -63,12 +61,13 @@ TABLES = [
             if experiment.saes
             else ()
         ),
-        *(
-            ("losses", "solutions")
-            if name in COMPARED
-            else ()
-        ),
+        *(("losses", "solutions") if name in COMPARED else ()),
     )
+]
+JUDGED = [
+    catalogue.experiment_table(name, "solutions")
+    for name in TESTED
+    if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= LARGEST_SOLVED
 ]
 MAPS = CONFIG.maps
 
@@ -78,7 +77,7 @@ def map_tables(described):
     return (
         "points",
         *(("weights",) if described.seeds else ()),
-        *(("solutions",) if described.n_features <= SOLVED_N_FEATURES else ()),
+        *(("solutions",) if described.n_features <= LARGEST_SOLVED else ()),
     )
 
 
@@ -86,6 +85,34 @@ MAP_TARGETS = [
     f"results/maps/{name}/{table}.parquet"
     for name in MAPS
     for table in ("models", "solutions", "points", "features")
+]
+# Shards are results too, that are read folder by folder: without them here, one that is gone would stay so.
+MAP_TARGETS += [
+    f"results/maps/{name}/{table}/shard={shard}/part.parquet"
+    for name, described in MAPS.items()
+    for table in map_tables(described)
+    for shard in range(described.shards)
+]
+ATTENTION = CONFIG.attention
+ATTENTION_WEIGHTS = [
+    f"results/attention/{name}/{part}.safetensors"
+    for name, setting in ATTENTION.items()
+    for part in ("toy_models", "saes", *(f"heads_{n}" for n in setting.heads))
+]
+ATTENTION_TABLES = [
+    catalogue.attention_table(table)
+    for table in ("cells", "outputs", "rules", "models")
+    if ATTENTION
+]
+NORM_MAPS = [described.name for described in CONFIG.norm_maps]
+NORM_TARGETS = [
+    *(catalogue.norm_table(name) for name in ("points", "schedules") if NORM_MAPS),
+    *(
+        f"results/figures/{name}.{kind}"
+        for name, figure in FIGURES.items()
+        if catalogue.norm_table("schedules") in figure.inputs.values()
+        for kind in ("svg", "png")
+    ),
 ]
 PREDICTED_MAPS = catalogue.solved_maps(CONFIG, "random")
 BRANCHED_MAPS = catalogue.solved_maps(CONFIG, "perturbation")
@@ -98,7 +125,14 @@ MAP_TARGETS += [
     for name in names
     for table in tables
 ]
-TARGETS = ["results/report.pdf", *FIGURE_FILES, *TABLES, *MAP_TARGETS]
+TARGETS = [
+    "results/report.pdf",
+    *FIGURE_FILES,
+    *TABLES,
+    *MAP_TARGETS,
+    *NORM_TARGETS,
+    *ATTENTION_TABLES,
+]
 
 
 wildcard_constraints:
@@ -190,6 +224,15 @@ def minutes_of(n_models, size, training, attempt):
     return attempt * (5 + round(work / 5e8 / 60))
 
 
+def train_threads(wildcards):
+    """One where there are cases for every core: while one case starts or ends, the others keep all cores busy."""
+    cores = workflow.resource_settings.cores
+    if cores is None:
+        return 2  # on a cluster, where each job has cores of its own
+    n_cases = sum(len(experiment.cases) for experiment in EXPERIMENTS.values())
+    return max(1, cores // n_cases)
+
+
 def train_megabytes(wildcards, attempt):
     """Compiler and libraries, and what grows with the ensemble; each retry asks for as much again."""
     experiment = experiment_of(wildcards)
@@ -259,14 +302,28 @@ def map_minutes(wildcards, attempt):
     )
 
 
-def map_biases(wildcards):
-    """Biases that the search for best solutions holds: those that variants hold."""
-    held = {training.bias for training in map_of(wildcards).variants.values()}
-    return sorted({"trained"} | {bias for bias in held if isinstance(bias, str)})
+def map_searches(wildcards):
+    """The searches for best solutions that variants are compared with, by the bias that each holds."""
+    variants = map_of(wildcards).variants.values()
+    return searches_of(training.as_dict() for training in variants)
 
 
 def map_starts(wildcards):
     return map_of(wildcards).n_starts
+
+
+def solve_minutes(wildcards, attempt):
+    """A generous estimate; each retry asks for as much again."""
+    searches = len(points_of_shard(wildcards)) * len(map_searches(wildcards))
+    return minutes_of_searches(
+        searches, map_of(wildcards).n_features, map_starts(wildcards), attempt
+    )
+
+
+def minutes_of_searches(searches, n_features, n_starts, attempt):
+    """At 2 s for 5 features and 12 random starts, and four times that for each feature more."""
+    seconds = searches * (n_starts + 12) / 12 * 4.0 ** (n_features - 5)
+    return attempt * (5 + round(seconds / 60))
 
 
 def map_parts(table):
@@ -274,29 +331,35 @@ def map_parts(table):
 
     def parts(wildcards):
         described = map_of(wildcards)
+        shards = range(described.shards if table in map_tables(described) else 0)
         return [
-            f"results/maps/{wildcards.map}/{name}/shard={shard}/part.parquet"
-            for name in map_tables(described)
-            if name == table
-            for shard in range(described.shards)
+            f"results/maps/{wildcards.map}/{table}/shard={shard}/part.parquet"
+            for shard in shards
         ]
 
     return parts
 
 
-def solve_minutes(wildcards, attempt):
-    """A generous estimate, at 4 s a schedule."""
-    searches = len(points_of_shard(wildcards)) * len(map_biases(wildcards))
-    return attempt * (5 + round(searches * map_starts(wildcards) / 3 / 60))
-
-
 def map_megabytes(wildcards, attempt):
     """Compiler and libraries, and a table of all toy models of the shard; each retry asks for as much again."""
     described = map_of(wildcards)
-    weights = described.n_features * (described.n_hidden + 1)
-    return attempt * (
-        1500 + round(models_of_shard(wildcards) * (weights * 40 + 1000) / 1e6)
+    models = models_of_shard(wildcards) * len(described.variants)
+    return attempt * (1500 + round(models * row_bytes(described) / 1e6))
+
+
+def measure_megabytes(wildcards, attempt):
+    """Libraries, all toy models of a map, and those of a shard feature by feature; each retry asks for as much again."""
+    described = map_of(wildcards)
+    models = (
+        len(MAP_POINTS[wildcards.map]) * len(described.seeds) * len(described.variants)
     )
+    couplings = described.n_features**2 * 32 / described.shards
+    return attempt * (1000 + round(models * (row_bytes(described) + couplings) / 1e6))
+
+
+def row_bytes(described):
+    """Of a toy model in a table, with what pandas needs to join tables."""
+    return described.n_features * (described.n_hidden + 1) * 40 + 1000
 
 
 def playground_minutes(wildcards, attempt):
@@ -308,6 +371,33 @@ def playground_minutes(wildcards, attempt):
     return attempt * (5 + round(work / 5000 / 60))
 
 
+# --- attention ------------------------------------------------------------------------------------------------
+
+
+def attention_json(wildcards):
+    """All that slide 3's models depend on. (Not sorted: tables keep the order of the configuration.)"""
+    return json.dumps({name: setting.spec for name, setting in ATTENTION.items()})
+
+
+def attention_heads_json(wildcards):
+    return json.dumps(
+        {name: list(setting.heads) for name, setting in ATTENTION.items()}
+    )
+
+
+def attention_minutes(wildcards, attempt):
+    """A generous estimate, at 1e8 scores a second; each retry asks for as much again."""
+    scores = sum(
+        len(setting.seeds)
+        * sum(setting.heads)
+        * setting.training["steps"]
+        * setting.training["batch_size"]
+        * setting.training["n_keys"]
+        for setting in ATTENTION.values()
+    )
+    return attempt * (10 + round(scores / 1e8 / 60))
+
+
 # --- metrics --------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +406,22 @@ def tables_of_cases(wildcards):
         catalogue.case_table(wildcards.experiment, case, wildcards.table)
         for case in experiment_of(wildcards).cases
     ]
+
+
+def models_of_experiment(wildcards):
+    return [
+        f"results/models/{wildcards.experiment}/{case}.safetensors"
+        for case in experiment_of(wildcards).cases
+    ]
+
+
+def losses_minutes(wildcards, attempt):
+    """A generous estimate; each retry asks for as much again."""
+    experiment = experiment_of(wildcards)
+    cases = experiment.cases.values()
+    kinds = len(searches_of(case.training.as_dict() for case in cases))
+    searches = kinds * sum(len(case.probability) for case in cases)
+    return minutes_of_searches(searches, experiment.n_features, 12, attempt)
 
 
 def saes_of_case(wildcards):
@@ -380,9 +486,26 @@ def figure_category(wildcards):
 
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
-    sources = [catalogue.CLAIMS, catalogue.PUBLISHED_NORMS]
+    sources = [
+        catalogue.CLAIMS,
+        catalogue.PUBLISHED_NORMS,
+        *ATTENTION_WEIGHTS,
+        *ATTENTION_TABLES,
+    ]
+    if catalogue.answers(CONFIG):
+        sources += [catalogue.ANSWER, catalogue.EFFECTS]
+        sources += [
+            catalogue.map_table("atlas", table) for table in ("points", "models")
+        ]
+    if "random_schedules" in MAPS:
+        sources.append(catalogue.map_table("random_schedules", "points"))
     if CONFIG.playground:
         sources.append(catalogue.playground_table("runs"))
+    if NORM_MAPS:
+        sources += [catalogue.norm_table(name) for name in ("points", "schedules")]
+    atlas = catalogue.atlas(CONFIG)
+    if atlas:
+        sources.append(catalogue.map_table(atlas.name, "points"))
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
         sources.append(catalogue.schedules(name))

@@ -79,7 +79,7 @@ rule map_solutions:
         runtime=solve_minutes,
     params:
         code=command_digest("map_solutions"),
-        biases=map_biases,
+        biases=map_searches,
         n_starts=map_starts,
         shards=map_shards,
         # No output: Snakemake would remove it when the job runs again.
@@ -109,7 +109,7 @@ rule map_measures:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=measure_megabytes,
         runtime=10,
     params:
         code=command_digest("map_measures"),
@@ -118,3 +118,34 @@ rule map_measures:
         " --solutions {input.solutions:q} --output-models {output.models:q}"
         " --output-solutions {output.solutions:q} --output-points {output.points:q}"
         " --output-features {output.features:q} 2> {log:q}"
+
+
+rule map_norms:
+    """Norms over the schedules of several maps, beside the norms that the post published."""
+    input:
+        points=[
+            f"results/maps/{name}/points/shard={shard}/part.parquet"
+            for name in NORM_MAPS
+            for shard in range(MAPS[name].shards)
+        ],
+        models=[f"results/maps/{name}/models.parquet" for name in NORM_MAPS],
+        published=catalogue.PUBLISHED_NORMS,
+    output:
+        points=catalogue.norm_table("points"),
+        schedules=catalogue.norm_table("schedules"),
+    log:
+        "results/logs/map_norms.log",
+    benchmark:
+        "results/benchmarks/map_norms.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=command_digest("map_norms"),
+    shell:
+        "python -m superposition_atlas map-norms --points {input.points:q} --models {input.models:q}"
+        " --published {input.published:q} --output-points {output.points:q}"
+        " --output-schedules {output.schedules:q} 2> {log:q}"

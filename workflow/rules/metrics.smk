@@ -86,7 +86,7 @@ rule collect:
 rule losses:
     """Exact losses of an experiment's toy models, beside the best solutions for their schedules."""
     input:
-        "results/metrics/{experiment}/features.parquet",
+        models_of_experiment,
     output:
         losses="results/metrics/{experiment}/losses.parquet",
         solutions="results/metrics/{experiment}/solutions.parquet",
@@ -99,12 +99,13 @@ rule losses:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=30,
+        runtime=losses_minutes,
     params:
         code=command_digest("losses"),
+        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
     shell:
-        "python -m superposition_atlas losses --features {input:q} --output-losses {output.losses:q}"
-        " --output-solutions {output.solutions:q} 2> {log:q}"
+        "python -m superposition_atlas losses --models {input:q} --shown-seeds {params.shown_seeds}"
+        " --output-losses {output.losses:q} --output-solutions {output.solutions:q} 2> {log:q}"
 
 
 rule claims:
@@ -129,3 +130,31 @@ rule claims:
     shell:
         "python -m superposition_atlas claims --schedules {input.schedules:q} --features {input.features:q}"
         " --output {output:q} 2> {log:q}"
+
+
+rule answer:
+    """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
+    input:
+        claims=catalogue.CLAIMS,
+        points=catalogue.map_table("atlas", "points"),
+        features=catalogue.map_table("atlas", "features"),
+        solutions=JUDGED,
+    output:
+        answer=catalogue.ANSWER,
+        effects=catalogue.EFFECTS,
+    log:
+        "results/logs/answer.log",
+    benchmark:
+        "results/benchmarks/answer.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        code=command_digest("answer"),
+    shell:
+        "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
+        " --features {input.features:q} --solutions {input.solutions:q} --output-answer {output.answer:q}"
+        " --output-effects {output.effects:q} 2> {log:q}"

@@ -13,7 +13,7 @@ rule train:
         "results/benchmarks/train/{experiment}/{case}.tsv"
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: train_threads
     resources:
         mem_mb=train_megabytes,
         runtime=train_minutes,

@@ -26,6 +26,19 @@ def progress_bar(n_steps: int, description: str, progress: bool | None, n_taken:
 
 
 @contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Torch's thread count is global: set it for the length of a call."""
+    import torch  # here: only those who train with it wait for it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def deferred_signals() -> Iterator[Callable[[], str | None]]:
     """Keeps Ctrl-C and SIGTERM from ending what is going on; gives a function that names one that came.
 

@@ -13,16 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from superposition_atlas.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PROVENANCE_KEY = "superposition_atlas"
 _CHECKSUM = re.compile(rb"superposition_atlas:sha256:([0-9a-f]{64})")
@@ -73,8 +74,12 @@ def _umask() -> int:
     return mask
 
 
+# pyarrow is imported where it is used, pandas by pyarrow alone: most jobs of the pipeline are short, and
+# importing these two is most of what many of them do.
+
+
 def write_table(
-    frame: pd.DataFrame, path: Path, provenance: Mapping[str, Any], schema: pa.Schema | None = None
+    frame: "pd.DataFrame", path: Path, provenance: Mapping[str, Any], schema: "pa.Schema | None" = None
 ) -> None:
     """Writes a Parquet file with its provenance in the schema's metadata.
 
@@ -87,24 +92,85 @@ def write_table(
     Raises:
         ArtefactError: if the file can't be written.
     """
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    import pyarrow as pa
+
+    _write_parquet(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), path, provenance)
+
+
+def write_columns(columns: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
+    """As `write_table`, for columns of numbers or words and without pandas.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    import pyarrow as pa
+
+    arrays = [_arrow_array(values) for values in columns.values()]
+    _write_parquet(pa.Table.from_arrays(arrays, names=list(columns)), path, provenance)
+
+
+def _arrow_array(values: np.ndarray) -> "pa.Array":
+    import pyarrow as pa
+
+    # From buffers: pa.array imports pandas, to see whether it was given something of it.
+    if values.dtype.kind == "U":
+        words = [word.encode() for word in values.tolist()]
+        ends = np.cumsum([0, *map(len, words)], dtype=np.int64)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(words))]
+        return pa.Array.from_buffers(pa.large_string(), len(words), buffers)
+    assert values.dtype.kind in "iuf"
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers)
+
+
+def write_joined(tables: Sequence[Path], path: Path, provenance: Mapping[str, Any]) -> None:
+    """Writes the rows of several Parquet files of ours, one below the other, without pandas.
+
+    Raises:
+        ArtefactError: as `read_table`, or if the file can't be written.
+    """
+    import pyarrow as pa
+
+    # A column that is empty in one of them has no type there.
+    parts = [_parquet(part).replace_schema_metadata() for part in tables]
+    _write_parquet(pa.concat_tables(parts, promote_options="permissive"), path, provenance)
+
+
+def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
     buffer = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), buffer)
     _write_sealed(buffer.getvalue().to_pybytes(), path)
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """Reads a Parquet file of ours.
 
     Raises:
         ArtefactError: if it is missing, damaged, not ours, or lacks a column that is asked for.
     """
     table = _parquet(path)
-    missing = [column for column in columns or () if column not in table.column_names]
+    return _chosen(table, path, columns).to_pandas() if columns else table.to_pandas()
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """As `read_table`, of a small table, as arrays and without pandas.
+
+    Raises:
+        ArtefactError: as `read_table`.
+    """
+    table = _chosen(_parquet(path), path, columns)
+    return {name: np.array(table[name].to_pylist()) for name in columns}
+
+
+def _chosen(table: "pa.Table", path: Path, columns: Sequence[str]) -> "pa.Table":
+    missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise ArtefactError(f"{path}: has no column {missing[0]!r}; it has {', '.join(table.column_names)}")
-    return table.select(list(columns)).to_pandas() if columns else table.to_pandas()
+    return table.select(list(columns))
 
 
 def table_provenance(path: Path) -> dict[str, Any]:
@@ -116,7 +182,10 @@ def table_provenance(path: Path) -> dict[str, Any]:
     return _parsed_provenance(_parquet(path).schema.metadata[PROVENANCE_KEY.encode()])
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(path: Path) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     _check_seal(path, "Parquet")
     try:
         return pq.ParquetFile(path).read()

@@ -42,6 +42,9 @@ class Purpose(IntEnum):
     SCHEDULE = 6
     PLAYGROUND_POINTS = 20
     PLAYGROUND_WEIGHTS = 21
+    ATTENTION_TOKENS = 30
+    ATTENTION_WEIGHTS = 31
+    ATTENTION_RULE = 32
 
 
 def philox4x32(

@@ -71,16 +71,17 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
         ArtefactError: if the file is missing, damaged or not ours.
     """
     spec = storage.table_provenance(schedules)["spec"]
-    table = storage.read_table(schedules, ["case", "variant", "feature", "importance", "probability"])
+    table = storage.read_columns(schedules, ["case", "variant", "feature", "importance", "probability"])
     descriptions, cases = spec.pop("cases"), {}
     # In the table's order, which is the configuration's: provenance is sorted by name.
-    for name in table["case"].unique():
-        rows = table[table["case"] == name].sort_values(["variant", "feature"])
-        shape = (rows["variant"].nunique(), spec["n_features"])
+    for name in dict.fromkeys(table["case"].tolist()):
+        rows = np.flatnonzero(table["case"] == name)
+        rows = rows[np.lexsort((table["feature"][rows], table["variant"][rows]))]
+        shape = (len(set(table["variant"][rows].tolist())), spec["n_features"])
         cases[name] = CaseDescription(
             name=name,
-            importance=rows["importance"].to_numpy().reshape(shape),
-            probability=rows["probability"].to_numpy().reshape(shape),
+            importance=table["importance"][rows].reshape(shape),
+            probability=table["probability"][rows].reshape(shape),
             **descriptions[name],
         )
     return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)

@@ -50,7 +50,7 @@ SOLUTION_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class MapPoints:
-    """The schedules of a shard, each once, in ascending order of their keys."""
+    """Schedules, each once; those of a shard in ascending order of their keys."""
 
     key: list[str]
     importance: Float[np.ndarray, "point feature"]
@@ -59,6 +59,11 @@ class MapPoints:
 
     def __len__(self) -> int:
         return len(self.key)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, n; 0 where there are no points."""
+        return self.probability.shape[1]
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,11 @@ def read_points(path: Path) -> MapPoints:
     Raises:
         ArtefactError: if the file is missing, damaged or holds no points.
     """
-    frame = storage.read_table(path, _POINT_COLUMNS).drop_duplicates("key")
+    frame = storage.read_table(path, _POINT_COLUMNS)
     spec = storage.table_provenance(path)["spec"]
     if "n_hidden" not in spec:
         raise ArtefactError(f"{path}: holds no points of a map")
-    importance, probability = (_stacked(frame[name]) for name in _POINT_COLUMNS[1:])
-    return MapPoints(frame["key"].tolist(), importance, probability, spec["n_hidden"])
+    return distinct_points(frame, spec["n_hidden"])
 
 
 def read_point_frame(path: Path) -> pd.DataFrame:
@@ -125,20 +129,31 @@ def read_point_frame(path: Path) -> pd.DataFrame:
     Raises:
         ArtefactError: as `read_points`.
     """
-    return storage.read_table(path)
+    frame = storage.read_table(path)
+    if not set(_POINT_COLUMNS) <= set(frame):
+        raise ArtefactError(f"{path}: holds no points of a map")
+    return frame
 
 
-def read_solutions(paths: Sequence[Path]) -> tuple[pd.DataFrame, Float[np.ndarray, "row hidden feature"]]:
-    """Reads minima and predictions of shards, and their weights.
+def distinct_points(frame: pd.DataFrame, n_hidden: int) -> MapPoints:
+    """The schedules of points that `read_point_frame` has read."""
+    once = frame.drop_duplicates("key")
+    importance, probability = (_stacked(once[name]) for name in _POINT_COLUMNS[1:])
+    return MapPoints(once["key"].tolist(), importance, probability, n_hidden)
+
+
+def read_solutions(
+    paths: Sequence[Path], n_hidden: int, n_features: int
+) -> tuple[pd.DataFrame, Float[np.ndarray, "row hidden feature"]]:
+    """Reads minima and predictions of shards, of which there may be none, and their weights.
 
     Raises:
         ArtefactError: if a file is missing, damaged or holds no solutions.
     """
     frames = [storage.read_table(path, SOLUTION_SCHEMA.names) for path in paths]
-    n_hidden = storage.table_provenance(paths[0])["spec"]["n_hidden"]
-    frame = pd.concat(frames, ignore_index=True)
-    b = _stacked(frame["b"])
-    return frame, _stacked(frame["W"]).reshape(len(frame), n_hidden, b.shape[1])
+    filled = [frame for frame in frames if len(frame)] or [SOLUTION_SCHEMA.empty_table().to_pandas()]
+    frame = pd.concat(filled, ignore_index=True)
+    return frame, _stacked(frame["W"]).reshape(len(frame), n_hidden, n_features)
 
 
 def write_map_models(models: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:

@@ -38,3 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
             f"playground {name}: {settings.data_set} from {len(settings.inputs)} inputs, "
             f"hidden layers {layers}, {len(networks.seeds)} networks"
         )
+    for setting in loaded.attention.values():
+        heads = " or ".join(map(str, setting.heads))
+        print(
+            f"attention {setting.name}: {setting.n_features} features in {setting.n_hidden} dimensions, "
+            f"{heads} heads, {len(setting.seeds)} seeds"
+        )

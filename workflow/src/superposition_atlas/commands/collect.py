@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from superposition_atlas import storage
 from superposition_atlas.digest import code_digest
 
@@ -17,7 +15,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes all rows of all tables."""
-    joined = pd.concat([storage.read_table(path) for path in arguments.tables], ignore_index=True)
     spec = {"tables": [str(path) for path in arguments.tables]}
     code = code_digest("superposition_atlas.commands.collect")
-    storage.write_table(joined, arguments.output, storage.provenance(spec, code))
+    storage.write_joined(arguments.tables, arguments.output, storage.provenance(spec, code))

@@ -8,18 +8,21 @@ import pandas as pd
 
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import MapPoints
+from superposition_atlas.artefacts.models import read_models
 from superposition_atlas.digest import code_digest
-from superposition_atlas.maps.measures import Schedules, model_table, solution_table
-from superposition_atlas.maps.points import point_key
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.maps.comparison import searches_of
+from superposition_atlas.maps.measures import Schedules, as_uncentred, model_table, solution_table
+from superposition_atlas.maps.points import point_key, rounded
 from superposition_atlas.maps.solutions import solutions_of
-
-_COLUMNS = ["case", "seed", "shown", "feature", "importance", "probability", "bias", "weights"]
-_BIAS = "trained"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--features", required=True, type=Path, help="the experiment's features (Parquet)")
+    parser.add_argument(
+        "--models", required=True, type=Path, nargs="+", help="of each case ({case}.safetensors)"
+    )
+    parser.add_argument("--shown-seeds", required=True, type=int, help="how many seeds the figures show")
     parser.add_argument("--n-starts", default=12, type=int, help="random starts of each search")
     parser.add_argument("--output-losses", required=True, type=Path, help="Parquet, one row a toy model")
     parser.add_argument("--output-solutions", required=True, type=Path, help="Parquet, one row a solution")
@@ -27,43 +30,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Solves every schedule of the experiment and writes both tables."""
-    features = storage.read_table(arguments.features, _COLUMNS).sort_values(["case", "seed", "feature"])
-    models = features.drop_duplicates(["case", "seed"])[["case", "seed", "shown"]].reset_index(drop=True)
-
-    def per_model(column: str) -> np.ndarray:
-        return np.stack(features[column].to_list()).reshape(len(models), -1, *_tail(features[column]))
-
-    W, b = per_model("weights").swapaxes(1, 2).astype(np.float64), per_model("bias")
-    schedules = Schedules(per_model("importance"), per_model("probability"))
-    models["key"] = [
-        point_key(W.shape[1], *pair) for pair in zip(schedules.importance, schedules.probability, strict=True)
+    cases = [read_models(path) for path in arguments.models]
+    W, b = (np.concatenate([getattr(case, name) for case in cases]) for name in ("W", "b"))
+    trainings = [case.settings.as_dict() for case in cases for _ in case.seeds]
+    names = [
+        {"case": path.stem, "seed": seed, "shown": place < arguments.shown_seeds, "loss": loss}
+        for path, case in zip(arguments.models, cases, strict=True)
+        for place, (seed, loss) in enumerate(zip(case.seeds, case.loss, strict=True))
     ]
-    models = models.assign(bias=_BIAS)
-    _, first = np.unique(models["key"], return_index=True)
-    points = MapPoints(
-        models["key"].iloc[first].tolist(),
-        schedules.importance[first],
-        schedules.probability[first],
-        n_hidden=W.shape[1],
+    schedules = _schedules(arguments.models, [len(case) for case in cases])
+    points, keys = _distinct(schedules, cases[0].n_hidden)
+    found = solutions_of(points, range(len(points)), searches_of(trainings), arguments.n_starts)
+    found_W = np.stack(found["W"].to_list()).reshape(len(found), *W.shape[1:])
+    solved = solution_table(found, found_W, Schedules.at(points, found["key"]))
+    losses = model_table(
+        pd.DataFrame(names).assign(key=keys),
+        W,
+        as_uncentred(b, W, schedules.probability, trainings),
+        schedules,
+        trainings,
+        solved,
     )
-    found = solutions_of(points, range(len(points)), [_BIAS], arguments.n_starts)
-    place = {key: index for index, key in zip(first, points.key, strict=True)}
-    rows = [place[key] for key in found["key"]]
-    solved = solution_table(
-        found,
-        np.stack(found["W"].to_list()).reshape(len(found), *W.shape[1:]),
-        Schedules(schedules.importance[rows], schedules.probability[rows]),
-    )
-    spec = {"features": str(arguments.features), "n_starts": arguments.n_starts}
+    solutions = losses[["case", "key"]].drop_duplicates().merge(solved, on="key")
+    spec = {
+        "models": [str(path) for path in arguments.models],
+        "shown_seeds": arguments.shown_seeds,
+        "n_starts": arguments.n_starts,
+    }
     provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.losses"))
-    cases = models[["case", "key"]].drop_duplicates()
-    storage.write_table(
-        model_table(models, W, b, schedules, solved).drop(columns="bias"),
-        arguments.output_losses,
-        provenance,
-    )
-    storage.write_table(cases.merge(solved), arguments.output_solutions, provenance)
+    storage.write_table(losses, arguments.output_losses, provenance)
+    storage.write_table(solutions, arguments.output_solutions, provenance)
 
 
-def _tail(column: pd.Series) -> tuple[int, ...]:
-    return np.shape(column.iloc[0])
+def _schedules(paths: list[Path], n_models: list[int]) -> Schedules:
+    """What each toy model was trained on, to the digits of a map's points: itself it has float32."""
+    rows: dict[str, list[np.ndarray]] = {"importance": [], "probability": []}
+    for path, n_own in zip(paths, n_models, strict=True):
+        spec = storage.read_tensors(path)[1]["spec"]
+        if not rows.keys() <= spec.keys():
+            raise ArtefactError(f"{path}: does not say which schedule its toy models were trained on")
+        for name, values in rows.items():
+            variants = rounded(np.array(spec[name], dtype=np.float64))
+            values.append(variants[np.arange(n_own) % len(variants)])
+    return Schedules(*(np.concatenate(values) for values in rows.values()))
+
+
+def _distinct(schedules: Schedules, n_hidden: int) -> tuple[MapPoints, list[str]]:
+    """Each schedule once, and the key of every row."""
+    pairs = zip(schedules.importance, schedules.probability, strict=True)
+    keys = [point_key(n_hidden, *pair) for pair in pairs]
+    distinct, first = np.unique(keys, return_index=True)
+    points = MapPoints(distinct.tolist(), schedules.importance[first], schedules.probability[first], n_hidden)
+    return points, keys

@@ -27,12 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes the three tables."""
     points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
-    n_hidden = read_points(arguments.points[0]).n_hidden
+    first = read_points(arguments.points[0])
+    n_hidden = first.n_hidden
     places = {
         row["key"]: Place(row["key"], row["varied"], row["feature"], row["importance"], row["probability"])
         for row in points.to_dict("records")
     }
-    found, W = read_solutions(arguments.solutions)
+    found, W = read_solutions(arguments.solutions, n_hidden, first.n_features)
     followed, crossed = [], []
     for ratio, own in points.groupby("importance_ratio", sort=False):
         searched = (found["kind"] == "minimum") & (found["bias"] == _BIAS) & found["key"].isin(own["key"])

@@ -1,7 +1,7 @@
 """Measures a map's toy models beside the best solutions for their schedules."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pandas as pd
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import (
     MapModels,
+    MapPoints,
+    distinct_points,
     read_map_models,
     read_point_frame,
     read_points,
@@ -19,7 +21,13 @@ from superposition_atlas.artefacts.maps import (
 )
 from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.features import best_features, feature_table, trained_features
-from superposition_atlas.maps.measures import Schedules, model_table, solution_table, summary_table
+from superposition_atlas.maps.measures import (
+    Schedules,
+    as_uncentred,
+    model_table,
+    solution_table,
+    summary_table,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,50 +45,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the four tables."""
-    points = pd.concat([read_point_frame(path) for path in arguments.points], ignore_index=True)
-    schedules = points.drop_duplicates("key").set_index("key")[["importance", "probability"]]
-
-    def of(keys: pd.Series) -> Schedules:
-        rows = schedules.loc[keys]
-        return Schedules(np.stack(rows["importance"].to_list()), np.stack(rows["probability"].to_list()))
-
-    solved, best = None, None
-    if arguments.solutions:
-        found, W = read_solutions(arguments.solutions)
-        solved = solution_table(found, W, of(found["key"]))
-        best = best_features(found, W, np.stack(found["b"].to_list()))
-    n_hidden = read_points(arguments.points[0]).n_hidden
-    shards = [(read_map_models(path, n_hidden), variants_of(path)) for path in arguments.weights]
-    measured = [_measured(models, variants, of, solved) for models, variants in shards if len(models)]
-    models = pd.concat([table for table, _ in measured], ignore_index=True) if measured else pd.DataFrame()
-    summary = summary_table(models, solved, points)
-    features = feature_table(points, [table for _, table in measured], best)
+    frame = pd.concat([read_point_frame(path) for path in arguments.points], ignore_index=True)
+    points = distinct_points(frame, read_points(arguments.points[0]).n_hidden)
+    found, W = read_solutions(arguments.solutions, points.n_hidden, points.n_features)
+    solved = solution_table(found, W, Schedules.at(points, found["key"]))
+    shards = [(read_map_models(path, points.n_hidden), variants_of(path)) for path in arguments.weights]
+    filled = [(models, variants) for models, variants in shards if len(models)]
+    measured = [_measured(*shard, points, solved) for shard in filled or [(_no_models(points), {})]]
+    models = pd.concat([table for table, _ in measured], ignore_index=True)
+    best = best_features(found, W, np.stack(found["b"].to_list())) if len(found) else None
+    features = feature_table(frame, [table for _, table in measured] if filled else [], best)
     spec = {"tables": [str(path) for path in (*arguments.points, *arguments.weights, *arguments.solutions)]}
     provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.map_measures"))
     for table, path in (
         (models, arguments.output_models),
-        (pd.DataFrame() if solved is None else solved, arguments.output_solutions),
-        (summary, arguments.output_points),
+        (solved, arguments.output_solutions),
+        (summary_table(models, solved, frame), arguments.output_points),
         (features, arguments.output_features),
     ):
         storage.write_table(table, path, provenance)
 
 
 def _measured(
-    models: MapModels,
-    variants: Mapping[str, Mapping[str, Any]],
-    of: Callable[[pd.Series], Schedules],
-    solved: pd.DataFrame | None,
+    models: MapModels, variants: Mapping[str, Mapping[str, Any]], points: MapPoints, solved: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The toy models of one shard, and their features."""
     table = pd.DataFrame(
         {"key": models.key, "variant": models.variant, "seed": models.seed, "loss": models.loss}
     )
-    # Searches hold what the variant holds; a bias of numbers has none to be compared with.
-    biases = {name: settings["bias"] for name, settings in variants.items()}
-    table["bias"] = [bias if isinstance(bias := biases[name], str) else "" for name in models.variant]
-    schedules = of(table["key"])
-    centred = np.array([variants[name]["centred_inputs"] for name in models.variant])
-    W, b = models.W.astype(np.float64), models.b.astype(np.float64)
-    uncentred = b - centred[:, None] * np.einsum("kmi,kmj,kj->ki", W, W, schedules.probability / 2)
-    return model_table(table, W, uncentred, schedules, solved), trained_features(table, W, uncentred)
+    schedules = Schedules.at(points, models.key)
+    trainings = [variants[name] for name in models.variant]
+    b = as_uncentred(models.b, models.W, schedules.probability, trainings)
+    measured = model_table(table, models.W, b, schedules, trainings, solved)
+    return measured, trained_features(measured, models.W, b)
+
+
+def _no_models(points: MapPoints) -> MapModels:
+    """Of a map whose points are not trained at: its tables have the same columns."""
+    W = np.zeros((0, points.n_hidden, points.n_features), np.float32)
+    return MapModels([], [], np.zeros(0, np.uint64), W, W[:, 0], np.zeros(0))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from superposition_atlas import storage
-from superposition_atlas.artefacts.maps import read_solutions
+from superposition_atlas.artefacts.maps import read_points, read_solutions
 from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.predictions import prediction_table
 
@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the table."""
-    solutions, W = read_solutions(arguments.solutions)
+    first = read_points(arguments.points[0])
+    solutions, W = read_solutions(arguments.solutions, first.n_hidden, first.n_features)
     points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
     table = prediction_table(points, storage.read_table(arguments.solved), solutions, W)
     spec = {"tables": [str(path) for path in (*arguments.points, *arguments.solutions)]}

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from superposition_atlas import config
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.storage import provenance, write_table
+from superposition_atlas.storage import provenance, write_columns
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,23 +26,22 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.experiment not in experiments:
         raise ConfigError(f"--experiment {arguments.experiment}: allowed is one of {', '.join(experiments)}")
     experiment = experiments[arguments.experiment]
-    frames = []
+    parts: list[dict[str, np.ndarray]] = []
     for case in experiment.cases.values():
         importance, probability = np.broadcast_arrays(case.importance, case.probability)
         n_variants, n_features = probability.shape
-        frames.append(
-            pd.DataFrame(
-                {
-                    "case": case.name,
-                    "variant": np.repeat(np.arange(n_variants), n_features),
-                    "feature": np.tile(np.arange(n_features), n_variants),
-                    "importance": importance.reshape(-1),
-                    "probability": probability.reshape(-1),
-                }
-            )
+        parts.append(
+            {
+                "case": np.full(probability.size, case.name),
+                "variant": np.repeat(np.arange(n_variants), n_features),
+                "feature": np.tile(np.arange(n_features), n_variants),
+                "importance": importance.reshape(-1),
+                "probability": probability.reshape(-1),
+            }
         )
     code = code_digest("superposition_atlas.commands.schedules")
-    write_table(pd.concat(frames), arguments.output, provenance(_description(experiment), code))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    write_columns(columns, arguments.output, provenance(_description(experiment), code))
 
 
 def _description(experiment: config.Experiment) -> dict[str, Any]:

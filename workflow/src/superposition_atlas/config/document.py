@@ -22,7 +22,7 @@ def with_tables(text: str) -> str:
     """A document with what stands between `<!-- table: NAME -->` and `<!-- end of table -->` made anew.
 
     NAME is `configuration`, `families`, `kinds` (of points), or a part of the schema: `experiment`, `case`,
-    `training`, `sae`, `map`, `range`, `network`.
+    `training`, `sae`, `map`, `range`, `network`, `attention`.
 
     Raises:
         ConfigError: if the schema has no part of a table's name.

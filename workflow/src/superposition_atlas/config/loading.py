@@ -9,9 +9,20 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import schedules
+from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.maps import read_map
+from superposition_atlas.config.norms import check_norm_maps
 from superposition_atlas.config.playground import playground_networks
-from superposition_atlas.config.schema import Key, check, dotted, schema, shown, with_defaults, wrong
+from superposition_atlas.config.schema import (
+    Key,
+    check,
+    check_names_differ,
+    dotted,
+    schema,
+    shown,
+    with_defaults,
+    wrong,
+)
 from superposition_atlas.config.settings import SAE, Case, Config, Experiment
 from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.errors import ConfigError
@@ -34,8 +45,13 @@ def load(raw: Mapping[str, Any]) -> Config:
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
         raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
-    for group in ("experiments", "maps", "playground"):
-        _check_names_differ((group,), filled[group])
+    for group in ("experiments", "maps", "playground", "attention"):
+        check_names_differ((group,), filled[group])
+    maps = {
+        name: read_map(name, described, whole["maps"][name].get("variants", {}))
+        for name, described in filled["maps"].items()
+    }
+    check_norm_maps(maps)
     return Config(
         engine=filled["engine"],
         device=filled["device"],
@@ -43,11 +59,9 @@ def load(raw: Mapping[str, Any]) -> Config:
             name: _experiment(name, experiment, written=whole["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
-        maps={
-            name: read_map(name, described, whole["maps"][name].get("variants", {}))
-            for name, described in filled["maps"].items()
-        },
+        maps=maps,
         playground=playground_networks(filled["playground"]),
+        attention=attention_settings(filled["attention"], whole.get("attention", {}), _rows),
     )
 
 
@@ -176,16 +190,6 @@ def _without_empty(value: Any) -> Any:
 # --- what no schema can say --------------------------------------------------------------------------------
 
 
-def _check_names_differ(key: Key, by_name: Mapping[str, Any]) -> None:
-    """Names become file names, and not every file system tells case1 from Case1."""
-    seen: dict[str, str] = {}
-    for name in by_name:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            allowed = f"a name that differs from {other!r} by more than upper and lower case"
-            raise ConfigError(f"{dotted(key)}: got the name {name!r}, allowed is {allowed}")
-
-
 def _experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
     try:
         return _own_experiment(name, filled, written)
@@ -198,7 +202,7 @@ def _experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]
 def _own_experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
     key = ("experiments", name)
     for group in ("cases", "saes"):
-        _check_names_differ((*key, group), filled[group])
+        check_names_differ((*key, group), filled[group])
     seeds = tuple(filled["seeds"] if isinstance(filled["seeds"], list) else range(filled["seeds"]))
     n_features = filled["n_features"]
     base = {}

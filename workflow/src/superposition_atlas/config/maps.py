@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas.config.schema import Key, definition, dotted, with_defaults, wrong
+from superposition_atlas.config.schema import (
+    Key,
+    check_names_differ,
+    definition,
+    dotted,
+    with_defaults,
+    wrong,
+)
 from superposition_atlas.config.settings import Map
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
@@ -25,6 +32,9 @@ _AXES = {
 _PAIRS = (("mean_density", "steepness"), ("first", "last"))
 """The two ways of saying which probabilities a family has."""
 
+STANDARD = "standard"
+"""The name of a map's way of training where it has no variants."""
+
 _SIGNIFICANT_DIGITS = 12
 
 
@@ -40,29 +50,37 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         ConfigError: one line that names the first key that is wrong.
     """
     key: Key = ("maps", name)
+    check_names_differ((*key, "variants"), variants)
     seeds = filled["seeds"]
-    training = _training((*key, "training"), filled["training"], filled["n_features"])
-    trained = {
-        variant: _training((*key, "variants", variant), filled["training"] | written, filled["n_features"])
-        for variant, written in variants.items()
-    }
     return Map(
         name=name,
         title=filled["title"] or name,
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
-        variants=trained or {"standard": training},
+        variants={
+            variant: _training(key, variant, filled, written)
+            for variant, written in (variants or {STANDARD: {}}).items()
+        },
         n_starts=filled["n_starts"],
+        compare_norms=filled["compare_norms"],
         shards=filled["shards"],
         points=_points((*key, "points"), filled["points"], filled["n_features"]),
     )
 
 
-def _training(key: Key, settings: Mapping[str, Any], n_features: int) -> TrainingSettings:
-    training = training_settings(lambda setting: (*key, setting), settings, n_features)
+def _training(
+    key: Key, variant: str, filled: Mapping[str, Any], written: Mapping[str, Any]
+) -> TrainingSettings:
+    """The settings of a variant: its own, and the map's for what it leaves out."""
+
+    def at(name: str) -> Key:
+        own = ("variants", variant) if name in written else ("training",)
+        return (*key, *own, name)
+
+    training = training_settings(at, filled["training"] | written, filled["n_features"])
     if training.record_steps:
-        raise wrong((*key, "record_steps"), list(training.record_steps), "[] (maps keep no history)")
+        raise wrong(at("record_steps"), list(training.record_steps), "[] (maps keep no history)")
     return training
 
 

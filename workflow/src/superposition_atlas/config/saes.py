@@ -3,7 +3,10 @@
 It stands apart from `load`, so that the commands that read a configuration do not depend on the code of SAEs.
 """
 
-from superposition_atlas.config.schema import dotted
+from collections.abc import Mapping
+from typing import Any
+
+from superposition_atlas.config.schema import Key, dotted
 from superposition_atlas.config.settings import Config
 from superposition_atlas.errors import ConfigError, TrainingError
 from superposition_atlas.sae.ensemble import SAESettings
@@ -17,8 +20,13 @@ def check_saes(config: Config) -> None:
     """
     for experiment in config.experiments.values():
         for sae in experiment.saes.values():
-            try:
-                SAESettings(**sae.settings)
-            except TrainingError as error:
-                key = ("experiments", experiment.name, "saes", sae.name)
-                raise ConfigError(f"{dotted(key)}: {error}") from None
+            _check(("experiments", experiment.name, "saes", sae.name), sae.settings)
+    for setting in config.attention.values():
+        _check(("attention", setting.name, "sae"), setting.sae)
+
+
+def _check(key: Key, settings: Mapping[str, Any]) -> None:
+    try:
+        SAESettings(**settings)
+    except TrainingError as error:
+        raise ConfigError(f"{dotted(key)}: {error}") from None

@@ -175,6 +175,16 @@ def check(raw: Mapping[str, Any], complete: bool) -> None:
         raise _as_config_error(min(errors, key=_rank))
 
 
+def check_names_differ(key: Key, by_name: Mapping[str, Any]) -> None:
+    """Raises a ConfigError unless names differ by more than case: not every file system tells a from A."""
+    seen: dict[str, str] = {}
+    for name in by_name:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            allowed = f"a name that differs from {other!r} by more than upper and lower case"
+            raise ConfigError(f"{dotted(key)}: got the name {name!r}, allowed is {allowed}")
+
+
 def _rank(error: ValidationError) -> int:
     return {"additionalProperties": 0, "required": 2}.get(str(error.validator), 1)
 

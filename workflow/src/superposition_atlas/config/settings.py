@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config.attention import AttentionSetting
 from superposition_atlas.config.playground import PlaygroundNetworks
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -81,6 +82,8 @@ class Map:
     """Ways of training by name, at least one."""
     n_starts: int
     """Random starts of the search for best solutions."""
+    compare_norms: bool
+    """Whether its norms are compared with the published ones."""
     shards: int
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
@@ -88,13 +91,19 @@ class Map:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration; experiments, maps and the playground's networks by name."""
+    """A whole configuration; experiments, maps, networks and settings of attention by name."""
 
     engine: str
     device: str
     experiments: dict[str, Experiment]
     maps: dict[str, Map]
     playground: dict[str, PlaygroundNetworks]
+    attention: dict[str, AttentionSetting]
+
+    @property
+    def norm_maps(self) -> list[Map]:
+        """Maps whose norms are compared with the published ones; they are of one size."""
+        return [described for described in self.maps.values() if described.compare_norms]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.maps.cases import cases_at
+from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
 from superposition_atlas.sae.kinds import UNTRAINED
 from superposition_atlas.toy_model import xavier_scale
 
@@ -49,9 +51,21 @@ def experiment_table(experiment: str, table: str) -> str:
     return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
 
 
-def map_table(map_: str, table: str) -> str:
-    """Path of a map's table, all shards together."""
-    return f"{RESULTS}/maps/{map_}/{table}.parquet"
+def map_table(name: str, table: str) -> str:
+    """Path of a map's table: models, solutions, points or features."""
+    return f"{RESULTS}/maps/{name}/{table}.parquet"
+
+
+def answers(config: Config) -> bool:
+    """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
+    atlas = config.maps.get("atlas")
+    tested = any(experiment.claims for experiment in config.experiments.values())
+    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
+
+
+def attention_table(table: str) -> str:
+    """Path of a table of slide 3's attention, all settings together: cells, outputs, rules or models."""
+    return f"{RESULTS}/attention/{table}.parquet"
 
 
 def schedules(experiment: str) -> str:
@@ -59,8 +73,9 @@ def schedules(experiment: str) -> str:
     return f"{RESULTS}/schedules/{experiment}.parquet"
 
 
-SOLVED_N_FEATURES = 8
-"""Most features of schedules whose best solutions are sought: with more a search takes minutes a schedule."""
+def norm_table(table: str) -> str:
+    """Path of a table of all maps whose norms are compared with the published ones."""
+    return f"{RESULTS}/norms/{table}.parquet"
 
 
 def solved_maps(config: Config, kind: str) -> list[str]:
@@ -68,7 +83,7 @@ def solved_maps(config: Config, kind: str) -> list[str]:
     return [
         name
         for name, described in config.maps.items()
-        if described.points["kind"] == kind and described.n_features <= SOLVED_N_FEATURES
+        if described.points["kind"] == kind and described.n_features <= LARGEST_SOLVED
     ]
 
 
@@ -76,7 +91,10 @@ TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
 CLAIMS = f"{RESULTS}/claims.parquet"
+ANSWER = f"{RESULTS}/answer.parquet"
+EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
+NORMS = "Published against reproduced"
 
 
 def playground_table(table: str) -> str:
@@ -86,7 +104,22 @@ def playground_table(table: str) -> str:
 
 def figures(config: Config) -> list[FigureTarget]:
     """All figures of a configuration, in the order of the report."""
-    return [*_playground(config), *_talk(config), *_beyond_the_talk(config), *_theory(config)]
+    return [
+        *_playground(config),
+        *_talk(config),
+        *_beyond_the_talk(config),
+        *_theory(config),
+        *_atlas(config),
+    ]
+
+
+def atlas(config: Config) -> Map | None:
+    """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
+    described = config.maps.get("atlas")
+    if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
+        return None
+    has_best = search_of(next(iter(described.variants.values())).as_dict())
+    return described if has_best and {"mean_density", "steepness"} <= set(described.points) else None
 
 
 _MOST_DATA_SETS = 12  # that fit on a page
@@ -122,6 +155,7 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
+    yield from _pivot_tables(config)
     controls = experiments.get("controls")
     if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
         yield FigureTarget(
@@ -246,6 +280,36 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
 
 
+def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
+    """Tables of the first setting, and what rare features lose where features are not equally frequent."""
+    if not config.attention:
+        return
+    first = next(iter(config.attention.values()))
+    yield FigureTarget(
+        "slide03_pivot_tables",
+        "pivot_tables",
+        {table: attention_table(table) for table in ("cells", "outputs", "rules")},
+        "Attention",
+        "Tables of query features by key features from the true directions and from an SAE's decoder: mean "
+        "attention, score contribution, output effect, and path; below, their cells against one another.",
+        {"setting": first.name},
+        {"setting": first.name, "title": first.title},
+    )
+    level = [own.name for own in config.attention.values() if len(set(own.probability)) == 1]
+    for setting in config.attention.values():
+        if setting.name not in level:
+            yield FigureTarget(
+                f"attention_{setting.name}_features",
+                "attention_rare",
+                {"rules": attention_table("rules")},
+                "Attention",
+                "By feature probability: the share of features that are represented and recovered, the share "
+                "of the rule's rows that are read off, and the attention to planted keys.",
+                {"setting": setting.name, **({"control": level[0]} if level else {})},
+                {"setting": setting.name, "title": setting.title, "control": level[0] if level else ""},
+            )
+
+
 def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
     wide = config.experiments.get("wide")
@@ -254,9 +318,10 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "wide_frobenius_norms",
             "frobenius_norms",
             {"models": experiment_table("wide", "models"), "published": PUBLISHED_NORMS},
-            "Published against reproduced",
+            NORMS,
             "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
         )
+    yield from _norms_over_schedules(config)
     if tested:
         yield FigureTarget(
             "represented_counts",
@@ -351,6 +416,78 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
                 yield _bars(experiment, case_name, f"{experiment.name}_{case_name}_bars")
 
 
+def _norms_over_schedules(config: Config) -> Iterator[FigureTarget]:
+    """Which schedules have the norms that the post published, where maps are compared with them."""
+    if not config.norm_maps:
+        return
+    first = config.norm_maps[0]
+    variant = next(iter(first.variants))
+    labels = {"size": f"{first.n_features} features in {first.n_hidden} dimensions"}
+    norms, of_schedules = {"norms": norm_table("points")}, {"norm_schedules": norm_table("schedules")}
+    yield FigureTarget(
+        "frobenius_norms_map",
+        "frobenius_norms_map",
+        of_schedules,
+        NORMS,
+        "For each family and importance, a map over the ends of the schedule: how far its norms are from the "
+        "published ones, and how many of them lie within the spread of seeds.",
+        {"variant": variant},
+        labels,
+    )
+    yield FigureTarget(
+        "frobenius_norms_band",
+        "frobenius_norms_band",
+        norms | of_schedules,
+        NORMS,
+        "For each case the norms of all schedules beside the published one, and those of uniform sparsity of "
+        "the same mean densities.",
+        {"variant": variant},
+        labels,
+    )
+
+
+def _atlas(config: Config) -> Iterator[FigureTarget]:
+    described = atlas(config)
+    if described is None:
+        return
+    drawn = {
+        "variant": next(iter(described.variants)),
+        **cases_at(described, config.experiments.values()),
+    }
+    panels = "Small maps of mean density over steepness, a column for each importance and order"
+    for module, shown, sizes in (
+        (
+            "atlas_represented",
+            "the number of represented features in trained toy models, in best solutions, as predicted",
+            {"n_features": str(described.n_features)},
+        ),
+        (
+            "atlas_dedicated",
+            "the number of dedicated features in trained toy models and in best solutions",
+            {"n_hidden": str(described.n_hidden)},
+        ),
+        (
+            "atlas_gap",
+            "the share of seeds that keep the best solution's features, their median and least excess loss",
+            {},
+        ),
+        (
+            "atlas_observations",
+            "the share of seeds in which each observation holds, and whether it holds of the best solution",
+            {},
+        ),
+    ):
+        yield FigureTarget(
+            module,
+            module,
+            {"points": map_table(described.name, "points")},
+            "Atlas",
+            f"{panels}: {shown}.",
+            {**drawn, **sizes},
+            {"title": described.title},
+        )
+
+
 def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
     """Figures of experiments that compare architectures, or levels of λ or k."""
     settings = [sae.settings for sae in experiment.saes.values()]
@@ -417,7 +554,7 @@ def compared_experiments(config: Config) -> list[Experiment]:
     return [
         experiment
         for experiment in config.experiments.values()
-        if (experiment.claims or experiment.name == "controls") and experiment.n_features <= SOLVED_N_FEATURES
+        if (experiment.claims or experiment.name == "controls") and experiment.n_features <= LARGEST_SOLVED
     ]
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from superposition_atlas import stream
 from superposition_atlas.metrics.features import represented
-from superposition_atlas.theory.best import descend
+from superposition_atlas.theory.descent import Landscape
 from superposition_atlas.theory.shapes import shape_of
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
@@ -105,7 +105,8 @@ def _followed(places: list[Place], found: dict[str, Known]) -> list[Known]:
 def _from_neighbour(known: Known, there: Place) -> Known:
     n_hidden, n_features = known.W.shape
     (noise,) = stream.standard_normal([0], 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
-    end = descend(known.W + _DISTURBANCE * noise, known.b, there.importance, there.probability)
+    landscape = Landscape(there.importance, there.probability, n_hidden)
+    end = landscape.descend(known.W + _DISTURBANCE * noise, known.b)
     structure = structure_of(end.W, there.feature)
     return replace(known, place=there, structure=structure, loss=end.loss, W=end.W, b=end.b, is_followed=True)
 

@@ -1,29 +1,41 @@
-"""What a map's toy models represent, beside the best solutions and the predictions for their schedules.
+"""What toy models represent, beside the best solutions and the predictions for their schedules.
 
 Features that a schedule does not tell apart (of one importance and probability) are of one kind: what is kept
 is compared by the number of features of each kind.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
 
+from superposition_atlas.artefacts.maps import MapPoints
+from superposition_atlas.maps.comparison import is_covered, search_of
 from superposition_atlas.metrics.features import dedicated, interference, represented
 from superposition_atlas.theory.exact_loss import exact_loss
 from superposition_atlas.theory.structures import drop_costs
+from superposition_atlas.toy_model import mean_inputs
 
 SAME_LOSS = 1e-5
 """Solutions whose losses differ by less, relative to the best, are equally good."""
+NOTHING_LOST = 1e-8
+"""So are those whose losses differ by less of the loss of representing nothing: the best may be 0."""
 
 QUESTIONS = ("not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped")
-"""Columns that answer the talk's observations: O1; O2 and O3; P1 of the most important feature; P2."""
+"""Columns that answer the talk's observations: O1; O2 and O3; P1 of the most important feature; P2.
+
+Where several features are the most important, any of them may be dedicated; where several are the densest,
+none of them is represented.
+"""
 
 PerFeature = Float[np.ndarray, "instance feature"]
 Weights = Float[np.ndarray, "instance hidden feature"]
 Kept = Bool[np.ndarray, "instance feature"]
+Training = Mapping[str, Any]
+"""As `TrainingSettings.as_dict` gives it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,13 @@ class Schedules:
     importance: PerFeature
     probability: PerFeature
 
+    @classmethod
+    def at(cls, points: MapPoints, keys: Iterable[str]) -> "Schedules":
+        """Those of points, by key, which must be among them."""
+        place = {key: index for index, key in enumerate(points.key)}
+        rows = np.array([place[key] for key in keys], dtype=int)
+        return cls(points.importance[rows], points.probability[rows])
+
     def kinds(self) -> Integer[np.ndarray, "instance feature"]:
         """A number for each feature, the same for those that the schedule does not tell apart."""
         like = self.importance[:, :, None] == self.importance[:, None]
@@ -40,17 +59,38 @@ class Schedules:
         return like.argmax(axis=2)
 
     def kept_kinds(self, kept: Kept) -> Integer[np.ndarray, "instance feature"]:
-        """How many features of each kind are kept."""
+        """How many features of each kind are kept, at the place of the kind's first feature; 0 elsewhere."""
         kinds = self.kinds()
         counts = [(kept & (kinds == kind)).sum(axis=1) for kind in range(kept.shape[1])]
         return np.stack(counts, axis=1)
+
+    def loss_of_nothing(self) -> Float[np.ndarray, " instance"]:
+        """Mean over the features of V_i: the loss of representing none of them."""
+        return drop_costs(self.importance, self.probability).mean(axis=1)
+
+
+def as_uncentred(
+    b: PerFeature, W: Weights, probability: PerFeature, trainings: Sequence[Training]
+) -> PerFeature:
+    """Biases with which toy models of centred inputs do the same with inputs as they are, b - Wᵀ W E x.
+
+    Those of other toy models stay; float64.
+    """
+    taken_off = [
+        mean_inputs(own, training["magnitudes"]) * training["centred_inputs"]
+        for own, training in zip(probability, trainings, strict=True)
+    ]
+    W = W.astype(np.float64)
+    return b - np.einsum("kmi,kmj,kj->ki", W, W, np.reshape(taken_off, probability.shape))
 
 
 def looks(W: Weights, schedules: Schedules) -> dict[str, np.ndarray]:
     """What tables say of weights: norms, counts, and the answers to QUESTIONS."""
     W = W.astype(np.float64)
     there, alone = represented(W), dedicated(W)
-    each = np.arange(len(W))
+    importance, probability = schedules.importance, schedules.probability
+    most_important = importance == importance.max(axis=1, keepdims=True)
+    densest = probability == probability.max(axis=1, keepdims=True)
     total = (interference(W) * there).sum(axis=1)
     return {
         "frobenius_norm": np.linalg.norm(W, axis=(1, 2)),
@@ -59,110 +99,158 @@ def looks(W: Weights, schedules: Schedules) -> dict[str, np.ndarray]:
         "mean_interference": total / np.maximum(there.sum(axis=1), 1),
         "not_all_represented": ~there.all(axis=1),
         "none_dedicated": ~alone.any(axis=1),
-        "top_dedicated": alone[each, schedules.importance.argmax(axis=1)],
-        "densest_dropped": ~there[each, schedules.probability.argmax(axis=1)],
+        "top_dedicated": (alone & most_important).any(axis=1),
+        "densest_dropped": ~(there & densest).any(axis=1),
     }
 
 
 def kept_names(W: Weights, schedules: Schedules) -> list[str]:
     """Which features are kept, up to those of one kind: equal names are equal answers."""
     counts = schedules.kept_kinds(represented(W.astype(np.float64)))
-    return ["".join(map(str, row)) for row in counts]
+    separator = "" if W.shape[2] < 10 else " "  # a count may have two digits then
+    return [separator.join(map(str, row)) for row in counts]
 
 
 def solution_table(solutions: pd.DataFrame, W: Weights, schedules: Schedules) -> pd.DataFrame:
     """One row a minimum or prediction, without weights: loss, and what it looks like.
 
-    `is_best` says which minima are as good as the best, up to SAME_LOSS; `share_of_starts` how many of the
-    search's starts ended there.
+    Args:
+        solutions: in the columns of SOLUTION_SCHEMA; there may be none.
+        W: weights.
+        schedules: of each.
+
+    Returns:
+        Beside `looks` and kept: is_best, whether it is a minimum as good as the best of its search, up to
+        SAME_LOSS; share_of_starts, how many of the search's starts ended there (NaN for predictions).
     """
     table = solutions.drop(columns=["W", "b"]).assign(kept=kept_names(W, schedules), **looks(W, schedules))
+    table = table.astype({"kept": str})
     searches = table.groupby(["key", "kind", "bias"])
-    table["is_best"] = table["loss"] <= searches["loss"].transform("min") * (1 + SAME_LOSS)
+    lowest = searches["loss"].transform("min")
+    slack = SAME_LOSS * lowest + NOTHING_LOST * schedules.loss_of_nothing()
+    table["is_best"] = (table["kind"] == "minimum") & (table["loss"] - lowest <= slack)
     table["share_of_starts"] = table["n_starts"] / searches["n_starts"].transform("sum")
     return table
 
 
 def model_table(
-    models: pd.DataFrame, W: Weights, b: PerFeature, schedules: Schedules, solved: pd.DataFrame | None
+    models: pd.DataFrame,
+    W: Weights,
+    b: PerFeature,
+    schedules: Schedules,
+    trainings: Sequence[Training],
+    solved: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row a toy model.
 
     Args:
-        models: key, variant, seed, loss and bias (of the search that it is compared with).
+        models: what names it, the key of its schedule among it.
         W: weights.
-        b: biases, as of uncentred inputs.
+        b: biases, `as_uncentred`.
         schedules: of each.
-        solved: `solution_table`, or None where there are too many features.
+        trainings: how each was trained.
+        solved: `solution_table`; without rows (too many features) there is nothing to compare with.
 
     Returns:
-        Beside `looks`: exact_loss; excess_loss, over the best solution's; relative_excess, as a share
-        of the loss of representing nothing; keeps_best, whether the same features are kept as by a best one.
+        Beside `models`, kept and `looks`: bias, what the search holds that the toy model is compared with, or
+        empty if there is none; exact_loss; best_loss, the lowest of that search; excess_loss, over the best;
+        relative_excess, as a share of the loss of representing nothing; keeps_best, whether the same features
+        are kept as by a best solution. What can't be known is missing.
     """
-    table = models.assign(kept=kept_names(W, schedules), **looks(W, schedules))
-    if solved is None:
-        return table.assign(exact_loss=np.nan, excess_loss=np.nan, relative_excess=np.nan, keeps_best=False)
-    best = solved[(solved["kind"] == "minimum") & solved["is_best"]]
-    lowest = best.groupby(["key", "bias"])["loss"].min().rename("best_loss").reset_index()
-    answers = best.groupby(["key", "bias"])["kept"].agg(frozenset).rename("best_kept").reset_index()
-    table = table.merge(lowest, how="left").merge(answers, how="left")
-    table["exact_loss"] = exact_loss(W, b, schedules.importance, schedules.probability).mean(axis=1)
+    table = models.assign(
+        bias=[search_of(training) for training in trainings],
+        kept=kept_names(W, schedules),
+        **looks(W, schedules),
+    ).astype({"key": str, "bias": str, "kept": str})
+    best = solved[solved["is_best"]].groupby(["key", "bias"])
+    lowest, answers = best["loss"].min(), best["kept"].agg(frozenset)
+    known = dict(zip(lowest.index, zip(lowest, answers, strict=True), strict=True))
+    found = [known.get(search, (np.nan, None)) for search in zip(table["key"], table["bias"], strict=True)]
+    table["exact_loss"] = _exact_losses(W, b, schedules, trainings) if len(solved) else np.nan
+    table["best_loss"] = np.array([loss for loss, _ in found], dtype=float)
     table["excess_loss"] = table["exact_loss"] - table["best_loss"]
-    nothing = drop_costs(schedules.importance, schedules.probability).mean(axis=1)
-    table["relative_excess"] = table["excess_loss"] / nothing
-    table["keeps_best"] = [
-        kept in known if isinstance(known, frozenset) else False
-        for kept, known in zip(table["kept"], table["best_kept"], strict=True)
+    table["relative_excess"] = table["excess_loss"] / schedules.loss_of_nothing()
+    keeps = [
+        pd.NA if known_answers is None else kept in known_answers
+        for kept, (_, known_answers) in zip(table["kept"], found, strict=True)
     ]
-    return table.drop(columns=["best_kept"])
+    return table.assign(keeps_best=pd.array(keeps, dtype="boolean"))
 
 
-def summary_table(models: pd.DataFrame, solved: pd.DataFrame | None, points: pd.DataFrame) -> pd.DataFrame:
-    """One row a point and variant: its coordinates, means and shares over seeds, the best, the predicted.
+def _exact_losses(
+    W: Weights, b: PerFeature, schedules: Schedules, trainings: Sequence[Training]
+) -> Float[np.ndarray, " instance"]:
+    """NaN where the theory does not cover what was trained."""
+    covered = np.array([is_covered(training) for training in trainings], dtype=bool)
+    arrays = (W, b, schedules.importance, schedules.probability)
+    losses = np.full(len(W), np.nan)
+    losses[covered] = exact_loss(*(array[covered] for array in arrays)).mean(axis=1)
+    return losses
 
-    Columns of the best solution start with `best_`, of the predictions with `predicted_` and `bare_`. Where
-    several are equally good the first found stands for them, but `agrees` and `bare_agrees` take any.
+
+def summary_table(models: pd.DataFrame, solved: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """One row a point and variant (without toy models, a point and search).
+
+    Args:
+        models: `model_table` with the column variant; there may be none.
+        solved: `solution_table`; there may be none.
+        points: with coordinates; a schedule may stand at several.
+
+    Returns:
+        Coordinates and variance, Σ_i I_i Var x_i. Over seeds: means, for QUESTIONS and keeps_best shares;
+        `frugal_` of the seed with the lowest exact loss. Of the best solution `best_`, of the predictions
+        `predicted_` and `bare_`: where several solutions are equally good the first found stands for them,
+        but `agrees` and `bare_agrees` take any. Predictions are for free biases.
     """
-    coordinates = points.drop(columns=["importance", "probability"])
-    coordinates["variance"] = [
-        drop_costs(importance, probability).sum()
-        for importance, probability in zip(points["importance"], points["probability"], strict=True)
-    ]
-    frames = [coordinates]
+    whole = points.drop(columns=["importance", "probability"]).assign(
+        variance=[
+            drop_costs(importance, probability).sum()
+            for importance, probability in zip(points["importance"], points["probability"], strict=True)
+        ]
+    )
     if len(models):
-        groups = models.groupby(["key", "variant", "bias"], sort=False)
-        trained = groups[["n_represented", "n_dedicated", "frobenius_norm", *QUESTIONS, "keeps_best"]].mean()
-        trained["n_seeds"] = groups.size()
-        trained["max_frobenius_norm"] = groups["frobenius_norm"].max()
-        trained["median_excess"] = groups["relative_excess"].median()
-        trained["least_excess"] = groups["relative_excess"].min()
-        first = groups["exact_loss"].transform("min") == models["exact_loss"]
-        frugal = models[first].drop_duplicates(["key", "variant"]).set_index(["key", "variant", "bias"])
-        trained["frugal_keeps_best"] = frugal["keeps_best"]
-        trained["frugal_n_represented"] = frugal["n_represented"]
-        frames.append(trained.reset_index())
-    if solved is not None:
-        frames.append(pd.DataFrame(_solved_rows(solved)))
-    whole = frames[0]
-    for frame in frames[1:]:
-        common = [name for name in ("key", "bias") if name in whole and name in frame]
-        whole = whole.merge(frame, how="left", on=common)
+        whole = whole.merge(_over_seeds(models), how="left", on="key")
+    if len(solved):
+        searches = pd.DataFrame(_searches(solved)).astype(dict.fromkeys(_FLAGS, "boolean"))
+        whole = whole.merge(searches, how="left", on=["key", "bias"] if len(models) else ["key"])
     return whole
 
 
-def _solved_rows(solved: pd.DataFrame) -> Iterator[dict[str, object]]:
-    looked_at = ["loss", "kept", "frobenius_norm", "n_represented", "n_dedicated", *QUESTIONS]
+def _over_seeds(models: pd.DataFrame) -> pd.DataFrame:
+    """One row a schedule and variant."""
+    by = ["key", "variant", "bias"]
+    groups = models.astype({"keeps_best": float}).groupby(by, sort=False)
+    trained = groups[["n_represented", "n_dedicated", "frobenius_norm", *QUESTIONS, "keeps_best"]].mean()
+    trained["n_seeds"] = groups.size()
+    trained["max_frobenius_norm"] = groups["frobenius_norm"].max()
+    trained["median_excess"] = groups["relative_excess"].median()
+    trained["least_excess"] = groups["relative_excess"].min()
+    frugal = models.sort_values("exact_loss", kind="stable").drop_duplicates(by).set_index(by)
+    for name in ("keeps_best", "n_represented"):
+        known = frugal.loc[frugal["exact_loss"].notna(), name]
+        trained[f"frugal_{name}"] = known.reindex(trained.index)
+    return trained.reset_index()
+
+
+_LOOKED_AT = ("loss", "kept", "frobenius_norm", "n_represented", "n_dedicated", *QUESTIONS)
+_PREDICTED = {"predicted": ("predicted", "agrees"), "predicted_bare": ("bare", "bare_agrees")}
+"""By kind of prediction: what its columns start with, and the one that says whether it is right."""
+_FLAGS = (*(f"best_{name}" for name in QUESTIONS), "agrees", "bare_agrees")
+
+
+def _searches(solved: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """One row a schedule and search."""
     foretold = solved[solved["kind"] != "minimum"]
-    predictions = {(row["key"], row["kind"]): row for row in foretold.to_dict("records")}
+    predictions = {(row["key"], row["bias"], row["kind"]): row for row in foretold.to_dict("records")}
     minima = solved[solved["kind"] == "minimum"].sort_values(["key", "bias", "rank"])
     for (key, bias), group in minima.groupby(["key", "bias"], sort=False):
-        best = group.iloc[0]
-        answers = set(group.loc[group["is_best"], "kept"])
-        row = {"key": key, "bias": bias} | {f"best_{name}": best[name] for name in looked_at}
+        best, equally_good = group.iloc[0], group[group["is_best"]]
+        row = {"key": key, "bias": bias} | {f"best_{name}": best[name] for name in _LOOKED_AT}
         row["n_minima"] = len(group)
-        row["starts_at_best"] = group.loc[group["is_best"], "share_of_starts"].sum()
-        for kind, prefix in (("predicted", "predicted"), ("predicted_bare", "bare")):
-            prediction = predictions[str(key), kind]
-            row |= {f"{prefix}_{name}": prediction[name] for name in ("loss", "structure", "n_represented")}
-            row["agrees" if prefix == "predicted" else "bare_agrees"] = prediction["kept"] in answers
+        row["starts_at_best"] = equally_good["share_of_starts"].sum()
+        for kind, (prefix, agrees) in _PREDICTED.items():
+            prediction = predictions.get((key, bias, kind))
+            for name in ("loss", "structure", "n_represented"):
+                row[f"{prefix}_{name}"] = None if prediction is None else prediction[name]
+            row[agrees] = None if prediction is None else prediction["kept"] in set(equally_good["kept"])
         yield row

@@ -65,7 +65,7 @@ def make_points(n_features: int, n_hidden: int, described: Mapping[str, Any]) ->
     points = []
     for importance, probability, coordinates in _KINDS[described["kind"]](n_features, described):
         # An axis of other length has the same value to the last bit or two; the key must not notice.
-        rounded_importance, rounded_probability = _rounded(importance), _rounded(probability)
+        rounded_importance, rounded_probability = rounded(importance), rounded(probability)
         if np.all((rounded_probability > 0) & (rounded_probability <= 1)):
             key = point_key(n_hidden, rounded_importance, rounded_probability)
             points.append(Point(key, rounded_importance, rounded_probability, coordinates))
@@ -99,8 +99,9 @@ def _key(point: Point) -> str:
     return point.key
 
 
-def _rounded(values: Values) -> Values:
-    return np.array([float(f"{value:.{_SIGNIFICANT_DIGITS}g}") for value in values])
+def rounded(values: Float[np.ndarray, "*any feature"]) -> Float[np.ndarray, "*any feature"]:
+    """Values to the digits that count for a key."""
+    return np.array([_rounded_number(value) for value in values.flat]).reshape(values.shape)
 
 
 def _rounded_number(value: float) -> float:

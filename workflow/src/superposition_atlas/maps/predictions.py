@@ -34,8 +34,8 @@ def prediction_table(
         `best_kept`, `best_shape`, `best_W` and `best_b` as lists, and the most negative bias of a represented
         feature with that feature's norm; of both predictions loss, number, features, shape, structure, and
         whether each `agrees`. `margin`: by how much the best minimum that keeps other features loses more
-        than the best, relative to the best. `predicted_excess` and `bare_excess`: the same of the best
-        minimum that keeps the features that are predicted. NaN where no such minimum was found.
+        than the best, relative to the best. `predicted_excess` and `bare_excess`: that of the best minimum
+        that keeps the features that are predicted. NaN where no such minimum was found.
     """
     free = (solutions["bias"] == "trained").to_numpy()
     rows = solutions[free].merge(solved[[*_ROW, *_COPIED, "is_best"]], on=_ROW, validate="one_to_one")

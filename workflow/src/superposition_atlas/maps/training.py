@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +74,12 @@ def train_points(
         "trains %d of %d toy models, %d are there already",
         *(len(missing), len(wanted), len(wanted) - len(missing)),
     )
-    n_chunks = -(-len(missing) // (chunk_size or _chunk_size(points, settings)))
-    for part in range(n_chunks):  # of equal size: a few toy models alone leave threads without work
-        chunk = missing.iloc[len(missing) * part // n_chunks : len(missing) * (part + 1) // n_chunks]
+    most = chunk_size or _chunk_size(points, settings)
+    while len(missing):
+        # Of equal size: a few toy models alone leave threads without work. Made one by one, so that what a
+        # killed job has left is cut where that job would have cut it, and its checkpoint fits.
+        size = ceil(len(missing) / ceil(len(missing) / most))
+        chunk, missing = missing.iloc[:size], missing.iloc[size:]
         trained = train(
             Schedule(points.importance[chunk["point"]], points.probability[chunk["point"]]),
             points.n_hidden,

@@ -10,7 +10,7 @@ features a neuron answers is chance, then, though with more features than dimens
 what the latents of an SAE answer to does not depend on R.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 
 from superposition_atlas import stream
 from superposition_atlas.magnitudes import MAGNITUDES
+from superposition_atlas.metrics.compiled_readings import best_thresholds, count_readings
 from superposition_atlas.metrics.features import represented
 from superposition_atlas.metrics.recovery import N_SAMPLES, Evaluation
 from superposition_atlas.sae.forward import encode
@@ -36,8 +37,7 @@ PerUnit = Float[np.ndarray, "unit feature"]
 
 def neuron_table(models: ToyModels, n_samples: int = N_SAMPLES) -> pd.DataFrame:
     """One row a neuron of a toy model, columns as `latent_units`. There is no SAE, so no λ, and k is 0."""
-    frames = [_units(models, k, lambda h, _: h, n_samples) for k in range(len(models))]
-    table = pd.concat(frames, ignore_index=True)
+    table = _table([_units(models, k, lambda h, _: h, n_samples) for k in range(len(models))])
     table.insert(1, "kind", "neuron")
     table.insert(2, "architecture", None)
     table.insert(3, "resampling", None)
@@ -62,8 +62,7 @@ def latent_units(evaluation: Evaluation) -> pd.DataFrame:
     def read(h: np.ndarray, instance: slice) -> np.ndarray:
         return encode(saes, h, instances=instance)
 
-    frames = [_units(evaluation.models, k, read, evaluation.n_samples) for k in range(len(saes))]
-    table = pd.concat(frames, ignore_index=True)
+    table = _table([_units(evaluation.models, k, read, evaluation.n_samples) for k in range(len(saes))])
     table.insert(1, "kind", "latent")
     levels = evaluation.levels(len(saes), saes.n_latents)
     for place, (name, values) in enumerate(levels.items(), start=2):
@@ -71,7 +70,14 @@ def latent_units(evaluation: Evaluation) -> pd.DataFrame:
     return table
 
 
-def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> pd.DataFrame:
+def _table(parts: Sequence[Mapping[str, np.ndarray]]) -> pd.DataFrame:
+    """Columns of units one below the other; what has several numbers a unit becomes lists."""
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return pd.DataFrame({name: list(array) if array.ndim > 1 else array for name, array in columns.items()})
+
+
+def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> dict[str, np.ndarray]:
+    """Columns of the units of one instance."""
     one = slice(instance, instance + 1)
     own = models.select(one)
     response = responses(own, lambda h: read(h, one))
@@ -91,21 +97,19 @@ def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> pd.D
         "recall": recall[unit, best],
         "always_f1": (2 * probability / (1 + probability))[best],
     }
-    return pd.DataFrame(
-        {
-            "seed": int(own.seeds[0]),
-            "unit": unit,
-            "n_features": n_features,
-            "n_hidden": own.n_hidden,
-            "n_represented": int(there.sum()),
-            **{name: answered(response, there, share) for name, share in ANSWERING_SHARES.items()},
-            "selectivity": selectivity(response, there),
-            "best_feature": np.where(known, best, -1),
-            **{name: np.where(known, values, np.nan) for name, values in chosen.items()},
-            "response": list(response),
-            "feature_f1": list(f1),
-        }
-    )
+    return {
+        "seed": np.full(n_units, int(own.seeds[0])),
+        "unit": unit,
+        "n_features": np.full(n_units, n_features),
+        "n_hidden": np.full(n_units, own.n_hidden),
+        "n_represented": np.full(n_units, there.sum()),
+        **{name: answered(response, there, share) for name, share in ANSWERING_SHARES.items()},
+        "selectivity": selectivity(response, there),
+        "best_feature": np.where(known, best, -1),
+        **{name: np.where(known, values, np.nan) for name, values in chosen.items()},
+        "response": response,
+        "feature_f1": f1,
+    }
 
 
 def responses(model: ToyModels, read: Callable[[np.ndarray], np.ndarray]) -> PerUnit:
@@ -154,32 +158,19 @@ def readings(
     """
     half = len(activity) // 2
     n_units, n_features = activity.shape[1], active.shape[1]
+    n_fires, both = np.empty((2, n_units, n_features), dtype=np.int64)
+    active = np.ascontiguousarray(active.T)
+    for unit, above in enumerate(np.ascontiguousarray(activity.T)):
+        f1, threshold = np.empty((2, 2, n_features))
+        order = np.argsort(-above[:half])
+        best_thresholds(above[:half], order, active[:, :half], f1[0], threshold[0])
+        best_thresholds(-above[:half], order[::-1].copy(), active[:, :half], f1[1], threshold[1])
+        is_above = f1[0] >= f1[1]
+        sign, level = np.where(is_above, 1.0, -1.0), np.where(is_above, *threshold)
+        count_readings(above[half:], sign, level, active[:, half:], n_fires[unit], both[unit])
+    n_active = np.broadcast_to(active[:, half:].sum(axis=1), both.shape)
     result = np.full((3, n_units, n_features), np.nan)
-    truth = active[half:].astype(np.float64)
-    for unit in range(n_units):
-        sides = [sign * activity[:, unit] for sign in (1.0, -1.0)]
-        chosen = [_threshold(side[:half], active[:half]) for side in sides]
-        says = [side[half:, None] >= threshold for side, (_, threshold) in zip(sides, chosen, strict=True)]
-        fires = np.where(chosen[0][0] >= chosen[1][0], says[0], says[1]).astype(np.float64)
-        both, n_fires, n_active = (fires * truth).sum(axis=0), fires.sum(axis=0), truth.sum(axis=0)
-        for k, (part, whole) in enumerate(
-            ((2 * both, n_fires + n_active), (both, n_fires), (both, n_active))
-        ):
-            np.divide(part, whole, out=result[k, unit], where=(whole > 0) & (n_active > 0))
+    parts = ((2 * both, n_fires + n_active), (both, n_fires), (both, n_active))
+    for k, (part, whole) in enumerate(parts):
+        np.divide(part, whole, out=result[k], where=(whole > 0) & (n_active > 0))
     return result[0], result[1], result[2]
-
-
-def _threshold(
-    activity: Float[np.ndarray, " sample"], active: Bool[np.ndarray, "sample feature"]
-) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
-    """For each feature the best F1 of "activity ≥ threshold", and that threshold."""
-    order = np.argsort(-activity, kind="stable")
-    ordered = activity[order]
-    hits = np.cumsum(active[order], axis=0, dtype=np.float64)
-    f1 = 2 * hits / (np.arange(1, len(ordered) + 1)[:, None] + hits[-1])
-    # No threshold separates samples of the same activity.
-    f1[:-1][ordered[1:] == ordered[:-1]] = -1.0
-    best = f1.argmax(axis=0)
-    # Midway to the next activity: other samples fall on both sides of those that were seen.
-    between = (ordered + np.append(ordered[1:], -np.inf)) / 2
-    return f1[best, np.arange(active.shape[1])], between[best]

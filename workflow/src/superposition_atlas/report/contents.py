@@ -12,7 +12,18 @@ from superposition_atlas.config import Experiment
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.report import captions, origin, playground_tables, sae_tables, tables, theory_tables
+from superposition_atlas.report import (
+    answer_tables,
+    attention_tables,
+    captions,
+    norm_tables,
+    origin,
+    playground_tables,
+    sae_tables,
+    tables,
+    theory_tables,
+)
+from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.toy_model import xavier_scale
 
@@ -44,10 +55,14 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "figures": _figures(sources),
         "playground": playground_tables.networks(sources),
+        "answer": answer_tables.answer(sources),
+        "attention": attention_tables.settings(sources),
+        "atlas": atlas(sources),
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
         "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row
             for experiment in sources.config.experiments.values()
@@ -100,11 +115,26 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
                     group[name, case] = storage.table_provenance(path)
             for sae in experiment.saes:
                 saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
+    attention: Provenances = {}
+    pivot_tables: Provenances = {}
+    for setting in sources.config.attention.values():
+        parts = ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in setting.heads))
+        for part in parts:
+            path = sources.results / "attention" / setting.name / f"{part}.safetensors"
+            attention[setting.name, part] = storage.read_tensors(path)[1]
+        for table in ("models", "rules"):
+            path = sources.locate(catalogue.attention_table(table))
+            pivot_tables[table,] = storage.table_provenance(path)
     claims: Provenances = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
     playground: Provenances = {}
     if sources.config.playground:
         path = sources.locate(catalogue.playground_table("runs"))
         playground["playground",] = storage.table_provenance(path)
+    maps: Provenances = {}
+    described = catalogue.atlas(sources.config)
+    if described:
+        path = sources.locate(catalogue.map_table(described.name, "points"))
+        maps[described.name,] = storage.table_provenance(path)
     compared: Provenances = {
         (path,): storage.table_provenance(sources.locate(path))
         for figure in catalogue.figures(sources.config)
@@ -119,6 +149,9 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         "metrics of SAEs": recovery,
         "claims": claims,
         "playground": playground,
+        "attention": attention,
+        "pivot tables": pivot_tables,
+        "maps": maps,
         "comparisons with best solutions": compared,
     }
 

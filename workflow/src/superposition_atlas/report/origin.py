@@ -12,7 +12,25 @@ import pandas as pd
 from superposition_atlas.errors import ArtefactError
 
 # The order of the chain; what it doesn't name comes after it.
-_STAGES = ("schedules", "train", "saes", "features", "recovery", "collect", "claims", "playground", "figures")
+_STAGES = (
+    "schedules",
+    "train",
+    "saes",
+    "features",
+    "recovery",
+    "collect",
+    "losses",
+    "claims",
+    "map_points",
+    "map_weights",
+    "map_solutions",
+    "map_measures",
+    "answer",
+    "attention",
+    "pivot_tables",
+    "playground",
+    "figures",
+)
 _REPORTS = ("report", "report_zip")
 _OF_THE_REPORT = ("snakemake", "matplotlib", "seaborn", "typst")
 

@@ -13,7 +13,7 @@ from itertools import combinations, product
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.theory.exact_loss import exact_loss
+from superposition_atlas.theory.exact_loss import checked_schedule, exact_loss
 from superposition_atlas.theory.structures import (
     PerFeature,
     Structure,
@@ -30,10 +30,10 @@ BIASES = (-0.4, -0.3, -0.2, -0.12, -0.06, 0.0, 0.04, 0.1, 0.2, 0.3, 0.45)
 PENTAGON_BIASES = (-0.7, -0.5, -0.4, -0.33, -0.27, -0.22, -0.18, -0.14, -0.1, -0.06, -0.03, 0.0)
 PAIR_NORMS = (0.8, 0.88, 0.94, 1.0, 1.06)
 TRIANGLE_NORMS = (0.8, 0.88, 0.95, 1.05)
-PENTAGON_NORMS = (1.0, 1.04, 1.08, 1.12, 1.16)
-PENTAGON_TILTS = (0.0, 0.03, 0.06)
+PENTAGON_NORMS = (1.04, 1.08, 1.12)
+PENTAGON_TILT = 0.03
 PENTAGON_SPREADS = (0.0, 0.05, 0.1)
-_ORDERS = 3
+_ORDERS = 2
 """Pentagons whose deformations are all compared: those that come first at one of them."""
 
 
@@ -48,8 +48,12 @@ class Prediction:
 
 
 def predict_bare(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Prediction:
-    """The cheapest by V_i and c_ij alone: a dedicated feature costs 0, a pair c_ij, a dropped one V_i."""
-    return ranked_axes(importance, probability, n_hidden)[0]
+    """The cheapest by V_i and c_ij alone: a dedicated feature costs 0, a pair c_ij, a dropped one V_i.
+
+    Raises:
+        TheoryError, TrainingError: as `predict`.
+    """
+    return ranked_axes(*checked_schedule(importance, probability, n_hidden))[0]
 
 
 def ranked_axes(importance: PerFeature, probability: PerFeature, n_hidden: int) -> list[Prediction]:
@@ -75,18 +79,33 @@ def predict(importance: PerFeature, probability: PerFeature, n_hidden: int) -> P
     """The cheapest of all structures at their best scales and biases.
 
     Polygons are known in two dimensions only.
+
+    Raises:
+        TheoryError: if the schedule is out of its range or has too many features for an exact loss.
+        TrainingError: if n_hidden is no integer of at least 1.
     """
-    dropped = drop_costs(importance, probability)
+    importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
+    pairs = {
+        pair: _best_pair(importance[list(pair)], probability[list(pair)])
+        for pair in combinations(range(len(probability)), 2)
+    }
     paired = np.zeros((len(probability), len(probability)))
-    for pair in combinations(range(len(probability)), 2):
-        chosen = list(pair)
-        W = np.array([[[first, -second]] for first, second in product(PAIR_NORMS, repeat=2)])
-        losses, _ = with_best_biases(W, importance[chosen], probability[chosen])
-        paired[pair] = paired[pair[::-1]] = losses.sum(axis=1).min()
-    candidates = [_ranked_axes(probability, n_hidden, dropped, paired)[0]]
-    if n_hidden == 2:
-        candidates += ranked_polygons(importance, probability)[:1]
-    return min(candidates, key=lambda prediction: prediction.cost)
+    for pair, (cost, _, _) in pairs.items():
+        paired[pair] = paired[pair[::-1]] = cost
+    axes = _ranked_axes(probability, n_hidden, drop_costs(importance, probability), paired)[0]
+    for axis, group in enumerate(axes.structure.groups):
+        if group in pairs:
+            _, axes.W[axis, group], axes.b[list(group)] = pairs[group]
+    polygon = ranked_polygons(importance, probability)[:1] if n_hidden == 2 else []
+    return min([axes, *polygon], key=lambda prediction: prediction.cost)
+
+
+def _best_pair(importance: PerFeature, probability: PerFeature) -> tuple[float, PerFeature, PerFeature]:
+    """Cost, weights and biases of two features in one dimension, in the best of the scales."""
+    W = np.array([[[first, -second]] for first, second in product(PAIR_NORMS, repeat=2)])
+    losses, b = with_best_biases(W, importance, probability)
+    best = losses.sum(axis=1).argmin()
+    return float(losses[best].sum()), W[best, 0], b[best]
 
 
 def ranked_polygons(
@@ -94,17 +113,17 @@ def ranked_polygons(
 ) -> list[Prediction]:
     """Triangles and pentagons (m = 2) at their best scale and deformation, the cheapest first.
 
-    Of the pentagons the three that are cheapest at one deformation are looked at closely, if at all.
+    Of the pentagons the two that are cheapest at one deformation are looked at closely, if at all.
     """
     n_features = len(probability)
     shapes = list(product(TRIANGLE_NORMS, (0.0,), (0.0,)))
     triangles = _cheapest_each(importance, probability, polygons(n_features, 3), shapes, BIASES)
     pentagons = _cheapest_each(
-        importance, probability, polygons(n_features, 5), [(1.12, 0.03, 0.05)], PENTAGON_BIASES
+        importance, probability, polygons(n_features, 5), [(1.12, PENTAGON_TILT, 0.05)], PENTAGON_BIASES
     )
     if closely:
         close = [prediction.structure for prediction in pentagons[:_ORDERS]]
-        shapes = list(product(PENTAGON_NORMS, PENTAGON_TILTS, PENTAGON_SPREADS))
+        shapes = list(product(PENTAGON_NORMS, (PENTAGON_TILT,), PENTAGON_SPREADS))
         pentagons[:_ORDERS] = _cheapest_each(importance, probability, close, shapes, PENTAGON_BIASES)
     return sorted(triangles + pentagons, key=lambda prediction: prediction.cost)
 
@@ -122,18 +141,25 @@ def _cheapest_each(
     W = np.array(
         [[polygon_weights(structure, probability, *shape) for shape in shapes] for structure in structures]
     )
-    losses, b = with_best_biases(W, importance, probability, biases)
-    total = losses.mean(axis=-1)
+    # Dropped features touch nothing: the rest is a toy model of its own, with fewer supports.
+    corners = np.array([sorted(structure.kept) for structure in structures])[:, None]
+    losses, biased = with_best_biases(
+        np.take_along_axis(W, corners[:, :, None], axis=-1), importance[corners], probability[corners], biases
+    )
+    dropped = drop_costs(importance, probability)
+    total = (losses.sum(axis=-1) + dropped.sum() - dropped[corners].sum(axis=-1)) / len(probability)
     found = []
     for k, best in enumerate(total.argmin(axis=1)):
-        found.append(Prediction(structures[k], float(total[k, best]), W[k, best], b[k, best]))
+        b = probability / 2
+        b[corners[k, 0]] = biased[k, best]
+        found.append(Prediction(structures[k], float(total[k, best]), W[k, best], b))
     return sorted(found, key=lambda prediction: prediction.cost)
 
 
 def with_best_biases(
     W: Float[np.ndarray, "*instance hidden feature"],
-    importance: PerFeature,
-    probability: PerFeature,
+    importance: Float[np.ndarray, "*#instance feature"],
+    probability: Float[np.ndarray, "*#instance feature"],
     biases: Sequence[float] = BIASES,
 ) -> tuple[Float[np.ndarray, "*instance feature"], Float[np.ndarray, "*instance feature"]]:
     """Each output's loss at its best bias, and that bias: of `biases`, or a dropped feature's p_i / 2."""

@@ -292,7 +292,8 @@ def _per_instance(
         raise TrainingError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
     if not np.all(np.abs(rows) <= arguments.LARGEST):
         raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
-    return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])))  # not the caller's own
+    # Not the caller's own; and rows in one piece, where a copy of what is broadcast would have columns so.
+    return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])), order="C")
 
 
 def _diverged(before: TrainingState, after: TrainingState, problem: Problem, engine: Engine) -> TrainingError:

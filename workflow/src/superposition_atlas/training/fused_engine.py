@@ -102,8 +102,8 @@ def _inputs(problem: Problem) -> tuple[np.ndarray, ...]:
         np.ascontiguousarray(problem.importance, dtype=np.float32),
         threshold,
         np.ascontiguousarray(scale),
-        stream.offsets(scale, problem.settings.magnitudes),
-        problem.centre,
+        np.ascontiguousarray(stream.offsets(scale, problem.settings.magnitudes)),
+        np.ascontiguousarray(problem.centre),
         _skips_empty(problem).astype(np.uint64),
         np.ascontiguousarray(problem.seeds, dtype=np.uint64),
     )

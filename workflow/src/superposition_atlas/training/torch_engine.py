@@ -1,7 +1,5 @@
 """The reference engine: autograd and `torch.optim`, on the CPU or a CUDA device, as written by hand."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from jaxtyping import Float, Float32, Int64
 from superposition_atlas import stream
 from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.magnitudes import MAGNITUDES
+from superposition_atlas.running import torch_threads
 from superposition_atlas.toy_model import Output
 from superposition_atlas.training.optimizer import learning_rates
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
@@ -112,7 +111,7 @@ class TorchEngine:
         rates = learning_rates(settings, state.step, n_steps)
         constants = self._constants(problem)
 
-        with _torch_threads(self.threads):
+        with torch_threads(self.threads):
             for turn, rate in enumerate(rates):
                 x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
                 # Instances share no weight, so each gets its own gradient.
@@ -195,14 +194,3 @@ _BUFFERS: dict[str, tuple[str, str | None]] = {
     "adamw": ("exp_avg", "exp_avg_sq"),
     "sgd": ("momentum_buffer", None),
 }
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    """Torch's thread count is global: set it for the length of a call."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

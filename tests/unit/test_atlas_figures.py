@@ -1,0 +1,432 @@
+"""The atlas's figures: a cell is a value of the table, a line a change, a frame a case of the talk."""
+
+import copy
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from superposition_atlas import config, storage
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import atlas_grid, catalogue, style
+from superposition_atlas.figures.atlas_grid import Atlas, Column, edges
+from superposition_atlas.figures.atlas_panel import Layers, count_look, draw_panel
+from superposition_atlas.maps.cases import cases_at
+from superposition_atlas.maps.observations import OBSERVATIONS
+from superposition_atlas.maps.points import points_of
+
+from tests.unit.small_map import RATIO, SPEC, build_map, small_map
+
+REPOSITORY = Path(__file__).parents[2]
+FAMILIES = ["geometric", "linear"]
+COLUMNS = [Column(1.0, "aligned"), Column(RATIO, "aligned"), Column(RATIO, "reversed")]
+FIGURES = [figure for figure in catalogue.figures(config.load(SPEC)) if figure.category == "Atlas"]
+OPTIONS = {figure.module: figure.options for figure in FIGURES}
+CASES = {key: name for key, name in OPTIONS["atlas_gap"].items() if key != "variant"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_map(small_map(), tmp_path_factory.mktemp("built")) / "points.parquet"
+
+
+@pytest.fixture(scope="module")
+def table(path: Path) -> pd.DataFrame:
+    return storage.read_table(path)
+
+
+@pytest.fixture(autouse=True)
+def settings_of_style() -> Iterator[None]:
+    with style.applied():
+        yield
+
+
+def draw(module: str, path: Path, **options: str) -> Figure:
+    return import_module(f"superposition_atlas.figures.{module}").draw(
+        {"points": path}, **(OPTIONS[module] | options)
+    )
+
+
+def changed(table: pd.DataFrame, folder: Path) -> Path:
+    storage.write_table(table, folder / "points.parquet", {"spec": {}, "code": "test"})
+    return folder / "points.parquet"
+
+
+def panels(figure: Figure) -> list[Axes]:
+    """In the order in which they are drawn: family, row, column."""
+    return [axes for axes in figure.axes if axes.get_yscale() == "log"]
+
+
+def drawn(axes: Axes) -> np.ndarray:
+    """The values of all cells, where their lower left corners are; a row and a column for each tick."""
+    (mesh,) = [collection for collection in axes.collections if isinstance(collection, PolyCollection)]
+    corners = np.array([path.vertices[0] for path in mesh.get_paths()]).reshape(-1, 2)
+    x, y = (edges(np.sort(axis.get_ticklocs()))[:-1] for axis in (axes.xaxis, axes.yaxis))
+    values = np.full((len(y), len(x)), np.nan)
+    values[np.searchsorted(y, corners[:, 1]), np.searchsorted(x, corners[:, 0])] = mesh.get_array()
+    return values
+
+
+def segments(axes: Axes) -> int:
+    (lines,) = [collection for collection in axes.collections if isinstance(collection, LineCollection)]
+    return len(lines.get_segments())
+
+
+def cells(table: pd.DataFrame, family: str, column: Column, name: str) -> np.ndarray:
+    """Two densities over two steepnesses, one row of the table at a time."""
+    found = np.full((2, 2), np.nan)
+    for row in table.to_dict("records"):
+        if (row["family"], row["importance_ratio"], row["order"]) == (
+            family,
+            column.importance_ratio,
+            column.order,
+        ):
+            found[[0.03, 0.5].index(row["mean_density"]), [1, 9].index(row["steepness"])] = row[name]
+    return found
+
+
+# --- what is drawn -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("atlas_represented", ["n_represented", "best_n_represented", "predicted_n_represented"]),
+        ("atlas_dedicated", ["n_dedicated", "best_n_dedicated"]),
+        ("atlas_gap", ["keeps_best", "median_excess", "least_excess"]),
+    ],
+)
+def test_every_cell_is_a_value_of_the_table(
+    path: Path, table: pd.DataFrame, module: str, names: list[str]
+) -> None:
+    found = panels(draw(module, path))
+    wanted = [(family, name, column) for family in FAMILIES for name in names for column in COLUMNS]
+    assert len(found) == len(wanted)
+    for axes, (family, name, column) in zip(found, wanted, strict=True):
+        values = cells(table, family, column, name)
+        if "excess" in name:
+            values = np.clip(values, 1e-4, 1e-1)
+        np.testing.assert_allclose(drawn(axes), values, err_msg=f"{family} {name} {column}")
+
+
+def test_cells_without_a_schedule_are_blank(path: Path, table: pd.DataFrame) -> None:
+    steep = table[(table["mean_density"] == 0.5) & (table["steepness"] == 9)]
+    assert set(steep["family"]) == {"linear"}, "a geometric one would have a probability above 1"
+    for axes, family in zip(panels(draw("atlas_gap", path)), np.repeat(FAMILIES, 9), strict=True):
+        assert np.isnan(drawn(axes)[1, 1]) == (family == "geometric")
+        assert np.isfinite(drawn(axes)).sum() == (3 if family == "geometric" else 4)
+
+
+def test_observations_have_the_columns_that_they_speak_of(path: Path, table: pd.DataFrame) -> None:
+    constant, aligned, reversed_ = ([column] for column in COLUMNS)
+    strips = [
+        [("not_all_represented", COLUMNS)],
+        [
+            ("none_dedicated", reversed_),
+            ("none_dedicated", constant),
+            ("top_dedicated", aligned),
+            ("densest_dropped", constant),
+        ],
+    ]
+    wanted = [
+        (family, f"{prefix}{name}", column)
+        for strip in strips
+        for family in FAMILIES
+        for prefix in ("", "best_")
+        for name, columns in strip
+        for column in columns
+    ]
+    found = panels(draw("atlas_observations", path))
+    assert len(found) == len(wanted)
+    for axes, (family, name, column) in zip(found, wanted, strict=True):
+        values = cells(table, family, column, name)
+        if name.endswith("densest_dropped"):
+            values[:, 0] = np.nan  # all are equally dense
+        np.testing.assert_allclose(drawn(axes), values, err_msg=f"{family} {name} {column}")
+
+
+def test_values_are_written_where_there_is_room(path: Path, table: pd.DataFrame) -> None:
+    found = panels(draw("atlas_represented", path))
+    for axes, (family, column) in zip(
+        found[:3] + found[9:12], [(f, c) for f in FAMILIES for c in COLUMNS], strict=True
+    ):
+        values = cells(table, family, column, "n_represented")
+        written = [f"{value:.1f}".removesuffix(".0") for value in values[np.isfinite(values)]]
+        assert sorted(text.get_text() for text in axes.texts) == sorted(written)
+    answers = panels(draw("atlas_observations", path))[3:6]
+    for axes, column in zip(answers, COLUMNS, strict=True):
+        values = cells(table, "geometric", column, "best_not_all_represented")
+        written = ["yes" if value else "no" for value in values[np.isfinite(values)]]
+        assert sorted(text.get_text() for text in axes.texts) == sorted(written)
+
+
+def test_lines_stand_where_the_best_number_changes_in_every_row(path: Path, table: pd.DataFrame) -> None:
+    found = panels(draw("atlas_represented", path))
+    wanted = [(family, column) for family in FAMILIES for _ in range(3) for column in COLUMNS]
+    counts = []
+    for axes, (family, column) in zip(found, wanted, strict=True):
+        best = cells(table, family, column, "best_n_represented")
+        pairs = [(best[0], best[1]), (best[:, 0], best[:, 1])]
+        changes = sum(
+            int(a != b) for one, other in pairs for a, b in zip(one, other, strict=True) if a + b == a + b
+        )
+        assert segments(axes) == changes
+        counts.append(changes)
+    assert max(counts) > 0
+
+
+def test_dots_stand_where_the_prediction_keeps_other_features(path: Path, table: pd.DataFrame) -> None:
+    found = panels(draw("atlas_represented", path))
+    n_dots = [sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == ".") for axes in found]
+    predicted = [
+        int((cells(table, family, column, "agrees") == 0).sum()) for family in FAMILIES for column in COLUMNS
+    ]
+    assert n_dots[6:9] + n_dots[15:] == predicted
+    assert sum(n_dots) == sum(predicted) == (~table["agrees"].astype(bool)).sum() > 0
+
+
+# --- the talk's cases --------------------------------------------------------------------------------------
+
+
+def frames(axes: Axes) -> list[Rectangle]:
+    return [
+        patch
+        for patch in axes.patches
+        if isinstance(patch, Rectangle) and patch.get_edgecolor() == to_rgba(style.ACCENT)
+    ]
+
+
+def test_the_talks_cases_are_framed_and_named(path: Path) -> None:
+    figure = draw("atlas_dedicated", path)
+    found = panels(figure)
+    for axes, family in zip(found, np.repeat(FAMILIES, 6), strict=True):
+        inside = [frame.get_bbox() for frame in frames(axes)]
+        assert len(inside) == (family == "linear")
+        for box in inside:
+            assert box.x0 < 9 < box.x1
+            assert box.y0 < 0.5 < box.y1
+    headings = [text.get_text() for text in figure.texts if text.get_color() == style.ACCENT]
+    assert headings == ["case5, post4", "case1", "case2"]
+
+
+def test_cases_have_the_key_of_their_schedule() -> None:
+    loaded = config.load(SPEC)
+    found = cases_at(small_map(), loaded.experiments.values())
+    assert found == CASES
+    assert sorted(found.values()) == ["case1", "case2", "case5 post4"], "uniform sparsity is a control"
+    points = {point.key: point for point in points_of(small_map())}
+    for key, names in found.items():
+        for name in names.split():
+            case = loaded.experiments["talk"].cases[name]
+            np.testing.assert_allclose(points[key].importance, case.importance[0])
+            # Where all are equally important, which is which does not matter.
+            order = np.argsort(-case.probability[0]) if name in ("case5", "post4") else slice(None)
+            np.testing.assert_allclose(points[key].probability, case.probability[0][order])
+
+
+def test_the_talks_cases_are_among_the_schedules_of_the_atlas() -> None:
+    base, fine = (config.read(REPOSITORY / f"config/{name}.yaml") for name in ("config", "atlas"))
+    of_the_talk = {"case1", "case2", "case3", "case5", "post4"}
+    for raw, wanted in ((base, of_the_talk), (config.laid_over(base, fine), of_the_talk | {"case4"})):
+        loaded = config.load(raw)
+        for experiment in ("talk", "talk_geometric"):
+            found = cases_at(loaded.maps["atlas"], [loaded.experiments[experiment]])
+            assert {name for names in found.values() for name in names.split()} == wanted
+
+
+@pytest.mark.parametrize("change", [{"claims": False}, {"n_features": 4}])
+def test_other_experiments_have_no_cases_there(change: dict[str, Any]) -> None:
+    raw = copy.deepcopy(SPEC)
+    raw["experiments"]["talk"] |= change
+    raw["experiments"]["talk"]["cases"].pop("case5")
+    loaded = config.load(raw)
+    assert cases_at(loaded.maps["atlas"], loaded.experiments.values()) == {}
+
+
+def test_long_names_of_cases_do_not_run_into_each_other(path: Path) -> None:
+    options = dict.fromkeys(CASES, "a_case_with_a_long_name_$x another_one")
+    figure = draw("atlas_gap", path, **options)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in figure.texts if text.get_color() == style.ACCENT]
+    assert len(boxes) == 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+# --- any grid ----------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=12, unique=True))
+def test_every_value_lies_in_its_own_cell(values: list[float]) -> None:
+    ascending = np.sort(values)
+    ends = edges(ascending)
+    assert len(ends) == len(values) + 1
+    assert np.all(ends[:-1] <= ascending)
+    assert np.all(ascending <= ends[1:])
+    shared = ends[1:-1]
+    np.testing.assert_allclose(ascending[:-1] / shared, shared / ascending[1:])
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([1.0, 2.0, 3.0, None]), min_size=3, max_size=3), min_size=1, max_size=4)
+)
+@settings(max_examples=25)
+def test_a_line_for_each_pair_of_neighbours_that_differ(numbers: list[list[float | None]]) -> None:
+    rows = [
+        {
+            "key": f"{row} {place}",
+            "family": "linear",
+            "importance_ratio": 1.0,
+            "order": "aligned",
+            "mean_density": 0.1 * (row + 1),
+            "steepness": 2.0**place,
+            "n": number,
+        }
+        for row, line in enumerate(numbers)
+        for place, number in enumerate(line)
+    ]
+    axes = Figure().add_subplot()
+    atlas = Atlas(pd.DataFrame(rows).astype({"n": float}), {})
+    draw_panel(axes, atlas, "linear", Column(1.0, "aligned"), Layers(count_look(0, 3, ""), "n", "n"))
+    neighbours = [(line[place], line[place + 1]) for line in numbers for place in range(2)] + [
+        (low[place], high[place]) for low, high in pairwise(numbers) for place in range(3)
+    ]
+    differ = [pair for pair in neighbours if None not in pair and pair[0] != pair[1]]
+    assert segments(axes) == len(differ)
+    np.testing.assert_array_equal(drawn(axes), np.array(numbers, dtype=float))
+
+
+def fine_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The schedules of config/atlas.yaml with values of the small map, whatever they are."""
+    layers = [config.read(REPOSITORY / f"config/{name}.yaml") for name in ("config", "atlas")]
+    points = points_of(config.load(config.laid_over(*layers)).maps["atlas"])
+    values = table.sort_values("key").iloc[np.arange(len(points)) % len(table)].reset_index(drop=True)
+    coordinates = pd.DataFrame([{"key": point.key, **point.coordinates} for point in points])
+    return values.assign(**coordinates.to_dict("series"))
+
+
+@pytest.mark.parametrize("module", sorted(OPTIONS))
+def test_a_fine_grid_fits_on_the_page(table: pd.DataFrame, tmp_path: Path, module: str) -> None:
+    fine = fine_table(table)
+    keys = dict.fromkeys(fine.loc[(fine["steepness"] == 9) & (fine["mean_density"] == 0.5), "key"], "case1")
+    figure = draw(module, changed(fine, tmp_path), **keys)
+    width, height = figure.get_size_inches()
+    assert width == pytest.approx(style.WIDTH)
+    assert height <= 8.5
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for text in figure.texts:
+        box = text.get_window_extent(renderer)
+        assert -1 <= box.x0 <= box.x1 <= figure.bbox.x1 + 1, text.get_text()
+    found = panels(figure)
+    assert not any(axes.texts for axes in found), "no room"
+    assert sum(line.get_marker() == "s" for axes in found for line in axes.lines) > 0
+    for one, other in pairwise(found):
+        assert not one.get_position().shrunk(0.99, 0.99).overlaps(other.get_position().shrunk(0.99, 0.99))
+
+
+def test_columns_run_from_aligned_over_random_to_reversed(table: pd.DataFrame, tmp_path: Path) -> None:
+    atlas = atlas_grid.read(changed(fine_table(table), tmp_path), "standard", {}, [])
+    assert [(column.importance_ratio, column.order) for column in atlas.columns] == [
+        (1.0, "aligned"),
+        *((ratio, order) for ratio in (0.9, 0.7) for order in ("aligned", "3", "4", "reversed")),
+    ]
+
+
+@pytest.mark.parametrize("module", sorted(OPTIONS))
+@pytest.mark.parametrize(
+    "part", ["family == 'linear'", "importance_ratio < 1 and order == 'aligned'", "steepness == 1"]
+)
+def test_a_part_of_the_atlas_is_drawn_too(
+    table: pd.DataFrame, tmp_path: Path, module: str, part: str
+) -> None:
+    own = table.query(part)
+    figure = draw(module, changed(own, tmp_path))
+    titles = {text.get_text() for text in figure.texts}
+    assert titles & set(FAMILIES) == set(own["family"])
+    assert titles & {"aligned", "reversed"} <= set(own["order"])
+    shape = own["mean_density"].nunique(), own["steepness"].nunique()
+    assert {drawn(axes).shape for axes in panels(figure)} == {shape}
+    assert max(float(axes.get_position().x1) for axes in figure.axes) <= 1
+
+
+@pytest.mark.parametrize("module", sorted(OPTIONS))
+def test_no_rows_are_one_line(table: pd.DataFrame, tmp_path: Path, module: str) -> None:
+    with pytest.raises(ArtefactError, match="has no rows, so there is nothing to draw"):
+        draw(module, changed(table.iloc[:0], tmp_path))
+    with pytest.raises(ArtefactError, match="has no rows of the variant 'other'"):
+        draw(module, changed(table, tmp_path), variant="other")
+
+
+def test_without_predictions_their_row_is_blank(table: pd.DataFrame, tmp_path: Path) -> None:
+    """As where a bias is held."""
+    unknown = pd.array([pd.NA] * len(table), dtype="boolean")
+    path = changed(table.assign(predicted_n_represented=None, agrees=unknown), tmp_path)
+    found = panels(draw("atlas_represented", path))
+    for row, is_predicted in enumerate([False, False, True] * 2):
+        for axes in found[3 * row : 3 * row + 3]:
+            assert np.isnan(drawn(axes)).all() == is_predicted
+            assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == ".") == 0
+
+
+def test_one_variant_is_drawn(table: pd.DataFrame, tmp_path: Path) -> None:
+    both = pd.concat([table, table.assign(variant="longer", n_dedicated=1.0)])
+    figure = draw("atlas_dedicated", changed(both, tmp_path), variant="longer")
+    assert set(np.unique(drawn(panels(figure)[0])[0])) == {1.0}
+
+
+# --- catalogue ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": 0},
+        {"n_features": 9},
+        {"training": {"bias": [0.1, 0.1, 0.1]}},
+        {"training": {"output": "linear"}},
+        {"points": {"kind": "random", "count": 4}},
+        {"points": {"kind": "grid", "first": [0.5], "last": [0.1]}},
+    ],
+)
+def test_maps_that_have_nothing_to_show_have_no_figures(change: dict[str, Any]) -> None:
+    raw = copy.deepcopy(SPEC)
+    raw["maps"]["atlas"] |= change
+    assert catalogue.atlas(config.load(raw)) is None
+    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+
+
+def test_without_the_map_there_are_no_figures() -> None:
+    raw = {"experiments": SPEC["experiments"], "maps": {"other": SPEC["maps"]["atlas"]}}
+    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+    assert len(FIGURES) == 4
+
+
+def test_the_first_variant_is_the_one_that_is_drawn() -> None:
+    raw = copy.deepcopy(SPEC)
+    raw["maps"]["atlas"]["variants"] = {"longer": {"steps": 400}, "shorter": {}}
+    figures = [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+    assert {figure.options["variant"] for figure in figures} == {"longer"}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "order", "names"),
+    [
+        (1.0, "aligned", ["O1", "O3", "P2"]),
+        (0.9, "aligned", ["O1", "P1"]),
+        (0.9, "reversed", ["O1", "O2"]),
+        (0.9, "3", ["O1"]),
+    ],
+)
+def test_observations_speak_of_their_cases(ratio: float, order: str, names: list[str]) -> None:
+    assert [own.name for own in OBSERVATIONS if own.speaks_of(ratio, order)] == names

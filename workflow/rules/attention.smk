@@ -1,0 +1,54 @@
+"""Attention, slide 3: from the configuration to results/attention/{setting}/*.safetensors, and on to its tables.
+
+Each setting has its toy models, an SAE on each of them, and for each number of heads a layer of attention.
+"""
+
+
+rule attention:
+    """Everything that is trained for slide 3, in one job: starting takes longer than training one setting."""
+    output:
+        ATTENTION_WEIGHTS,
+    log:
+        "results/logs/attention.log",
+    benchmark:
+        "results/benchmarks/attention.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=attention_minutes,
+    params:
+        code=command_digest("attention"),
+        spec=attention_json,
+    shell:
+        "python -m superposition_atlas attention --spec {params.spec:q} --threads {threads}"
+        " --folder results/attention 2> {log:q}"
+
+
+rule pivot_tables:
+    """The cells of every table, and what they show of the planted rule."""
+    input:
+        ATTENTION_WEIGHTS,
+    output:
+        cells=catalogue.attention_table("cells"),
+        outputs=catalogue.attention_table("outputs"),
+        rules=catalogue.attention_table("rules"),
+        models=catalogue.attention_table("models"),
+    log:
+        "results/logs/pivot_tables.log",
+    benchmark:
+        "results/benchmarks/pivot_tables.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=5,
+    params:
+        code=command_digest("pivot_tables"),
+        heads=attention_heads_json,
+    shell:
+        "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder results/attention"
+        " --output-cells {output.cells:q} --output-outputs {output.outputs:q} --output-rules {output.rules:q}"
+        " --output-models {output.models:q} 2> {log:q}"

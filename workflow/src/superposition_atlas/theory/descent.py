@@ -1,0 +1,119 @@
+"""Downhill on the exact loss, to a minimum: on from plateaus, where outputs are dead, and saddle points."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import minimize
+
+from superposition_atlas.theory.exact_loss import objective_of
+from superposition_atlas.theory.structures import PerFeature, drop_costs
+
+_ITERATIONS, _GRADIENT = 500, 1e-5
+_STATIONARY, _ATTEMPTS = 1e-4, 5
+"""BFGS may lose its way halfway down, where the curvature jumps: it then begins anew."""
+_SILENT_NORM = 0.1
+_DIFFERENCE = 1e-5
+_BENT_DOWN, _STEP = -1e-5, 0.05
+"""A curvature that is a saddle point's, and how far along it one goes."""
+
+Parameters = Float[np.ndarray, " parameter"]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A local minimum of the exact loss."""
+
+    loss: float
+    """Mean over the features of I_i E(x_i - x'_i)², comparable with a training loss."""
+    W: Float[np.ndarray, "hidden feature"]
+    b: PerFeature
+    n_starts: int
+    """Starts that ended here."""
+
+
+class Landscape:
+    """The exact loss of a schedule as a function of W, and of b unless that is held."""
+
+    def __init__(
+        self, importance: PerFeature, probability: PerFeature, n_hidden: int, held: PerFeature | None = None
+    ) -> None:
+        """The loss is taken in units of `nothing`, so that tolerances mean the same for rare features."""
+        self.probability, self.held = probability, held
+        self.nothing = float(drop_costs(importance, probability).mean())
+        """Loss of representing nothing."""
+        self._shape = (n_hidden, len(probability))
+        self._scale = self.nothing * len(probability) or 1.0
+        self._losses = objective_of(importance, probability)
+
+    def descend(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
+        """Where it is downhill from W and b to: a minimum, or now and then a saddle point."""
+        reached = self._end(W, b)
+        for _ in range(_ATTEMPTS if self.held is None else 0):
+            silent = self._silent(reached)
+            if not silent.any():
+                break
+            # An output that is never positive has no slope: it can't find the bias p_i / 2 by itself.
+            revived = self._end(reached.W, np.where(silent, self.probability / 2, reached.b))
+            if revived.loss >= reached.loss:
+                break
+            reached = revived
+        return reached
+
+    def past_saddles(self, end: Minimum) -> Minimum:
+        """The end itself if it is a minimum, else one below it, downhill along the least curvature."""
+        for _ in range(_ATTEMPTS):
+            flat = self._flat(end.W, end.b)
+            curvature, direction = self._least_curvature(flat)
+            if curvature >= _BENT_DOWN:
+                break
+            sides = [self.descend(*self._parts(flat + step * direction)) for step in (_STEP, -_STEP)]
+            lower = min(sides, key=lambda minimum: minimum.loss)
+            if lower.loss >= end.loss:
+                break
+            end = replace(lower, n_starts=end.n_starts)
+        return end
+
+    def _silent(self, end: Minimum) -> Bool[np.ndarray, " feature"]:
+        """Outputs that are never positive, or barely, of a short column."""
+        largest = end.b + np.maximum(end.W.T @ end.W, 0.0).sum(axis=0)
+        short = np.linalg.norm(end.W, axis=0) < _SILENT_NORM
+        return (largest <= 0.0) | (short & (end.b < self.probability / 4))
+
+    def _end(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
+        flat = self._flat(W, b)
+        for _ in range(_ATTEMPTS):
+            end = minimize(
+                self._objective,
+                flat,
+                jac=True,
+                method="BFGS",
+                options={"gtol": _GRADIENT, "maxiter": _ITERATIONS},
+            )
+            flat = end.x
+            if np.abs(end.jac).max() <= _STATIONARY:
+                break
+        W, b = self._parts(flat)
+        return Minimum(float(end.fun) * self._scale / len(b), W, b.copy(), n_starts=1)
+
+    def _least_curvature(self, flat: Parameters) -> tuple[float, Parameters]:
+        """The lowest eigenvalue of the Hessian, from differences of gradients, and its direction."""
+        steps = _DIFFERENCE * np.eye(len(flat))
+        slopes = np.array(
+            [self._objective(flat + step)[1] - self._objective(flat - step)[1] for step in steps]
+        )
+        curvatures, directions = np.linalg.eigh((slopes + slopes.T) / (4 * _DIFFERENCE))
+        return float(curvatures[0]), directions[:, 0]
+
+    def _objective(self, flat: Parameters) -> tuple[float, Any]:
+        loss, dW, db = self._losses(*self._parts(flat))
+        slope = dW.ravel() if self.held is not None else np.concatenate([dW.ravel(), db])
+        return loss / self._scale, slope / self._scale
+
+    def _flat(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Parameters:
+        return W.ravel() if self.held is not None else np.concatenate([W.ravel(), b])
+
+    def _parts(self, flat: Parameters) -> tuple[Float[np.ndarray, "hidden feature"], PerFeature]:
+        n_weights = self._shape[0] * self._shape[1]
+        return flat[:n_weights].reshape(self._shape), flat[n_weights:] if self.held is None else self.held
