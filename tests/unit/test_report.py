@@ -352,7 +352,7 @@ def test_the_nearest_schedules_stand_in_the_report(workplace: Path) -> None:
 
 def test_variants_of_training_stand_in_a_table_of_their_own(workplace: Path) -> None:
     variants = {"standard": {}, "longer": {"steps": 200}}
-    spec = SPEC | {"maps": {"norms": NORMS | {"variants": variants}}}
+    spec = SPEC | {"maps": {"norms": NORMS | {"n_features": 9, "variants": variants}}}
     build_norms(spec, "norms")
     draw(spec)
     assert report(spec) == 0
