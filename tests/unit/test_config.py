@@ -91,6 +91,7 @@ def test_the_talk_loads() -> None:
         "talk",
         "talk_geometric",
         "wide",
+        "wide_geometric",
         "controls",
         "sae_arena",
         "sae_bench",
@@ -110,7 +111,14 @@ def test_the_talk_loads() -> None:
 
 def test_the_cases_are_those_of_the_talk() -> None:
     config = load(read(TALK))
-    for name in ("talk", "talk_geometric", "wide"):
+    families = {
+        "talk": "linear",
+        "talk_geometric": "geometric",
+        "wide": "linear",
+        "wide_geometric": "geometric",
+    }
+    for name, family in families.items():
+        assert config.experiments[name].family == family
         case = config.experiments[name].cases
         falling = case["case1"].probability[0]
         importance = case["case1"].importance[0]
@@ -126,17 +134,12 @@ def test_the_cases_are_those_of_the_talk() -> None:
         eight = case["uniform"].probability
         assert np.allclose(eight, (50 ** -np.linspace(0, 1, 8))[:, None])
         assert np.allclose(case["uniform_matched"].probability, falling.mean())
-    assert [config.experiments[name].family for name in ("talk", "talk_geometric", "wide")] == [
-        "linear",
-        "geometric",
-        "linear",
-    ]
 
 
 def test_the_initial_scales_are_those_of_eight_batched_instances() -> None:
     """PyTorch's Xavier on (instances, m, n): fan-in m·n, fan-out instances·n."""
     config = load(read(TALK))
-    for name in ("talk", "wide"):
+    for name in ("talk", "wide", "wide_geometric"):
         experiment = config.experiments[name]
         n, m = experiment.n_features, experiment.n_hidden
         scale = experiment.cases["case1"].training.init_scale
