@@ -102,7 +102,7 @@ def take_steps(
         step = (first_step + turn).to(tl.uint32)
         loss = tl.zeros([LANES], tl.float64)
         gradient = ()
-        for _ in tl.static_range(LENGTH):
+        for _i in tl.static_range(LENGTH):
             gradient += (tl.zeros([LANES], tl.float32),)
         for first_quad in range(0, (batch_size + 3) // 4, LANES):
             quad = first_quad + lane
@@ -176,17 +176,17 @@ def sum_losses(
     key0, key1 = tl.load(keys + 2 * instance), tl.load(keys + 2 * instance + 1)
     lane = tl.arange(0, LANES)
     sums = ()
-    for _ in tl.static_range(N):
+    for _i in tl.static_range(N):
         sums += (tl.zeros([LANES], tl.float64),)
     for first_quad in range(0, n_samples // 4, LANES):
         quad = (first_quad + lane).to(tl.uint32)
         step = tl.full((), 0, tl.uint32)
         x = _draw(quad, step, EVALUATION, key0, key1, thresholds, scales, offsets, N, MAGNITUDES)
         for j in tl.static_range(4):
-            _, _, z = _forward(x, j, w, centres, N, M, CENTRED)
+            z = _forward(x, j, w, centres, N, M, CENTRED)[2]
             added = ()
             for i in tl.static_range(N):
-                e, weighted, _ = error(z[i], x[4 * i + j], importances[i], RELU)
+                e, weighted, _g = error(z[i], x[4 * i + j], importances[i], RELU)
                 added += (sums[i] + (weighted * e).to(tl.float64),)
             sums = added
     for i in tl.static_range(N):

@@ -26,7 +26,7 @@ def draw(
     )
     limit = tl.load(threshold + own, mask=is_feature, other=0)
     factor = tl.load(scale + own, mask=is_feature, other=0.0)
-    summand = tl.load(offset + own, mask=is_feature, other=0.0)
+    summand = tl.load(offset + own, mask=is_feature, other=1.0)
     for j in tl.static_range(4):
         sample = 4 * quad + j
         value = magnitude(words[j], limit, factor, summand, MAGNITUDES)
