@@ -47,6 +47,7 @@ TILES = {"CENTRED": False, "FEATURES": 32}
 
 def kernels(shapes: list[tuple[int, int]]) -> dict[str, tuple[Any, dict[str, Any], int]]:
     """Name → kernel, its constants, its warps."""
+    from superposition_atlas.gpu.kernels import draw
     from superposition_atlas.training.kernels import small, wide
 
     found: dict[str, tuple[Any, dict[str, Any], int]] = {}
@@ -60,8 +61,8 @@ def kernels(shapes: list[tuple[int, int]]) -> dict[str, tuple[Any, dict[str, Any
     steps = {"STEPS": 4096, "BLOCK": 256} | OPTIMIZER
     drawing = TILES | {"PURPOSE": 0, "MAGNITUDES": "uniform", "QUADS": 16}
     return found | {
-        "draw": (wide.draw, drawing, 4),
-        "draw lognormal": (wide.draw, drawing | rare, 4),
+        "draw": (draw, drawing, 4),
+        "draw lognormal": (draw, drawing | rare, 4),
         "respond": (wide.respond, TILES | {"RELU": True, "ROWS": 64}, 4),
         "update_weights": (wide.update_weights, steps, 4),
         "update_biases": (wide.update_biases, steps | {"TRAINS_BIAS": True}, 4),

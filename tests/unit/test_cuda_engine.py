@@ -38,9 +38,9 @@ from tests.unit.test_training import (
 triton = pytest.importorskip("triton", reason="Triton is for Linux")
 tl = triton.language
 
+from superposition_atlas.gpu.kernels import magnitude, philox_quad  # noqa: E402
 from superposition_atlas.training import cuda_small, cuda_wide, torch_engine  # noqa: E402
 from superposition_atlas.training.cuda_engine import CudaEngine  # noqa: E402
-from superposition_atlas.training.kernels.stream import magnitude, philox_quad  # noqa: E402
 
 INTERPRETED = triton.knobs.runtime.interpret
 DEVICES = [
@@ -238,7 +238,7 @@ def cuda_train(request, monkeypatch):
     if request.param == "cpu":
         module = importlib.import_module("superposition_atlas.training.cuda_engine")
         monkeypatch.setattr(module, "CudaEngine", partial(CudaEngine, "cpu", lambda: 10**9))
-        monkeypatch.setattr(training, "_cuda_is_available", lambda: True)
+        monkeypatch.setattr(training, "cuda_is_available", lambda: True)
     return partial(train, n_hidden=2, engine="cuda", batch_size=64)
 
 
@@ -307,9 +307,9 @@ def test_without_a_cuda_device_the_engine_says_so_in_one_line():
 
 
 def test_without_triton_the_engine_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(training, "_cuda_is_available", lambda: True)
-    monkeypatch.setattr(training, "_cuda_driver_exists", lambda: True)
-    monkeypatch.setattr(training, "find_spec", lambda name: None)
+    monkeypatch.setattr(training, "cuda_is_available", lambda: True)
+    monkeypatch.setattr(training, "cuda_driver_exists", lambda: True)
+    monkeypatch.setattr(training, "triton_is_installed", lambda: False)
     with pytest.raises(TrainingError, match=r"Triton is not installed: pip install .*\[gpu\]"):
         train(SCHEDULE, 2, [0], steps=2, engine="cuda")
     assert training.engine_name("auto") == "torch-cuda"
@@ -318,8 +318,8 @@ def test_without_triton_the_engine_says_how_to_get_it(monkeypatch):
 
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(training, "_cuda_is_available", lambda: True)
-    monkeypatch.setattr(training, "_cuda_driver_exists", lambda: True)
+    monkeypatch.setattr(training, "cuda_is_available", lambda: True)
+    monkeypatch.setattr(training, "cuda_driver_exists", lambda: True)
     assert training.engine_name("auto").startswith("cuda (triton")
     assert training.engine_name("auto", "cpu") == training.engine_name("fused") == "fused"
     assert training.engine_name("torch") == "torch-cuda"

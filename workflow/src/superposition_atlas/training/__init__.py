@@ -1,11 +1,8 @@
 """Training of toy models: one `train`, one module an engine behind it."""
 
-import ctypes
 import logging
-import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,6 +11,12 @@ from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArtefactError, DeviceError, TrainingError
+from superposition_atlas.gpu.availability import (
+    INSTALL_TRITON,
+    cuda_driver_exists,
+    cuda_is_available,
+    triton_is_installed,
+)
 from superposition_atlas.magnitudes import MagnitudesName
 from superposition_atlas.running import available_threads, deferred_signals, progress_bar
 from superposition_atlas.schedules import Schedule
@@ -270,21 +273,24 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         )
     threads = available_threads() if threads is None else arguments.integer("threads", threads)
     is_wanted = "cuda" in (name, device)
-    on_cuda = name != "fused" and (is_wanted or (device == "auto" and _cuda_driver_exists()))
-    if on_cuda and not _cuda_is_available():
+    on_cuda = name != "fused" and (is_wanted or (device == "auto" and cuda_driver_exists()))
+    if on_cuda and not cuda_is_available():
         if is_wanted:
             key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
             raise TrainingError(f"{key} is cuda, but torch finds no CUDA device: use {key} {others} or auto")
         on_cuda = False
     if on_cuda and name != "torch":
-        if find_spec("triton") is not None:
+        if triton_is_installed():
             from superposition_atlas.training.cuda_engine import CudaEngine
 
             return CudaEngine()
-        how = "pip install 'superposition-atlas[gpu]'"
         if name == "cuda":
-            raise TrainingError(f"engine is cuda, but Triton is not installed: {how}, or use engine torch")
-        logger.warning("training on the GPU with engine torch; many times as fast with Triton: %s", how)
+            raise TrainingError(
+                f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}, or use engine torch"
+            )
+        logger.warning(
+            "training on the GPU with engine torch; many times as fast with Triton: %s", INSTALL_TRITON
+        )
     if name == "torch" or on_cuda:
         from superposition_atlas.training.torch_engine import TorchEngine
 
@@ -292,21 +298,6 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     from superposition_atlas.training.fused_engine import FusedEngine
 
     return FusedEngine(threads)
-
-
-def _cuda_driver_exists() -> bool:
-    """Whether it is worth asking torch, whose import takes seconds."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def _cuda_is_available() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:

@@ -5,8 +5,7 @@ is first imported: slow, and for tests.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ import triton
 from jaxtyping import Float
 
 from superposition_atlas.errors import DeviceError
+from superposition_atlas.gpu.failures import failures_named
 from superposition_atlas.training import cuda_small, cuda_wide
 from superposition_atlas.training.cuda_inputs import DeviceInputs
 from superposition_atlas.training.state import Problem, TrainingState, Weights
@@ -37,8 +37,9 @@ class CudaEngine:
         """See `state.Engine`."""
         self._prepare(problem)
         first_step = state.step
+        steps = f"between steps {first_step} and {first_step + n_steps}"
         for part, inputs in zip(self._parts, self._inputs, strict=True):
-            with _failures_named(problem, part, first_step, n_steps):
+            with failures_named(f"{steps}, {_of(problem, part)}"):
                 own = state.copy(part)
                 if self._wide is None:
                     cuda_small.advance(own, n_steps, problem.select(part), inputs)
@@ -53,7 +54,7 @@ class CudaEngine:
         losses = cuda_small.feature_loss if self._wide is None else cuda_wide.feature_loss
         found = []
         for part, inputs in zip(self._parts, self._inputs, strict=True):
-            with _failures_named(problem, part):
+            with failures_named(_of(problem, part)):
                 found.append(losses(Weights(weights.W[part], weights.b[part]), problem.select(part), inputs))
         return np.concatenate(found)
 
@@ -66,7 +67,7 @@ class CudaEngine:
         needed = (cuda_small if is_small else cuda_wide).bytes_an_instance(problem)
         size = self._part_size(problem.n_instances, needed)
         self._parts = [slice(start, start + size) for start in range(0, problem.n_instances, size)]
-        with _failures_named(problem, slice(None)):
+        with failures_named(_of(problem, slice(None))):
             self._inputs = [DeviceInputs.of(problem.select(part), self._device) for part in self._parts]
             if not is_small:
                 self._wide = cuda_wide.WideModels(problem, size, self._device)
@@ -94,19 +95,9 @@ class CudaEngine:
         return int(torch.cuda.mem_get_info(self._device)[0])
 
 
-@contextmanager
-def _failures_named(
-    problem: Problem, part: slice, first_step: int | None = None, n_steps: int = 0
-) -> Iterator[None]:
-    """Says of which toy models a failure of CUDA or Triton is, and where they stood."""
-    try:
-        yield
-    except (RuntimeError, triton.TritonError) as error:
-        seeds = problem.seeds[part]
-        where = "" if first_step is None else f" between steps {first_step} and {first_step + n_steps}"
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        start = part.start or 0
-        raise DeviceError(
-            f"the GPU failed{where}, with instances {start} to {start + len(seeds) - 1} "
-            f"(seeds {seeds[0]} to {seeds[-1]}) of {problem.n_features} → {problem.n_hidden}: {reason}"
-        ) from error
+def _of(problem: Problem, part: slice) -> str:
+    seeds, start = problem.seeds[part], part.start or 0
+    return (
+        f"with instances {start} to {start + len(seeds) - 1} (seeds {seeds[0]} to {seeds[-1]}) "
+        f"of {problem.n_features} → {problem.n_hidden}"
+    )

@@ -1,67 +1,45 @@
-"""What kernels know of the instances' features and streams, on the device."""
+"""Toy models on a device: what kernels know of them, and their weights as rows."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt32
+from jaxtyping import Float32
 
-from superposition_atlas import stream
+from superposition_atlas.gpu.samples import Samples, on_device
 from superposition_atlas.training.state import Problem, Weights
-
-_LOW_WORD = np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
 class DeviceInputs:
-    """Each [instance, …], in the order in which kernels take them."""
+    """Of some instances."""
 
     importance: Float32[torch.Tensor, "instance feature"]
-    threshold: UInt32[torch.Tensor, "instance feature"]
-    scale: Float32[torch.Tensor, "instance feature"]
-    offset: Float32[torch.Tensor, "instance feature"]
-    centre: Float32[torch.Tensor, "instance feature"]
-    keys: UInt32[torch.Tensor, "instance 2"]
+    samples: Samples
 
     @classmethod
     def of(cls, problem: Problem, device: torch.device) -> "DeviceInputs":
         """Of a problem's instances."""
-        threshold = stream.thresholds(problem.probability)
-        scale = stream.scales(threshold)
-        keys = np.stack([problem.seeds & _LOW_WORD, problem.seeds >> np.uint64(32)], axis=-1)
-        return cls(
-            on_device(problem.importance.astype(np.float32), device),
-            on_device(threshold, device),
-            on_device(scale, device),
-            on_device(stream.offsets(scale, problem.settings.magnitudes), device),
-            on_device(problem.centre, device),
-            on_device(keys.astype(np.uint32), device),
-        )
+        importance = on_device(problem.importance.astype(np.float32), device)
+        magnitudes = problem.settings.magnitudes
+        samples = Samples.of(problem.seeds, problem.probability, problem.centre, magnitudes, device)
+        return cls(importance, samples)
 
     @classmethod
     def zeros(cls, n_instances: int, n_features: int, device: torch.device) -> "DeviceInputs":
-        """Room for so many."""
+        """Room for so many instances."""
+        importance = torch.zeros(n_instances, n_features, device=device)
+        return cls(importance, Samples.zeros(n_instances, n_features, device))
 
-        def room(length: int, kind: torch.dtype = torch.float32) -> torch.Tensor:
-            return torch.zeros(n_instances, length, dtype=kind, device=device)
+    def load(self, other: "DeviceInputs") -> None:
+        """Take over those of as many instances or fewer; the rest stay as they are."""
+        self.importance[: len(other.importance)].copy_(other.importance)
+        self.samples.load(other.samples)
 
-        return cls(
-            importance=room(n_features),
-            threshold=room(n_features, torch.uint32),
-            scale=room(n_features),
-            offset=room(n_features),
-            centre=room(n_features),
-            keys=room(2, torch.uint32),
-        )
-
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        """All of them."""
-        return (self.importance, self.threshold, self.scale, self.offset, self.centre, self.keys)
-
-
-def on_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    """A copy in one piece, never a view of the caller's memory."""
-    return torch.from_numpy(np.array(array, order="C")).to(device)
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.importance.device
 
 
 def to_rows(values: Weights) -> np.ndarray:

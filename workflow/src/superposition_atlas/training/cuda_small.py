@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from superposition_atlas.training.cuda_inputs import DeviceInputs, from_rows, on_device, to_rows
+from superposition_atlas.gpu.samples import on_device
+from superposition_atlas.training.cuda_inputs import DeviceInputs, from_rows, to_rows
 from superposition_atlas.training.kernels.small import sum_losses, take_steps
 from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
@@ -41,7 +42,7 @@ def bytes_an_instance(problem: Problem) -> int:
 def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: DeviceInputs) -> None:
     """See `state.Engine`."""
     settings = problem.settings
-    device = inputs.keys.device
+    device = inputs.device
     steps = StepCoefficients.of(settings, state.step, n_steps)
     coefficients = [on_device(values, device) for values in (steps.rate, steps.root_correction, steps.decay)]
     parts = (state.weights, state.mean, state.square)
@@ -51,7 +52,8 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
     take_steps[(problem.n_instances,)](
         *rows,
         loss_sum,
-        *inputs.tensors(),
+        inputs.importance,
+        *inputs.samples.tensors(),
         *coefficients,
         state.step,
         n_steps,
@@ -76,12 +78,13 @@ def feature_loss(
     weights: Weights, problem: Problem, inputs: DeviceInputs
 ) -> Float[np.ndarray, "instance feature"]:
     """See `state.Engine`."""
-    device = inputs.keys.device
+    device = inputs.device
     losses = torch.empty_like(inputs.importance, dtype=torch.float64)
     sum_losses[(problem.n_instances,)](
         on_device(to_rows(weights), device),
         losses,
-        *inputs.tensors(),
+        inputs.importance,
+        *inputs.samples.tensors(),
         HELD_OUT_SAMPLES,
         **variant(problem),
         num_warps=1,

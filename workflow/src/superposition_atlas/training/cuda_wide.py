@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from superposition_atlas.gpu.graph import Repeated, full_precision
 from superposition_atlas.stream import Purpose
-from superposition_atlas.training.cuda_graph import Repeated, full_precision
 from superposition_atlas.training.cuda_inputs import DeviceInputs, from_rows, to_rows
-from superposition_atlas.training.kernels.wide import draw, respond, update_biases, update_weights
+from superposition_atlas.training.kernels.wide import respond, update_biases, update_weights
 from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 
@@ -25,10 +25,8 @@ _LARGEST_GROUP = 32
 _STEPS_AHEAD = 4096
 """Steps whose coefficients lie on the device at a time."""
 
-_QUADS, _FEATURES = 16, 32
-"""Of four samples each, and of one program that draws."""
-_ROWS = 64
-"""Samples of one program that takes errors; each leaves one part-sum."""
+_ROWS, _FEATURES = 64, 32
+"""Of one program that takes errors: samples, of which one part-sum is left, and features."""
 _WEIGHTS = 256
 """Of one turn of the optimizer."""
 
@@ -81,19 +79,13 @@ class _Batches:
 
     def forward(self) -> None:
         """Draw x, and leave g in the place of z, with its sums over blocks of samples, and the losses'."""
-        n_quads, n = -(-self.batch_size // 4), self.n_features
-        blocks_of_features = -(-n // _FEATURES)
-        settings, inputs = self.settings, self.inputs
-        draw[(self.n_instances, -(-n_quads // _QUADS), blocks_of_features)](
-            self.x, inputs.threshold, inputs.scale, inputs.offset, inputs.centre, inputs.keys, self.clock,
-            self.batch_size, n, PURPOSE=int(self.purpose), CENTRED=settings.centred_inputs,
-            MAGNITUDES=settings.magnitudes, QUADS=_QUADS, FEATURES=_FEATURES,
-        )  # fmt: skip
+        settings, inputs, n = self.settings, self.inputs, self.n_features
+        inputs.samples.draw(self.x, self.clock, self.purpose, settings.magnitudes, settings.centred_inputs)
         for group in self.groups:
             torch.bmm(self.x[group], self.W[group].mT, out=self.h[group])
             torch.bmm(self.h[group], self.W[group], out=self.g[group])
-        respond[(self.n_instances, self.n_blocks, blocks_of_features)](
-            self.g, self.x, self.rows, inputs.importance, inputs.centre, self.part_b, self.part_loss,
+        respond[(self.n_instances, self.n_blocks, -(-n // _FEATURES))](
+            self.g, self.x, self.rows, inputs.importance, inputs.samples.centre, self.part_b, self.part_loss,
             self.batch_size, n, self.n_hidden, self.n_blocks, RELU=settings.output == "relu",
             CENTRED=settings.centred_inputs, ROWS=_ROWS, FEATURES=_FEATURES,
         )  # fmt: skip
@@ -103,8 +95,7 @@ class _Batches:
         n = len(weights.b)
         self.rows[:n].copy_(torch.from_numpy(to_rows(weights)))
         self.W[:n].copy_(torch.from_numpy(np.ascontiguousarray(weights.W)))
-        for own, new in zip(self.inputs.tensors(), inputs.tensors(), strict=True):
-            own[:n].copy_(new)
+        self.inputs.load(inputs)
 
 
 class WideModels:
@@ -175,7 +166,7 @@ def feature_loss(
 ) -> Float[np.ndarray, "instance feature"]:
     """See `state.Engine`."""
     n_instances = problem.n_instances
-    batches = _Batches(problem, n_instances, HELD_OUT_SAMPLES, Purpose.EVALUATION, inputs.keys.device)
+    batches = _Batches(problem, n_instances, HELD_OUT_SAMPLES, Purpose.EVALUATION, inputs.device)
     batches.load(weights, inputs)
     with full_precision():
         batches.forward()

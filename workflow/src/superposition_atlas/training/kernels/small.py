@@ -3,8 +3,8 @@
 import triton
 import triton.language as tl
 
+from superposition_atlas.gpu.kernels import EVALUATION, INPUTS, magnitude, philox_quad
 from superposition_atlas.training.kernels.step import error, updated
-from superposition_atlas.training.kernels.stream import EVALUATION, INPUTS, magnitude, philox_quad
 
 
 @triton.jit

@@ -1,4 +1,4 @@
-"""The stream inside Triton kernels: the words of `stream.words`, and what a word means.
+"""The stream in Triton's language: the words of `stream.words`, what a word means, and whole batches.
 
 The quantiles are those of `magnitudes.py` once more, since Triton compiles the text of a function; a test
 holds them together.
@@ -75,3 +75,32 @@ def _standard_normal_quantile(u):
     outside = tl.where(depth > 5.0, far, near)
     signed = tl.where(central > 0.0, outside, -outside)
     return tl.where(central * central > 0.180625, signed, middle)
+
+
+@triton.jit
+def draw(
+    x, threshold, scale, offset, centre, keys, clock, batch_size, n,
+    PURPOSE: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr,
+    QUADS: tl.constexpr, FEATURES: tl.constexpr,
+):  # fmt: skip
+    """x[instance, sample, feature] of the step that the clock shows, less the centre where W wants it so."""
+    instance = tl.program_id(0).to(tl.int64)
+    quad = tl.program_id(1) * QUADS + tl.arange(0, QUADS)[:, None]
+    feature = tl.program_id(2) * FEATURES + tl.arange(0, FEATURES)[None, :]
+    is_feature = feature < n
+    own = instance * n + feature
+    step = tl.load(clock).to(tl.uint32)
+    key0, key1 = tl.load(keys + 2 * instance), tl.load(keys + 2 * instance + 1)
+    words = philox_quad(
+        quad.to(tl.uint32), feature.to(tl.uint32), step, tl.full((), PURPOSE, tl.uint32), key0, key1
+    )
+    limit = tl.load(threshold + own, mask=is_feature, other=0)
+    factor = tl.load(scale + own, mask=is_feature, other=0.0)
+    summand = tl.load(offset + own, mask=is_feature, other=1.0)
+    for j in tl.static_range(4):
+        sample = 4 * quad + j
+        value = magnitude(words[j], limit, factor, summand, MAGNITUDES)
+        if CENTRED:
+            value = value - tl.load(centre + own, mask=is_feature, other=0.0)
+        place = x + (instance * batch_size + sample) * n + feature
+        tl.store(place, value, mask=is_feature & (sample < batch_size))
