@@ -543,9 +543,10 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
         ({"experiments": {"../up": {}}}, ["experiments:", "'../up'", "a letter followed by"]),
         ({"experiments": {True: {}}}, ["experiments:", "True", "text", "put it in quotes"]),
         ({"experiments": {"talk": 5}}, ["experiments.talk:", "5", "a mapping"]),
-        (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused or torch"]),
+        (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused, torch or cuda"]),
         (changed({"device": "gpu"}), ["device:", "'gpu', allowed is auto, cpu or cuda"]),
         (changed({"engine": "fused", "device": "cuda"}), ["device:", "'cuda'", "auto or cpu", "fused"]),
+        (changed({"engine": "cuda", "device": "cpu"}), ["device:", "'cpu'", "auto or cuda"]),
         (changed({"experiment": {}}), ["experiment:", "unknown key", "did you mean experiments?"]),
         (changed({"experiments.TALK": {"like": "talk"}}), ["experiments:", "'TALK'", "'talk'"]),
         (

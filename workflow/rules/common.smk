@@ -206,7 +206,8 @@ def on_gpu():
     """Whether training runs on a GPU: with auto, where this machine has one."""
     if CONFIG.device == "cpu" or CONFIG.engine == "fused":
         return False
-    return CONFIG.device == "cuda" or shutil.which("nvidia-smi") is not None
+    is_wanted = "cuda" in (CONFIG.device, CONFIG.engine)
+    return is_wanted or shutil.which("nvidia-smi") is not None
 
 
 def train_minutes(wildcards, attempt):
