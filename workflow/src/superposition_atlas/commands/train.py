@@ -9,7 +9,6 @@ import numpy as np
 from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.digest import code_digest
-from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.kept import shard_of_seed, train_new
 
@@ -45,7 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     variant = own % len(case.probability)
     models = train_new(
-        Schedule(case.importance[variant], case.probability[variant]),
+        case.importance[variant],
+        case.probability[variant],
         experiment.n_hidden,
         np.array(experiment.seeds, dtype=np.uint64)[own],
         TrainingSettings(**case.training),
@@ -60,4 +60,5 @@ def run(arguments: argparse.Namespace) -> None:
     write_models(models, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
     if arguments.checkpoint is not None:
         arguments.checkpoint.unlink(missing_ok=True)  # only now that the models are safe
-    logger.info("%d models, median loss %.5f", len(models), np.median(models.loss))
+    if len(models):
+        logger.info("%d models, median loss %.5f", len(models), np.median(models.loss))

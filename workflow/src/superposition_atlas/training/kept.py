@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from superposition_atlas import storage
 from superposition_atlas.artefacts.models import read_models, write_models
@@ -35,7 +35,8 @@ def shard_of_seed(seed: int, shards: int) -> int:
 
 
 def train_new(
-    schedule: Schedule,
+    importance: Float[np.ndarray, "instance feature"],
+    probability: Float[np.ndarray, "instance feature"],
     n_hidden: int,
     seeds: Integer[np.ndarray, " instance"],
     settings: TrainingSettings,
@@ -50,9 +51,10 @@ def train_new(
     A toy model is the same, bit for bit, as if `train` had made it alone, wherever it comes from.
 
     Args:
-        schedule: importance and probability, both [instance, feature].
+        importance: I_i ≥ 0.
+        probability: 0 < p_i ≤ 1.
         n_hidden: number of hidden dimensions.
-        seeds: one an instance.
+        seeds: one an instance; there may be none.
         settings: as `train` takes them.
         folder: where toy models are kept; files of other settings or code and damaged ones are removed. With
             None nothing is kept.
@@ -68,9 +70,9 @@ def train_new(
     versions = {package: storage.package_versions()[package] for package in _DECIDE_BITS}
     spec = {"settings": settings.as_dict(), "n_hidden": n_hidden, "engine": name, "versions": versions}
     code = code_digest("superposition_atlas.training")
-    wanted = _identities(seeds, schedule.importance, schedule.probability)
+    wanted = _identities(seeds, importance, probability)
     parts = [
-        no_models(schedule.n_features, n_hidden, settings, name),
+        no_models(probability.shape[1], n_hidden, settings, name),
         *(_read(folder, spec, code, wanted) if folder else ()),
     ]
     known = {identity for part in parts for identity in _identities_of(part)}
@@ -80,7 +82,7 @@ def train_new(
         logger.info("trains %d of %d toy models, %d are there already", *counts)
     if len(new):
         trained = train(
-            Schedule(schedule.importance[new], schedule.probability[new]),
+            Schedule(importance[new], probability[new]),
             n_hidden,
             seeds[new].tolist(),
             engine=engine,
