@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for: more than they take, no more than a node has, and more at the next attempt."""
+"""What jobs ask a scheduler for: more than they take, not more than nodes have, and more when tried again."""
 
 import csv
 import re

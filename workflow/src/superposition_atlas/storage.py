@@ -4,10 +4,8 @@ Every artefact carries its provenance. No time of day stands in it: the same inp
 it stands a checksum of the whole file, since neither format notices every damage by itself.
 """
 
-import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from superposition_atlas import checksums
 from superposition_atlas.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PROVENANCE_KEY = "superposition_atlas"
-_CHECKSUM = re.compile(rb"superposition_atlas:sha256:([0-9a-f]{64})")
-_NO_CHECKSUM = f"superposition_atlas:sha256:{'0' * 64}"
-"""Keeps the checksum's place while the file is summed."""
-_BLOCK = 1 << 20
-"""Bytes of a file that are summed at a time."""
 _ROWS = 1 << 16
 """Rows of tables that are joined at a time."""
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
@@ -191,7 +185,7 @@ def table_writer(
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema.with_metadata(metadata)) as writer:
             yield writer
-        _seal(temporary)
+        checksums.seal(temporary)
 
 
 def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any]) -> None:
@@ -287,15 +281,7 @@ def _write_sealed(content: bytes, path: Path) -> None:
     """Writes a file that keeps a place for its checksum."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        _seal(temporary)
-
-
-def _seal(path: Path) -> None:
-    """Puts the checksum of a file's other bytes in the place that its provenance keeps for it."""
-    _, place, checksum = _summed(path)
-    with path.open("r+b") as stream:
-        stream.seek(place)
-        stream.write(checksum.encode())
+        checksums.seal(temporary)
 
 
 def _check_seal(path: Path, kind: str) -> None:
@@ -303,31 +289,11 @@ def _check_seal(path: Path, kind: str) -> None:
     if not path.is_file():
         raise ArtefactError(f"{path}: no such file")
     try:
-        found, _, checksum = _summed(path)
+        flaw = checksums.flaw(path)
     except OSError as error:
         raise _damaged(path, kind, str(error.strerror)) from None
-    if found is None:
-        raise _damaged(path, kind, "no checksum: it ends early, or this pipeline did not make it")
-    if found != checksum:
-        raise _damaged(path, kind, "its checksum is wrong")
-
-
-def _summed(path: Path) -> tuple[str | None, int, str]:
-    """The checksum that stands in a file, where, and that of its other bytes; read piece by piece."""
-    summed, found, place, rest = hashlib.sha256(), None, 0, b""
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            rest += block
-            if found is None and (match := _CHECKSUM.search(rest)):
-                found, place = match[1].decode(), place + match.start(1)
-                rest = rest[: match.start(1)] + b"0" * 64 + rest[match.end(1) :]
-            # It may stand across the border of two blocks.
-            whole = len(rest) if found else max(len(rest) - len(_NO_CHECKSUM), 0)
-            summed.update(memoryview(rest)[:whole])
-            place += 0 if found else whole
-            rest = rest[whole:]
-    summed.update(rest)
-    return found, place, summed.hexdigest()
+    if flaw is not None:
+        raise _damaged(path, kind, flaw)
 
 
 def _damaged(path: Path, kind: str, reason: str) -> ArtefactError:
@@ -346,5 +312,5 @@ def _parsed_provenance(text: str | bytes) -> dict[str, Any]:
 
 def _json(provenance: Mapping[str, Any]) -> str:
     return json.dumps(
-        {**provenance, "checksum": _NO_CHECKSUM}, sort_keys=True, ensure_ascii=False, allow_nan=False
+        {**provenance, "checksum": checksums.PLACE}, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
