@@ -55,7 +55,7 @@ def test_defaults() -> None:
     assert small.seeds == tuple(range(8))
     assert small.variants == {"standard": TrainingSettings()}
     assert small.n_starts == 12
-    assert small.shards == 4
+    assert small.shards == 1
     assert small.points == {
         "kind": "grid",
         "family": ["geometric"],

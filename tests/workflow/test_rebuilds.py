@@ -110,6 +110,16 @@ def test_a_change_in_one_case_rebuilds_its_chain_only(workflow: Workflow) -> Non
     assert [path for path in alone if "wide_frobenius" not in path] == []
 
 
+def test_more_seeds_train_the_new_ones_only(workflow: Workflow) -> None:
+    workflow.edit("tiny.yaml", "    seeds: 4\n", "    seeds: 6\n    shards: 2\n")
+    result = workflow.run("results/models/talk/case2.safetensors")
+    assert result.returncode == 0, result.stdout + result.stderr
+    logs = sorted((workflow.folder / "results/logs/train/talk/case2").iterdir())
+    said = [re.findall(r"trains (\d+) of \d+ toy models, (\d+) are there", log.read_text()) for log in logs]
+    assert len(said) == 2
+    assert [sum(int(pair[index]) for [pair] in said) for index in (0, 1)] == [2, 4]
+
+
 def test_a_network_of_slide_4_trains_slide_4_only(workflow: Workflow) -> None:
     workflow.edit("tiny.yaml", "spiral: {seeds: 2, steps: 20}", "spiral: {seeds: 2, steps: 20, noise: 5}")
     slide_4 = {"playground", "figure_playground", "figure_playground_data_sets"}

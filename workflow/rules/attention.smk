@@ -16,7 +16,7 @@ rule attention:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=megabytes(2000),
         runtime=attention_minutes,
     params:
         code=command_digest("attention"),
@@ -43,8 +43,8 @@ rule pivot_tables:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=megabytes(2000),
+        runtime=minutes(5),
     params:
         code=command_digest("pivot_tables"),
         heads=attention_heads_json,

@@ -3,16 +3,18 @@
 import json
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from superposition_atlas import config as configuration
+from superposition_atlas import costs
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
-from superposition_atlas.maps.points import in_shard, points_digest, points_of
+from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -33,7 +35,8 @@ try:
     )
     CONFIG = configuration.load(RAW)
     check_saes(CONFIG)
-    MAP_POINTS = {name: points_of(described) for name, described in CONFIG.maps.items()}
+    for described in CONFIG.maps.values():
+        check_points(described)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -49,6 +52,8 @@ TESTED = [
     for name, experiment in EXPERIMENTS.items()
     if experiment.claims or name == "controls"
 ]
+WHOLE = [name for name, experiment in EXPERIMENTS.items() if experiment.shards == 1]
+CUT = [name for name in EXPERIMENTS if name not in WHOLE]
 COMPARED = {experiment.name for experiment in catalogue.compared_experiments(CONFIG)}
 TABLES = [
     catalogue.experiment_table(name, table)
@@ -158,6 +163,24 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
+def minutes(amount):
+    """The resource `runtime` of a command that takes less; each attempt asks for as much again."""
+
+    def asked(wildcards, attempt):
+        return attempt * amount
+
+    return asked
+
+
+def megabytes(amount):
+    """The resource `mem_mb` of a command that takes less, whatever it has to do."""
+
+    def asked(wildcards, attempt):
+        return costs.megabytes(amount, attempt=attempt)
+
+    return asked
+
+
 def command_digest(command):
     """The code behind `python -m superposition_atlas COMMAND`: a rule reruns when it changes."""
     return code_digest(f"superposition_atlas.commands.{command}")
@@ -191,7 +214,7 @@ def case_json(wildcards):
 
 def sae_json(wildcards):
     """All that an SAE depends on beside its toy models."""
-    return as_json(configuration.sae_spec(experiment_of(wildcards).saes[wildcards.sae]))
+    return as_json(configuration.sae_spec(sae_of(wildcards)))
 
 
 def playground_json(wildcards):
@@ -210,35 +233,78 @@ def on_gpu():
     return is_wanted or shutil.which("nvidia-smi") is not None
 
 
-def train_minutes(wildcards, attempt):
-    """A generous estimate, at 5e8 multiply-adds a second; each retry asks for as much again."""
-    experiment = experiment_of(wildcards)
-    return minutes_of(
-        len(experiment.seeds), experiment, case_of(wildcards).training, attempt
+def training_seconds(n_models, size, training):
+    """Of so many toy models of a size, n_features in n_hidden, by the engine that trains here."""
+    work = costs.training_operations(
+        n_models, size.n_features, size.n_hidden, training.steps, training.batch_size
     )
+    engine = "torch" if CONFIG.engine == "torch" else "fused"
+    return work / costs.RATES["cuda" if on_gpu() else engine]
 
 
-def minutes_of(n_models, size, training, attempt):
-    """So many toy models of a size, n_features in n_hidden."""
-    operations = size.n_features * (size.n_hidden + 5)
-    work = n_models * training.steps * training.batch_size * operations
-    return attempt * (5 + round(work / 5e8 / 60))
+def seeds_of_shard(wildcards):
+    """About so many: they are cut by a hash."""
+    experiment = experiment_of(wildcards)
+    return -(-len(experiment.seeds) // experiment.shards)
+
+
+def train_minutes(wildcards, attempt):
+    seconds = training_seconds(
+        seeds_of_shard(wildcards),
+        experiment_of(wildcards),
+        case_of(wildcards).training,
+    )
+    return costs.minutes(seconds, attempt)
 
 
 def train_threads(wildcards):
     """One where there are cases for every core: while one case starts or ends, the others keep all cores busy."""
     cores = workflow.resource_settings.cores
-    if cores is None:
-        return 2  # on a cluster, where each job has cores of its own
+    if cores is None or workflow.remote_exec:
+        # On a cluster, where each job has cores of its own; in the job, Snakemake would count the node's.
+        return 2
     n_cases = sum(len(experiment.cases) for experiment in EXPERIMENTS.values())
     return max(1, cores // n_cases)
 
 
 def train_megabytes(wildcards, attempt):
-    """Compiler and libraries, and what grows with the ensemble; each retry asks for as much again."""
+    """Compiler and libraries, and what grows with the ensemble."""
+    bytes_of_seed = weight_bytes(experiment_of(wildcards)) * 10 + 1000
+    return costs.megabytes(1500, seeds_of_shard(wildcards) * bytes_of_seed, attempt)
+
+
+def join_megabytes(wildcards, attempt):
     experiment = experiment_of(wildcards)
-    weights = len(experiment.seeds) * experiment.n_features * (experiment.n_hidden + 1)
-    return attempt * (1500 + round(weights * 4 * 10 / 1e6))
+    bytes_of_seed = weight_bytes(experiment) * 4 + 1000
+    return costs.megabytes(500, len(experiment.seeds) * bytes_of_seed, attempt)
+
+
+def weight_bytes(size):
+    """Of a toy model."""
+    return size.n_features * (size.n_hidden + 1) * 4
+
+
+def shards_of_case(wildcards):
+    return [
+        f"results/models/{wildcards.experiment}/{wildcards.case}/shard={shard}.safetensors"
+        for shard in range(experiment_of(wildcards).shards)
+    ]
+
+
+def shard_arguments(wildcards):
+    return f"--shard {wildcards.shard} --shards {experiment_of(wildcards).shards}"
+
+
+def sae_of(wildcards):
+    return experiment_of(wildcards).saes[wildcards.sae]
+
+
+def sae_minutes(wildcards, attempt):
+    own = sae_of(wildcards)
+    work = costs.sae_operations(
+        len(own.seeds), experiment_of(wildcards).n_hidden, own.settings
+    )
+    return costs.minutes(work / costs.RATES["fused"], attempt)
 
 
 # --- maps -----------------------------------------------------------------------------------------------------
@@ -252,15 +318,24 @@ def map_shards(wildcards):
     return map_of(wildcards).shards
 
 
+@cache
+def map_shard_points(name):
+    """The points of each shard of a map."""
+    return cut(points_of(MAPS[name]), MAPS[name].shards)
+
+
 def points_of_shard(wildcards):
-    return in_shard(
-        MAP_POINTS[wildcards.map], int(wildcards.shard), map_shards(wildcards)
-    )
+    return map_shard_points(wildcards.map)[int(wildcards.shard)]
+
+
+@cache
+def map_shard_digests(name):
+    return [points_digest(points) for points in map_shard_points(name)]
 
 
 def shard_digest(wildcards):
     """The points of a shard: only their change concerns it."""
-    return points_digest(points_of_shard(wildcards))
+    return map_shard_digests(wildcards.map)[int(wildcards.shard)]
 
 
 def map_points_json(wildcards, input):
@@ -295,12 +370,13 @@ def models_of_shard(wildcards):
 
 
 def map_minutes(wildcards, attempt):
-    """As `train_minutes`, for all variants."""
+    """Of all variants."""
     described, models = map_of(wildcards), models_of_shard(wildcards)
-    return sum(
-        minutes_of(models, described, training, attempt)
+    seconds = sum(
+        training_seconds(models, described, training)
         for training in described.variants.values()
     )
+    return costs.minutes(seconds, attempt)
 
 
 def map_searches(wildcards):
@@ -314,17 +390,13 @@ def map_starts(wildcards):
 
 
 def solve_minutes(wildcards, attempt):
-    """A generous estimate; each retry asks for as much again."""
     searches = len(points_of_shard(wildcards)) * len(map_searches(wildcards))
-    return minutes_of_searches(
-        searches, map_of(wildcards).n_features, map_starts(wildcards), attempt
+    return costs.minutes(
+        costs.search_seconds(
+            searches, map_of(wildcards).n_features, map_starts(wildcards)
+        ),
+        attempt,
     )
-
-
-def minutes_of_searches(searches, n_features, n_starts, attempt):
-    """At 2 s for 5 features and 12 random starts, and four times that for each feature more."""
-    seconds = searches * (n_starts + 12) / 12 * 4.0 ** (n_features - 5)
-    return attempt * (5 + round(seconds / 60))
 
 
 def map_parts(table):
@@ -341,21 +413,33 @@ def map_parts(table):
     return parts
 
 
+def map_pattern(table):
+    """As `map_parts`, for bash, which writes the braces out: a command as long as all paths would be refused."""
+
+    def pattern(wildcards):
+        described = map_of(wildcards)
+        if table not in map_tables(described):
+            return ""
+        folder = f"results/maps/{wildcards.map}/{table}"
+        return f"{folder}/shard={{0..{described.shards - 1}}}/part.parquet"
+
+    return pattern
+
+
 def map_megabytes(wildcards, attempt):
-    """Compiler and libraries, and a table of all toy models of the shard; each retry asks for as much again."""
+    """Compiler and libraries, and a table of all toy models of the shard."""
     described = map_of(wildcards)
     models = models_of_shard(wildcards) * len(described.variants)
-    return attempt * (1500 + round(models * row_bytes(described) / 1e6))
+    return costs.megabytes(1500, models * row_bytes(described), attempt)
 
 
 def measure_megabytes(wildcards, attempt):
-    """Libraries, all toy models of a map, and those of a shard feature by feature; each retry asks for as much again."""
+    """Libraries, and the toy models of the largest shard, feature by feature."""
     described = map_of(wildcards)
-    models = (
-        len(MAP_POINTS[wildcards.map]) * len(described.seeds) * len(described.variants)
-    )
-    couplings = described.n_features**2 * 32 / described.shards
-    return attempt * (1000 + round(models * (row_bytes(described) + couplings) / 1e6))
+    most = max(len(points) for points in map_shard_points(wildcards.map))
+    models = most * len(described.seeds) * len(described.variants)
+    couplings = described.n_features**2 * 32
+    return costs.megabytes(1000, models * (row_bytes(described) + couplings), attempt)
 
 
 def row_bytes(described):
@@ -364,12 +448,12 @@ def row_bytes(described):
 
 
 def playground_minutes(wildcards, attempt):
-    """A generous estimate, at 5000 steps of 32 networks a second; each retry asks for as much again."""
+    """At 5000 steps of 32 networks a second."""
     work = sum(
         own.settings.steps * (len(own.seeds) + 32) / 64
         for own in CONFIG.playground.values()
     )
-    return attempt * (5 + round(work / 5000 / 60))
+    return costs.minutes(work / 5000, attempt)
 
 
 # --- attention ------------------------------------------------------------------------------------------------
@@ -387,7 +471,7 @@ def attention_heads_json(wildcards):
 
 
 def attention_minutes(wildcards, attempt):
-    """A generous estimate, at 1e8 scores a second; each retry asks for as much again."""
+    """At 1e8 scores a second."""
     scores = sum(
         len(setting.seeds)
         * sum(setting.heads)
@@ -396,7 +480,7 @@ def attention_minutes(wildcards, attempt):
         * setting.training["n_keys"]
         for setting in ATTENTION.values()
     )
-    return attempt * (10 + round(scores / 1e8 / 60))
+    return costs.minutes(scores / 1e8, attempt)
 
 
 # --- metrics --------------------------------------------------------------------------------------------------
@@ -417,12 +501,13 @@ def models_of_experiment(wildcards):
 
 
 def losses_minutes(wildcards, attempt):
-    """A generous estimate; each retry asks for as much again."""
     experiment = experiment_of(wildcards)
     cases = experiment.cases.values()
     kinds = len(searches_of(case.training.as_dict() for case in cases))
     searches = kinds * sum(len(case.probability) for case in cases)
-    return minutes_of_searches(searches, experiment.n_features, 12, attempt)
+    return costs.minutes(
+        costs.search_seconds(searches, experiment.n_features, 12), attempt
+    )
 
 
 def saes_of_case(wildcards):

@@ -32,8 +32,8 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             "../../environment.yml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=5,
+            mem_mb=megabytes(1000),
+            runtime=minutes(5),
         params:
             code=figure_digest,
             module=figure_module,
@@ -60,8 +60,8 @@ rule animation:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=figure_digest,
         module=figure_module,

@@ -17,8 +17,8 @@ rule map_points:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("map_points"),
         points=shard_digest,
@@ -75,7 +75,7 @@ rule map_solutions:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=megabytes(1000),
         runtime=solve_minutes,
     params:
         code=command_digest("map_solutions"),
@@ -110,12 +110,16 @@ rule map_measures:
     threads: 1
     resources:
         mem_mb=measure_megabytes,
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=command_digest("map_measures"),
+        # The inputs, in a few letters however many there are.
+        points=map_pattern("points"),
+        weights=map_pattern("weights"),
+        solutions=map_pattern("solutions"),
     shell:
-        "python -m superposition_atlas map-measures --points {input.points:q} --weights {input.weights:q}"
-        " --solutions {input.solutions:q} --output-models {output.models:q}"
+        "python -m superposition_atlas map-measures --points {params.points} --weights {params.weights}"
+        " --solutions {params.solutions} --output-models {output.models:q}"
         " --output-solutions {output.solutions:q} --output-points {output.points:q}"
         " --output-features {output.features:q} 2> {log:q}"
 
@@ -141,8 +145,8 @@ rule map_norms:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("map_norms"),
     shell:

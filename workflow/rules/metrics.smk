@@ -4,6 +4,11 @@ Each case is measured by itself, so that a change in one leaves the others' figu
 """
 
 
+# On a cluster too: joining takes less time than submitting a job does.
+localrules:
+    collect,
+
+
 rule features:
     """What the toy models of one case represent."""
     input:
@@ -19,8 +24,8 @@ rule features:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("features"),
         shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
@@ -49,8 +54,8 @@ rule recovery:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("recovery"),
         shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
@@ -75,8 +80,8 @@ rule collect:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("collect"),
     shell:
@@ -98,7 +103,7 @@ rule losses:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=megabytes(1000),
         runtime=losses_minutes,
     params:
         code=command_digest("losses"),
@@ -123,8 +128,8 @@ rule claims:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=megabytes(2000),
+        runtime=minutes(5),
     params:
         code=command_digest("claims"),
     shell:
@@ -150,8 +155,8 @@ rule answer:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=5,
+        mem_mb=megabytes(2000),
+        runtime=minutes(5),
     params:
         code=command_digest("answer"),
     shell:

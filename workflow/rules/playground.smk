@@ -17,7 +17,7 @@ rule playground:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=megabytes(1000),
         runtime=playground_minutes,
     params:
         code=command_digest("playground"),

@@ -25,8 +25,8 @@ rule report:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("report"),
         spec=whole_json,
@@ -50,8 +50,8 @@ rule report_zip:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         config=whole_json,
     shell:

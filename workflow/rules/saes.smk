@@ -15,8 +15,8 @@ rule saes:
         "../../environment.yml"
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=megabytes(2000),
+        runtime=sae_minutes,
     params:
         code=command_digest("saes"),
         spec=sae_json,

@@ -1,4 +1,12 @@
-"""Schedules: from the configuration to results/schedules/{experiment}/{case}.parquet, and to {experiment}.parquet."""
+"""Schedules: from the configuration to results/schedules/{experiment}/{case}.parquet, and to {experiment}.parquet.
+
+On a cluster they are written where Snakemake runs: in less time than submitting a job takes.
+"""
+
+
+localrules:
+    schedule,
+    schedules,
 
 
 rule schedule:
@@ -13,8 +21,8 @@ rule schedule:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=2,
+        mem_mb=megabytes(500),
+        runtime=minutes(2),
     params:
         code=command_digest("schedules"),
         spec=case_json,
@@ -35,8 +43,8 @@ rule schedules:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=2,
+        mem_mb=megabytes(500),
+        runtime=minutes(2),
     params:
         code=command_digest("schedules"),
         spec=experiment_json,

@@ -23,8 +23,8 @@ rule map_predictions:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
     params:
         code=command_digest("map_predictions"),
     shell:
@@ -53,8 +53,8 @@ rule map_branches:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
     params:
         code=command_digest("map_branches"),
     shell:

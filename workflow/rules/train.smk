@@ -1,8 +1,11 @@
-"""Training: from a case's schedule to results/models/{experiment}/{case}.safetensors."""
+"""Training: from a case's schedule to results/models/{experiment}/{case}.safetensors.
+
+Where there are many seeds they are cut into shards: results/models/{experiment}/{case}/shard={shard}.safetensors.
+"""
 
 
 rule train:
-    """All seeds of one case, trained as one ensemble."""
+    """All seeds of one case, trained as one ensemble, but for those that a former run has trained already."""
     input:
         schedule="results/schedules/{experiment}/{case}.parquet",
     output:
@@ -11,6 +14,8 @@ rule train:
         "results/logs/train/{experiment}/{case}.log",
     benchmark:
         "results/benchmarks/train/{experiment}/{case}.tsv"
+    wildcard_constraints:
+        experiment="|".join(WHOLE) or "none",
     conda:
         "../../environment.yml"
     threads: train_threads
@@ -22,9 +27,51 @@ rule train:
         code=command_digest("train"),
         engine=CONFIG.engine,
         device=CONFIG.device,
-        # No output: Snakemake would remove it when a job fails.
+        # No outputs: Snakemake would remove them when a job fails, or runs again.
+        store="results/checkpoints/{experiment}/{case}",
         checkpoint="results/checkpoints/{experiment}/{case}.safetensors",
+        part="",
     shell:
         "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
-        " --engine {params.engine} --device {params.device} --threads {threads}"
+        " --engine {params.engine} --device {params.device} --threads {threads} {params.part} --store {params.store:q}"
         " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q}"
+
+
+use rule train as train_shard with:
+    output:
+        "results/models/{experiment}/{case}/shard={shard}.safetensors",
+    log:
+        "results/logs/train/{experiment}/{case}/{shard}.log",
+    benchmark:
+        "results/benchmarks/train/{experiment}/{case}/{shard}.tsv"
+    wildcard_constraints:
+        experiment="|".join(CUT) or "none",
+    params:
+        checkpoint="results/checkpoints/{experiment}/{case}/shard={shard}.checkpoint",
+        part=shard_arguments,
+
+
+rule join_models:
+    """The shards of a case as one ensemble, as if they had never been cut."""
+    input:
+        schedule="results/schedules/{experiment}/{case}.parquet",
+        models=shards_of_case,
+    output:
+        "results/models/{experiment}/{case}.safetensors",
+    log:
+        "results/logs/join_models/{experiment}/{case}.log",
+    benchmark:
+        "results/benchmarks/join_models/{experiment}/{case}.tsv"
+    wildcard_constraints:
+        experiment="|".join(CUT) or "none",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=join_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("join_models"),
+    shell:
+        "python -m superposition_atlas join-models --schedules {input.schedule:q} --case {wildcards.case:q}"
+        " --models {input.models:q} --output {output:q} 2> {log:q}"

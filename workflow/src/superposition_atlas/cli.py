@@ -10,7 +10,8 @@ from superposition_atlas.errors import AtlasError
 
 COMMANDS = {
     "schedules": "write an experiment's schedules",
-    "train": "train the toy models of one case",
+    "train": "train the toy models of one case, or of one shard of it",
+    "join-models": "join the shards of a case's toy models",
     "map-points": "write the schedules of one shard of a map",
     "map-weights": "train the toy models of one shard of a map",
     "map-solutions": "find the best solutions for one shard of a map",

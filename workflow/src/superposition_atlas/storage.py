@@ -4,12 +4,10 @@ Every artefact carries its provenance. No time of day stands in it: the same inp
 it stands a checksum of the whole file, since neither format notices every damage by itself.
 """
 
-import hashlib
 import json
 import os
-import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +17,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from superposition_atlas import checksums
 from superposition_atlas.errors import ArtefactError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 PROVENANCE_KEY = "superposition_atlas"
-_CHECKSUM = re.compile(rb"superposition_atlas:sha256:([0-9a-f]{64})")
-_NO_CHECKSUM = f"superposition_atlas:sha256:{'0' * 64}"
-"""Keeps the checksum's place while the file is summed."""
+_ROWS = 1 << 16
+"""Rows of tables that are joined at a time."""
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
 
 
@@ -97,6 +96,24 @@ def write_table(
     _write_parquet(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), path, provenance)
 
 
+def write_tables(frames: "Iterable[pd.DataFrame]", path: Path, provenance: Mapping[str, Any]) -> None:
+    """As `write_table`, of at least one table, one below the other; each is asked for when its turn comes.
+
+    The first one's columns and types are those of all.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    import pyarrow as pa
+
+    rest = iter(frames)
+    first = pa.Table.from_pandas(next(rest), preserve_index=False)
+    with table_writer(path, first.schema, provenance) as writer:
+        writer.write_table(first)
+        for frame in rest:
+            writer.write_table(pa.Table.from_pandas(frame, schema=first.schema, preserve_index=False))
+
+
 def write_columns(columns: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
     """As `write_table`, for columns of numbers or words and without pandas.
 
@@ -126,24 +143,54 @@ def _arrow_array(values: np.ndarray) -> "pa.Array":
 def write_joined(tables: Sequence[Path], path: Path, provenance: Mapping[str, Any]) -> None:
     """Writes the rows of several Parquet files of ours, one below the other, without pandas.
 
+    However many there are, a few thousand rows at a time are in memory.
+
     Raises:
         ArtefactError: as `read_table`, or if the file can't be written.
     """
     import pyarrow as pa
 
-    # A column that is empty in one of them has no type there.
-    parts = [_parquet(part).replace_schema_metadata() for part in tables]
-    _write_parquet(pa.concat_tables(parts, promote_options="permissive"), path, provenance)
+    # A column that is empty in one of them has no type there, and a table without rows may lack columns.
+    described = [_described(part) for part in tables]
+    schemas = [schema for n_rows, schema in described if n_rows] + [schema for _, schema in described]
+    schema = pa.unify_schemas(schemas, promote_options="permissive")
+    # Neither schema.empty_table() nor pyarrow.dataset: both import pandas.
+    empty = pa.Table.from_batches([], schema)
+    with table_writer(path, schema, provenance) as writer:
+        for part in tables:
+            with _opened(part) as file:
+                for batch in file.iter_batches(_ROWS):
+                    rows = pa.Table.from_batches([batch]).replace_schema_metadata()
+                    whole = pa.concat_tables([empty, rows], promote_options="permissive")
+                    writer.write_table(whole)
+
+
+@contextmanager
+def table_writer(
+    path: Path, schema: "pa.Schema", provenance: Mapping[str, Any]
+) -> "Iterator[pq.ParquetWriter]":
+    """A writer of a Parquet file that takes its rows piece by piece; on any error there is no file.
+
+    Args:
+        path: where to.
+        schema: of its columns.
+        provenance: what it was made from, see `provenance`.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    import pyarrow.parquet as pq
+
+    metadata = {**(schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
+    with atomic_path(path) as temporary:
+        with pq.ParquetWriter(temporary, schema.with_metadata(metadata)) as writer:
+            yield writer
+        checksums.seal(temporary)
 
 
 def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), buffer)
-    _write_sealed(buffer.getvalue().to_pybytes(), path)
+    with table_writer(path, table.schema, provenance) as writer:
+        writer.write_table(table)
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
@@ -152,8 +199,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFram
     Raises:
         ArtefactError: if it is missing, damaged, not ours, or lacks a column that is asked for.
     """
-    table = _parquet(path)
-    return _chosen(table, path, columns).to_pandas() if columns else table.to_pandas()
+    return _parquet(path, columns).to_pandas()
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
@@ -162,15 +208,8 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     Raises:
         ArtefactError: as `read_table`.
     """
-    table = _chosen(_parquet(path), path, columns)
+    table = _parquet(path, columns)
     return {name: np.array(table[name].to_pylist()) for name in columns}
-
-
-def _chosen(table: "pa.Table", path: Path, columns: Sequence[str]) -> "pa.Table":
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise ArtefactError(f"{path}: has no column {missing[0]!r}; it has {', '.join(table.column_names)}")
-    return table.select(list(columns))
 
 
 def table_provenance(path: Path) -> dict[str, Any]:
@@ -179,16 +218,35 @@ def table_provenance(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: as `read_table`.
     """
-    return _parsed_provenance(_parquet(path).schema.metadata[PROVENANCE_KEY.encode()])
+    with _opened(path) as file:
+        return _parsed_provenance(file.schema_arrow.metadata[PROVENANCE_KEY.encode()])
 
 
-def _parquet(path: Path) -> "pa.Table":
+def _parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
+    with _opened(path) as file:
+        missing = [column for column in columns or () if column not in file.schema_arrow.names]
+        if missing:
+            has = ", ".join(file.schema_arrow.names)
+            raise ArtefactError(f"{path}: has no column {missing[0]!r}; it has {has}")
+        return file.read(list(columns) if columns else None)
+
+
+def _described(path: Path) -> "tuple[int, pa.Schema]":
+    """Number of rows, and columns without metadata."""
+    with _opened(path) as file:
+        return file.metadata.num_rows, file.schema_arrow.remove_metadata()
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[pq.ParquetFile]":
+    """A Parquet file of ours; what its reading raises becomes an ArtefactError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     _check_seal(path, "Parquet")
     try:
-        return pq.ParquetFile(path).read()
+        with pq.ParquetFile(path) as file:
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, "Parquet", str(error)) from None
 
@@ -220,10 +278,10 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _write_sealed(content: bytes, path: Path) -> None:
-    """Writes a file, the checksum of its other bytes in the place that the provenance keeps for it."""
-    checksum = _NO_CHECKSUM.replace("0" * 64, hashlib.sha256(content).hexdigest())
+    """Writes a file that keeps a place for its checksum."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(content.replace(_NO_CHECKSUM.encode(), checksum.encode(), 1))
+        temporary.write_bytes(content)
+        checksums.seal(temporary)
 
 
 def _check_seal(path: Path, kind: str) -> None:
@@ -231,17 +289,11 @@ def _check_seal(path: Path, kind: str) -> None:
     if not path.is_file():
         raise ArtefactError(f"{path}: no such file")
     try:
-        content = path.read_bytes()
+        flaw = checksums.flaw(path)
     except OSError as error:
         raise _damaged(path, kind, str(error.strerror)) from None
-    found = _CHECKSUM.search(content)
-    if found is None:
-        raise _damaged(path, kind, "no checksum: it ends early, or this pipeline did not make it")
-    summed = hashlib.sha256(memoryview(content)[: found.start(1)])
-    summed.update(b"0" * 64)
-    summed.update(memoryview(content)[found.end(1) :])
-    if summed.hexdigest() != found[1].decode():
-        raise _damaged(path, kind, "its checksum is wrong")
+    if flaw is not None:
+        raise _damaged(path, kind, flaw)
 
 
 def _damaged(path: Path, kind: str, reason: str) -> ArtefactError:
@@ -260,5 +312,5 @@ def _parsed_provenance(text: str | bytes) -> dict[str, Any]:
 
 def _json(provenance: Mapping[str, Any]) -> str:
     return json.dumps(
-        {**provenance, "checksum": _NO_CHECKSUM}, sort_keys=True, ensure_ascii=False, allow_nan=False
+        {**provenance, "checksum": checksums.PLACE}, sort_keys=True, ensure_ascii=False, allow_nan=False
     )

@@ -188,6 +188,36 @@ HISTORY_TENSORS = ("W", "b", "feature_loss")
 """The arrays of `History`, all with record and instance as first axes."""
 
 
+def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
+    """Several ensembles of one size, one way of training and one engine as one, in this order."""
+    filled = [one for one in ensembles if len(one)] or ensembles[:1]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(one, name) for one in filled]) for name in TENSORS
+    }
+    histories = [one.history for one in filled if one.history is not None]
+    if not histories:
+        return replace(filled[0], **arrays)
+    recorded = {
+        name: np.concatenate([getattr(one, name) for one in histories], axis=1) for name in HISTORY_TENSORS
+    }
+    return replace(filled[0], **arrays, history=replace(histories[0], **recorded))
+
+
+def no_models(n_features: int, n_hidden: int, settings: TrainingSettings, engine: str) -> ToyModels:
+    """An ensemble without toy models, and without what they would have recorded."""
+    values = np.zeros((0, n_features))
+    return ToyModels(
+        W=np.zeros((0, n_hidden, n_features), dtype=np.float32),
+        b=values.astype(np.float32),
+        loss=values[:, 0],
+        seeds=np.zeros(0, dtype=np.uint64),
+        importance=values,
+        probability=values,
+        settings=replace(settings, record_steps=()),
+        engine=engine,
+    )
+
+
 def xavier_scale(n_features: int, n_hidden: int) -> float:
     """Xavier's normal scale of one instance's W, sqrt(2 / (n + m)) (Glorot and Bengio 2010)."""
     return sqrt(2.0 / (n_features + n_hidden))

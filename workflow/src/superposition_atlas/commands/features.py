@@ -10,6 +10,9 @@ from superposition_atlas.artefacts.models import read_models
 from superposition_atlas.digest import code_digest
 from superposition_atlas.metrics.features import feature_table, model_table
 
+_MODELS = 20_000
+"""Toy models that are measured at a time."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
@@ -21,18 +24,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes both tables."""
+    """Writes both tables, some thousand toy models at a time."""
     models = read_models(arguments.models)
     shown = set(models.seeds[: arguments.shown_seeds].tolist())
     provenance = storage.provenance(
         {"models": str(arguments.models), "case": arguments.case, "shown_seeds": arguments.shown_seeds},
         code_digest("superposition_atlas.commands.features"),
     )
-    for table, path in (
-        (model_table(models), arguments.output_models),
-        (feature_table(models), arguments.output_features),
+    for measured, path in (
+        (model_table, arguments.output_models),
+        (feature_table, arguments.output_features),
     ):
-        storage.write_table(with_case(table, arguments.case, shown), path, provenance)
+        tables = (
+            with_case(measured(models.select(slice(start, start + _MODELS))), arguments.case, shown)
+            for start in range(0, len(models), _MODELS)
+        )
+        storage.write_tables(tables, path, provenance)
 
 
 def with_case(table: pd.DataFrame, case: str, shown: set[int]) -> pd.DataFrame:

@@ -1,8 +1,14 @@
-"""Measures a map's toy models beside the best solutions for their schedules."""
+"""Measures a map's toy models beside the best solutions for their schedules.
+
+Shard by shard: what is measured of a point needs that point's rows alone, and all of a map may be more than
+fits into memory.
+"""
 
 import argparse
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -45,25 +51,46 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the four tables."""
-    frame = pd.concat([read_point_frame(path) for path in arguments.points], ignore_index=True)
-    points = distinct_points(frame, read_points(arguments.points[0]).n_hidden)
-    found, W = read_solutions(arguments.solutions, points.n_hidden, points.n_features)
-    solved = solution_table(found, W, Schedules.at(points, found["key"]))
-    shards = [(read_map_models(path, points.n_hidden), variants_of(path)) for path in arguments.weights]
-    filled = [(models, variants) for models, variants in shards if len(models)]
-    measured = [_measured(*shard, points, solved) for shard in filled or [(_no_models(points), {})]]
-    models = pd.concat([table for table, _ in measured], ignore_index=True)
-    best = best_features(found, W, np.stack(found["b"].to_list())) if len(found) else None
-    features = feature_table(frame, [table for _, table in measured] if filled else [], best)
-    spec = {"tables": [str(path) for path in (*arguments.points, *arguments.weights, *arguments.solutions)]}
+    lists = (arguments.points, arguments.weights, arguments.solutions)
+    outputs = {
+        "models": arguments.output_models,
+        "solutions": arguments.output_solutions,
+        "points": arguments.output_points,
+        "features": arguments.output_features,
+    }
+    spec = {"tables": [str(path) for paths in lists for path in paths]}
     provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.map_measures"))
-    for table, path in (
-        (models, arguments.output_models),
-        (solved, arguments.output_solutions),
-        (summary_table(models, solved, frame), arguments.output_points),
-        (features, arguments.output_features),
-    ):
-        storage.write_table(table, path, provenance)
+    parts: dict[str, list[Path]] = {name: [] for name in outputs}
+    with TemporaryDirectory() as folder:
+        for number, shard in enumerate(zip_longest(*lists)):
+            for name, table in _tables(*shard).items():
+                parts[name].append(Path(folder) / f"{number}_{name}.parquet")
+                storage.write_table(table, parts[name][-1], provenance)
+        for name, path in outputs.items():
+            storage.write_joined(parts[name], path, provenance)
+
+
+def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> dict[str, pd.DataFrame]:
+    """The four tables of a shard; of one without points there are none."""
+    frame = read_point_frame(points_path)
+    if frame.empty:
+        return {}
+    points = distinct_points(frame, read_points(points_path).n_hidden)
+    found, W = read_solutions([solutions] if solutions else [], points.n_hidden, points.n_features)
+    solved = solution_table(found, W, Schedules.at(points, found["key"]))
+    if weights:
+        models, features = _measured(
+            read_map_models(weights, points.n_hidden), variants_of(weights), points, solved
+        )
+    else:
+        models, features = _measured(_no_models(points), {}, points, solved)
+    best = best_features(found, W, np.stack(found["b"].to_list())) if len(found) else None
+    return {
+        "models": models,
+        "solutions": solved,
+        "points": summary_table(models, solved, frame),
+        "features": feature_table(frame, [features] if weights else [], best),
+    }
 
 
 def _measured(
@@ -81,6 +108,6 @@ def _measured(
 
 
 def _no_models(points: MapPoints) -> MapModels:
-    """Of a map whose points are not trained at: its tables have the same columns."""
+    """Of a map at whose points nothing is trained: its tables have the same columns."""
     W = np.zeros((0, points.n_hidden, points.n_features), np.float32)
     return MapModels([], [], np.zeros(0, np.uint64), W, W[:, 0], np.zeros(0))

@@ -1,4 +1,4 @@
-"""Trains all seeds of one case as one ensemble."""
+"""Trains the seeds of one case, or those of one shard of it, but for those that are there already."""
 
 import argparse
 import logging
@@ -9,8 +9,8 @@ import numpy as np
 from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.digest import code_digest
-from superposition_atlas.schedules import Schedule
-from superposition_atlas.training import train
+from superposition_atlas.toy_model import TrainingSettings
+from superposition_atlas.training.kept import shard_of_seed, train_new
 
 logger = logging.getLogger(__name__)
 
@@ -22,30 +22,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--shard", default=0, type=int, help="number of the shard, from 0")
+    parser.add_argument("--shards", default=1, type=int, help="how many the seeds are divided among")
+    parser.add_argument("--store", type=Path, help="folder of what was trained before")
     parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
     parser.add_argument("--checkpoint-seconds", default=60.0, type=float, help="between two checkpoints")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains the case and writes its models."""
+    """Trains what is missing and writes all."""
     experiment = read_experiment(arguments.schedules)
     case = experiment.case(arguments.case)
-    variant = np.arange(len(experiment.seeds)) % len(case.probability)
-    models = train(
-        Schedule(case.importance[variant], case.probability[variant]),
-        n_hidden=experiment.n_hidden,
-        seeds=experiment.seeds,
+    own = np.array(
+        [
+            index
+            for index, seed in enumerate(experiment.seeds)
+            if shard_of_seed(seed, arguments.shards) == arguments.shard
+        ],
+        dtype=int,
+    )
+    variant = own % len(case.probability)
+    models = train_new(
+        case.importance[variant],
+        case.probability[variant],
+        experiment.n_hidden,
+        np.array(experiment.seeds, dtype=np.uint64)[own],
+        TrainingSettings(**case.training),
+        folder=arguments.store,
         engine=arguments.engine,
         device=arguments.device,
         threads=arguments.threads,
-        progress=None,
         checkpoint=arguments.checkpoint,
         checkpoint_seconds=arguments.checkpoint_seconds,
-        **case.training,
     )
-    spec = experiment.spec_of(case.name)
+    spec = experiment.spec_of(case.name) | {"seeds": models.seeds.tolist()}
     write_models(models, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
     if arguments.checkpoint is not None:
         arguments.checkpoint.unlink(missing_ok=True)  # only now that the models are safe
-    logger.info("%d models, median loss %.5f", len(models), np.median(models.loss))
+    if len(models):
+        logger.info("%d models, median loss %.5f", len(models), np.median(models.loss))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas import schedules
+from superposition_atlas import costs, schedules
 from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.norms import check_norm_maps
@@ -98,7 +98,7 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         for key, settings in filled["cases"].items()
     }
     if case is None:
-        kept = {key: value for key, value in sorted(filled.items()) if key not in ("like", "saes")}
+        kept = {key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")}
         return {"experiments": {name: kept | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
@@ -253,10 +253,20 @@ def _own_experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, 
         n_hidden=filled["n_hidden"],
         seeds=seeds,
         shown_seeds=_number_of_seeds(key, "shown_seeds", filled, written, len(seeds)),
+        shards=_shards(filled, len(seeds), [case.training for case in cases.values()]),
         claims=filled["claims"],
         cases=cases,
         saes=saes,
     )
+
+
+def _shards(filled: Mapping[str, Any], n_seeds: int, trainings: Sequence[TrainingSettings]) -> int:
+    """As many for all cases as the longest training needs."""
+    if filled["shards"] != "auto":
+        return int(filled["shards"])
+    size = (n_seeds, filled["n_features"], filled["n_hidden"])
+    work = [costs.training_operations(*size, own.steps, own.batch_size) for own in trainings]
+    return costs.shards(n_seeds, max(work, default=0.0))
 
 
 def _at_most(limit: int, meaning: str) -> str:

@@ -1,10 +1,11 @@
 """Maps as a configuration has them: axes written out, and what no schema can say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from superposition_atlas import costs
 from superposition_atlas.config.schema import (
     Key,
     check_names_differ,
@@ -16,6 +17,7 @@ from superposition_atlas.config.schema import (
 from superposition_atlas.config.settings import Map
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.maps.comparison import LARGEST_SOLVED
 from superposition_atlas.toy_model import TrainingSettings
 
 _DENSITY = (0.0, 1.0, "a number > 0 and ≤ 1")
@@ -51,22 +53,38 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
     """
     key: Key = ("maps", name)
     check_names_differ((*key, "variants"), variants)
-    seeds = filled["seeds"]
+    seeds = filled["seeds"] if isinstance(filled["seeds"], list) else range(filled["seeds"])
+    trainings = {
+        variant: _training(key, variant, filled, written)
+        for variant, written in (variants or {STANDARD: {}}).items()
+    }
+    points = _points((*key, "points"), filled["points"], filled["n_features"])
     return Map(
         name=name,
         title=filled["title"] or name,
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
-        seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
-        variants={
-            variant: _training(key, variant, filled, written)
-            for variant, written in (variants or {STANDARD: {}}).items()
-        },
+        seeds=tuple(seeds),
+        variants=trainings,
         n_starts=filled["n_starts"],
         compare_norms=filled["compare_norms"],
-        shards=filled["shards"],
-        points=_points((*key, "points"), filled["points"], filled["n_features"]),
+        shards=_shards(filled, costs.most_points(points), len(seeds), list(trainings.values())),
+        points=points,
     )
+
+
+def _shards(
+    filled: Mapping[str, Any], n_points: int, n_seeds: int, trainings: Sequence[TrainingSettings]
+) -> int:
+    """As many as its training needs, or its searches, but none of less than a point."""
+    if filled["shards"] != "auto":
+        return int(filled["shards"])
+    n_features, n_models = filled["n_features"], n_points * n_seeds
+    size = (n_models, n_features, filled["n_hidden"])
+    work = sum(costs.training_operations(*size, own.steps, own.batch_size) for own in trainings)
+    searches = n_points if n_features <= LARGEST_SOLVED else 0
+    seconds = costs.search_seconds(searches, n_features, filled["n_starts"])
+    return min(costs.shards(n_models * len(trainings), work, seconds), n_points)
 
 
 def _training(

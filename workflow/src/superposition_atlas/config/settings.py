@@ -54,6 +54,8 @@ class Experiment:
     seeds: tuple[int, ...]
     shown_seeds: int
     """So many of the seeds, the first ones, are drawn in figures."""
+    shards: int
+    """Jobs that the seeds of a case are divided among."""
     claims: bool
     """Whether the talk's observations are tested here."""
     cases: dict[str, Case]
@@ -85,6 +87,7 @@ class Map:
     compare_norms: bool
     """Whether its norms are compared with the published ones."""
     shards: int
+    """Jobs that the points are divided among."""
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
 

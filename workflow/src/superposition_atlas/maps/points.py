@@ -51,25 +51,31 @@ def points_of(map_: "Map") -> list[Point]:
     Raises:
         ConfigError: if no combination of its axes is a schedule.
     """
-    points = make_points(map_.n_features, map_.n_hidden, map_.points)
-    if not points:
+    check_points(map_)
+    return make_points(map_.n_features, map_.n_hidden, map_.points)
+
+
+def check_points(map_: "Map") -> None:
+    """Raises a ConfigError unless a map has points; quickly, since it makes no more than one."""
+    if next(_made(map_.n_features, map_.n_hidden, map_.points), None) is None:
         raise ConfigError(
             f"maps.{map_.name}.points: no schedule has these axes (a probability would always be above 1); "
             "allowed is a grid with a lower mean_density or steepness among its values"
         )
-    return points
 
 
 def make_points(n_features: int, n_hidden: int, described: Mapping[str, Any]) -> list[Point]:
     """The points that `Map.points` describes; a grid may have none."""
-    points = []
+    return list(_made(n_features, n_hidden, described))
+
+
+def _made(n_features: int, n_hidden: int, described: Mapping[str, Any]) -> Iterator[Point]:
     for importance, probability, coordinates in _KINDS[described["kind"]](n_features, described):
         # An axis of other length has the same value to the last bit or two; the key must not notice.
         rounded_importance, rounded_probability = rounded(importance), rounded(probability)
         if np.all((rounded_probability > 0) & (rounded_probability <= 1)):
             key = point_key(n_hidden, rounded_importance, rounded_probability)
-            points.append(Point(key, rounded_importance, rounded_probability, coordinates))
-    return points
+            yield Point(key, rounded_importance, rounded_probability, coordinates)
 
 
 def point_key(n_hidden: int, importance: Values, probability: Values) -> str:
@@ -86,7 +92,15 @@ def shard_of(key: str, shards: int) -> int:
 
 def in_shard(points: Sequence[Point], shard: int, shards: int) -> list[Point]:
     """The points of one shard, in ascending order of their keys."""
-    return sorted((point for point in points if shard_of(point.key, shards) == shard), key=_key)
+    return cut(points, shards)[shard]
+
+
+def cut(points: Sequence[Point], shards: int) -> list[list[Point]]:
+    """The points of each shard, in ascending order of their keys."""
+    parts: list[list[Point]] = [[] for _ in range(shards)]
+    for point in sorted(points, key=_key):
+        parts[shard_of(point.key, shards)].append(point)
+    return parts
 
 
 def points_digest(points: Sequence[Point]) -> str:

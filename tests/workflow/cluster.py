@@ -1,0 +1,182 @@
+"""A Slurm of one node on this machine, all its files but one in a scratch folder; gone when the block ends.
+
+As on a real cluster, a job that takes more memory or time than it asked for is killed.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "sinfo", "squeue", "scancel", "scontrol")
+CONFIGURED = Path("/etc/slurm/slurm.conf")
+"""Where Slurm looks in a job too: the plugin takes the variable SLURM_CONF out of a job's environment."""
+MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
+MEMORY = 16000
+"""MB of the node, whether this machine has them or not."""
+_START_SECONDS = 30
+
+_CONFIGURATION = """\
+ClusterName=atlas
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={munge}
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill,UsePss
+AccountingStorageType=accounting_storage/none
+ReturnToService=2
+MinJobAge=3600
+KillWait=2
+SchedulerParameters=sched_interval=1,batch_sched_delay=0
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdParameters=config_overrides
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+PartitionName=ci Nodes=ALL Default=YES MaxTime=60 State=UP
+"""
+# A stand-in, by which `gpu=1` can be scheduled.
+_GPUS = "Name=gpu File=/dev/null\n"
+
+
+def missing() -> str:
+    """Why there can be no cluster here; empty if there can."""
+    if os.geteuid() != 0:
+        return "Slurm is set up by root only"
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"no {absent[0]} (Debian: apt install slurmctld slurmd slurm-client munge)"
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        return "no Slurm plugin of Snakemake's (pip install -e '.[slurm]')"
+    if os.path.lexists(CONFIGURED) or MUNGE_SOCKET.exists():
+        return f"this machine has a Slurm or munge of its own ({CONFIGURED}, {MUNGE_SOCKET})"
+    return ""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Slurm that runs."""
+
+    folder: Path
+
+    def asked(self, command: str) -> str:
+        """What a command of Slurm's answers."""
+        return subprocess.run(
+            command.split(), capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    def daemon(self, name: str) -> int:
+        """The process number of slurmctld, slurmd or munged."""
+        return int((self.folder / f"{name}.pid").read_text())
+
+    def start_slurmd(self) -> None:
+        """Starts the node's daemon, which must not run."""
+        _started(["slurmd", "-f", str(self.folder / "slurm.conf")])
+        self._wait_until_idle()
+
+    def jobs(self) -> list[dict[str, str]]:
+        """All jobs that there were, the oldest first, in Slurm's own words."""
+        names = ("JobID", "Comment", "State", "MinMemory", "TimeLimit", "tres-per-job")
+        columns = ",".join(f"{name}:|" for name in names)
+        listed = self.asked(f"squeue --states=all --noheader --sort=i --Format={columns}")
+        return [dict(zip(names, line.split("|"), strict=False)) for line in listed.splitlines()]
+
+    def _wait_until_idle(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            answer = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+            if answer.stdout.strip() in ("idle", "mixed", "allocated"):
+                return
+            time.sleep(0.1)
+        logs = "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+        raise RuntimeError(f"Slurm has not started in {_START_SECONDS} s: {answer.stdout}{logs[-3000:]}")
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    """A Slurm whose files are in a folder of this user's, which must be empty."""
+    _configure(folder)
+    cluster = Cluster(folder)
+    CONFIGURED.symlink_to(folder / "slurm.conf")
+    try:
+        _start_munge(folder)
+        _started(["slurmctld", "-c", "-f", str(folder / "slurm.conf")])
+        cluster.start_slurmd()
+        yield cluster
+    finally:
+        subprocess.run(["scancel", "--user=root", "--signal=KILL"], capture_output=True, timeout=30)
+        for name in ("slurmd", "slurmctld", "munged"):
+            _stop(folder / f"{name}.pid")
+        CONFIGURED.unlink()
+
+
+def _configure(folder: Path) -> None:
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    host = socket.gethostname().partition(".")[0]
+    munge = folder / "munge.socket"
+    described = _CONFIGURATION.format(
+        folder=folder, host=host, cpus=os.cpu_count(), memory=MEMORY, munge=munge
+    )
+    (folder / "slurm.conf").write_text(described)
+    (folder / "gres.conf").write_text(_GPUS)
+
+
+def _start_munge(folder: Path) -> None:
+    """With a key of its own."""
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o400)
+    _started(
+        [
+            "munged",
+            "--force",  # the folders above belong to whoever runs the tests
+            f"--key-file={key}",
+            f"--socket={folder / 'munge.socket'}",
+            f"--pid-file={folder / 'munged.pid'}",
+            f"--log-file={folder / 'munged.log'}",
+            f"--seed-file={folder / 'munged.seed'}",
+        ]
+    )
+
+
+def _started(command: list[str]) -> None:
+    """Starts a daemon, which goes to the background by itself."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stdout}{done.stderr}")
+
+
+def _stop(pid_file: Path) -> None:
+    """Ends a daemon, by force after a while, and waits until it is gone."""
+    if not pid_file.exists():
+        return
+    try:
+        process = int(pid_file.read_text())
+        os.kill(process, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            os.kill(process, 0)
+            time.sleep(0.05)
+        os.kill(process, signal.SIGKILL)
+    except (ProcessLookupError, ValueError):
+        pass

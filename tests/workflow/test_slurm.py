@@ -1,0 +1,136 @@
+"""The chain on a real Slurm of one node: what it asks for, and what happens when that was too little."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from superposition_atlas.artefacts.models import read_models
+
+from .cluster import Cluster, missing, running_cluster
+from .conftest import Workflow
+
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.slurm,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
+
+# A cluster without accounting, that may be asked every second.
+HERE = "--slurm-status-command squeue --slurm-no-account --slurm-init-seconds-before-status-checks 8"
+SOON = "--seconds-between-status-checks 1 --latency-wait 5"
+LEAST = Path(__file__).with_name("least.yaml")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def submitted(workflow: Workflow, profile: str, arguments: str, timeout: int = 240) -> str:
+    """Makes targets on the cluster; gives what Snakemake says."""
+    command = f"{sys.executable} -m snakemake --workflow-profile profiles/{profile} {HERE} {SOON} {arguments}"
+    # A run that hangs is ended with its jobs' watcher, by force after a while.
+    done = subprocess.run(
+        ["timeout", "-k", "10", str(timeout), *shlex.split(command)],
+        cwd=workflow.folder,
+        env=workflow.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said
+
+
+def jobs_of(cluster: Cluster, rule: str, before: int) -> list[dict[str, str]]:
+    """The jobs of a rule, but for as many as there were before, the oldest first."""
+    named = re.compile(rf"rule_{rule}(_wildcards_.*)?")
+    return [job for job in cluster.jobs()[before:] if named.fullmatch(job["Comment"])]
+
+
+def megabytes_of(job: dict[str, str]) -> int:
+    """What it asked for."""
+    found = re.fullmatch(r"([0-9.]+)([MG])", job["MinMemory"])
+    assert found
+    return round(float(found[1]) * {"M": 1, "G": 1024}[found[2]])
+
+
+def test_training_asks_for_a_gpu(cluster: Cluster, unbuilt: Workflow) -> None:
+    before = len(cluster.jobs())
+    models = "results/models/least/only.safetensors"
+    submitted(unbuilt, "slurm-gpu", f"--configfile {LEAST} -- {models}")
+    (job,) = cluster.jobs()[before:]
+    assert (job["State"], job["tres-per-job"], megabytes_of(job)) == ("COMPLETED", "gres:gpu:1", 8000)
+    assert len(read_models(unbuilt.folder / models)) == 4
+
+
+def test_a_job_that_took_too_much_memory_gets_more(cluster: Cluster, unbuilt: Workflow) -> None:
+    before = len(cluster.jobs())
+    # Less than Python with numpy takes; then four times, and nine times as much.
+    asked = "--set-resources features:mem_mb=attempt*attempt*90"
+    figure = "results/figures/least_all_cases.svg"
+    submitted(unbuilt, "slurm", f"--configfile {LEAST} {asked} -- {figure}")
+    jobs = {rule: jobs_of(cluster, rule, before) for rule in ("train", "features", "figure_all_cases")}
+    first, *others = jobs["features"]
+    assert (first["State"], megabytes_of(first)) == ("FAILED", 90)
+    assert (others[-1]["State"], megabytes_of(others[-1])) == ("COMPLETED", 90 * (1 + len(others)) ** 2)
+    (log, *_) = (unbuilt.folder / ".snakemake/slurm_logs/rule_features").rglob(f"{first['JobID']}.log")
+    assert "exceeded memory limit" in log.read_text()
+    # The others took no more than they had asked for, and for no GPU.
+    for (job,) in (jobs["train"], jobs["figure_all_cases"]):
+        assert (job["State"], job["tres-per-job"]) == ("COMPLETED", "N/A")
+    assert (unbuilt.folder / figure).read_text().startswith("<?xml")
+
+
+@pytest.mark.slow
+def test_the_chain_ends_in_a_report(cluster: Cluster, unbuilt: Workflow) -> None:
+    before = len(cluster.jobs())
+    submitted(unbuilt, "slurm", f"--configfile {LEAST} -- all", timeout=540)
+    assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
+    assert {job["State"] for job in cluster.jobs()[before:]} == {"COMPLETED"}
+
+
+@pytest.mark.slow
+def test_a_job_that_took_too_long_gets_longer_and_goes_on(cluster: Cluster, unbuilt: Workflow) -> None:
+    before = len(cluster.jobs())
+    # Slurm counts in minutes: training of about ninety seconds.
+    (unbuilt.folder / "long.yaml").write_text(
+        "experiments: {least: {seeds: 256, shards: 1, training: {steps: 250000, batch_size: 1024}}}"
+    )
+    asked = "--set-resources train:runtime=attempt"
+    models = "results/models/least/only.safetensors"
+    submitted(unbuilt, "slurm", f"--configfile {LEAST} long.yaml {asked} -- {models}", timeout=540)
+    jobs = jobs_of(cluster, "train", before)
+    assert [job["State"] for job in jobs] == ["TIMEOUT"] * (len(jobs) - 1) + ["COMPLETED"]
+    assert [job["TimeLimit"] for job in jobs] == [f"{1 + number}:00" for number in range(len(jobs))]
+    assert len(jobs) > 1
+    assert "going on from step" in (unbuilt.folder / "results/logs/train/least/only.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_cluster_makes_what_one_machine_makes(cluster: Cluster, built: Workflow, unbuilt: Workflow) -> None:
+    submitted(unbuilt, "slurm", "--configfile tiny.yaml -- all", timeout=1200)
+    made, expected = (
+        {path.relative_to(folder): path.read_bytes() for path in artefacts_in(folder)}
+        for folder in (unbuilt.folder / "results", built.folder / "results")
+    )
+    assert made.keys() == expected.keys()
+    different = {str(path) for path, content in made.items() if content != expected[path]}
+    assert different <= {"report.pdf", "report.json"}  # they say how long it took
+
+
+def artefacts_in(results: Path) -> list[Path]:
+    """All but logs, benchmarks and what is kept for the next run."""
+    aside = ("logs", "benchmarks", "checkpoints")
+    return [
+        path
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and path.relative_to(results).parts[0] not in aside
+    ]

@@ -1,0 +1,33 @@
+"""Joins the shards of a case's toy models into one ensemble, in the order of their seeds."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas.artefacts.models import read_models, write_models
+from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.toy_model import joined
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--schedules", required=True, type=Path, help="the experiment's schedules (Parquet)")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--models", required=True, type=Path, nargs="+", help="its shards (safetensors)")
+    parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes what `train` writes of all seeds at once, to the same bytes."""
+    experiment = read_experiment(arguments.schedules)
+    models = joined([read_models(path) for path in arguments.models])
+    place = {seed: index for index, seed in enumerate(models.seeds.tolist())}
+    missing = [seed for seed in experiment.seeds if seed not in place]
+    if missing:
+        raise ArtefactError(f"{arguments.models[0].parent}: has no toy model of seed {missing[0]}")
+    whole = models.select(np.array([place[seed] for seed in experiment.seeds]))
+    spec = experiment.spec_of(experiment.case(arguments.case).name)
+    write_models(whole, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
