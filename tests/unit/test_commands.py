@@ -377,10 +377,10 @@ def test_explain_prints_the_provenance(chain: Chain, capsys: pytest.CaptureFixtu
     run("explain", path)
     printed = json.loads(capsys.readouterr().out)
     if which == "schedules":
-        assert printed == storage.table_provenance(path)
+        assert printed.items() >= storage.table_provenance(path).items()
         assert printed["spec"]["seeds"] == SEEDS
     else:
-        assert printed == storage.read_tensors(path)[1]
+        assert printed.items() >= storage.read_tensors(path)[1].items()
         np.testing.assert_allclose(printed["spec"]["probability"], [[0.1, 0.3, 0.5, 0.7, 0.9]])
 
 

@@ -15,7 +15,12 @@ rule report:
         figures=[f"results/figures/{name}.svg" for name in FIGURES],
         sources=report_sources(),
     output:
-        pdf="results/report.pdf",
+        pdf=report(
+            "results/report.pdf",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"figure": "report"},
+        ),
         numbers="results/report.json",
     log:
         "results/logs/report.log",

@@ -4,10 +4,8 @@ Every artefact carries its provenance. No time of day stands in it: the same inp
 it stands a checksum of the whole file, since neither format notices every damage by itself.
 """
 
-import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from superposition_atlas import seal
 from superposition_atlas.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PROVENANCE_KEY = "superposition_atlas"
-_CHECKSUM = re.compile(rb"superposition_atlas:sha256:([0-9a-f]{64})")
-_NO_CHECKSUM = f"superposition_atlas:sha256:{'0' * 64}"
-"""Keeps the checksum's place while the file is summed."""
+_PROBED_BYTES = 2**20
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
 
 
@@ -37,9 +34,9 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in _VERSIONS_OF}
 
 
-def provenance(spec: Mapping[str, Any], code: str, **more: Any) -> dict[str, Any]:
-    """What an artefact was made from: its full spec, the digest of the code, and package versions."""
-    return {"spec": dict(spec), "code": code, "versions": package_versions(), **more}
+def provenance(spec: Mapping[str, Any], code: str, engine: str = "numpy", **more: Any) -> dict[str, Any]:
+    """What an artefact was made from: its full spec, the digest of the code, engine, and package versions."""
+    return {"spec": dict(spec), "code": code, "engine": engine, "versions": package_versions(), **more}
 
 
 @contextmanager
@@ -66,6 +63,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise ArtefactError(f"{path}: can't be written ({error.strerror or error})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Writes a little into a folder and takes it away again.
+
+    Raises:
+        ArtefactError: if that fails (no space, no permission), with what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBED_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        raise ArtefactError(
+            f"{folder}: can't be written ({error.strerror}); mend that and run the same command again"
+        ) from None
 
 
 def _umask() -> int:
@@ -140,10 +155,13 @@ def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
+    metadata = {
+        **(table.schema.metadata or {}),
+        PROVENANCE_KEY.encode(): provenance_text(provenance).encode(),
+    }
     buffer = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata(metadata), buffer)
-    _write_sealed(buffer.getvalue().to_pybytes(), path)
+    write_sealed(buffer.getvalue().to_pybytes(), path)
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
@@ -179,18 +197,18 @@ def table_provenance(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: as `read_table`.
     """
-    return _parsed_provenance(_parquet(path).schema.metadata[PROVENANCE_KEY.encode()])
+    return parsed_provenance(_parquet(path).schema.metadata[PROVENANCE_KEY.encode()])
 
 
 def _parquet(path: Path) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_seal(path, "Parquet")
+    sealed_content(path, "Parquet")
     try:
         return pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Parquet", str(error)) from None
+        raise damaged(path, "Parquet", str(error)) from None
 
 
 def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
@@ -200,7 +218,7 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Map
         ArtefactError: if the file can't be written.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    _write_sealed(save(arrays, metadata={PROVENANCE_KEY: _json(provenance)}), path)
+    write_sealed(save(arrays, metadata={PROVENANCE_KEY: provenance_text(provenance)}), path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -209,56 +227,67 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises:
         ArtefactError: if it is missing, damaged, or not ours.
     """
-    _check_seal(path, "safetensors")
+    sealed_content(path, "safetensors")
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
             text = file.metadata()[PROVENANCE_KEY]
     except (SafetensorError, OSError) as error:
-        raise _damaged(path, "safetensors", str(error)) from None
-    return tensors, _parsed_provenance(text)
+        raise damaged(path, "safetensors", str(error)) from None
+    return tensors, parsed_provenance(text)
 
 
-def _write_sealed(content: bytes, path: Path) -> None:
-    """Writes a file, the checksum of its other bytes in the place that the provenance keeps for it."""
-    checksum = _NO_CHECKSUM.replace("0" * 64, hashlib.sha256(content).hexdigest())
+def write_sealed(content: bytes, path: Path) -> None:
+    """Writes a file that holds its `provenance_text`, sealed.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(content.replace(_NO_CHECKSUM.encode(), checksum.encode(), 1))
+        temporary.write_bytes(seal.sealed(content))
 
 
-def _check_seal(path: Path, kind: str) -> None:
-    """Raises an ArtefactError unless the file is one of ours, every bit as it was written."""
+def sealed_content(path: Path, kind: str) -> bytes:
+    """The bytes of a file of ours, every bit as it was written.
+
+    Raises:
+        ArtefactError: if it is missing, damaged, or not ours.
+    """
     if not path.is_file():
         raise ArtefactError(f"{path}: no such file")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _damaged(path, kind, str(error.strerror)) from None
-    found = _CHECKSUM.search(content)
-    if found is None:
-        raise _damaged(path, kind, "no checksum: it ends early, or this pipeline did not make it")
-    summed = hashlib.sha256(memoryview(content)[: found.start(1)])
-    summed.update(b"0" * 64)
-    summed.update(memoryview(content)[found.end(1) :])
-    if summed.hexdigest() != found[1].decode():
-        raise _damaged(path, kind, "its checksum is wrong")
+        raise damaged(path, kind, str(error.strerror)) from None
+    reason = seal.flaw(content, path.suffix)
+    if reason is not None:
+        raise damaged(path, kind, reason)
+    return content
 
 
-def _damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+    """The error that names a damaged file, and what to do."""
     line = reason.strip().partition("\n")[0]
     return ArtefactError(
         f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
     )
 
 
-def _parsed_provenance(text: str | bytes) -> dict[str, Any]:
+def parsed_provenance(text: str | bytes) -> dict[str, Any]:
+    """The provenance that `provenance_text` made text of.
+
+    Raises:
+        ValueError: if it is none.
+    """
     parsed = json.loads(text)
-    assert isinstance(parsed, dict)
+    if not isinstance(parsed, dict) or "checksum" not in parsed:
+        raise ValueError("no provenance")
     del parsed["checksum"]
     return parsed
 
 
-def _json(provenance: Mapping[str, Any]) -> str:
+def provenance_text(provenance: Mapping[str, Any], ascii_only: bool = False) -> str:
+    """Provenance as files carry it: JSON, with a place for the file's seal."""
     return json.dumps(
-        {**provenance, "checksum": _NO_CHECKSUM}, sort_keys=True, ensure_ascii=False, allow_nan=False
+        {**provenance, "checksum": seal.PLACE}, sort_keys=True, ensure_ascii=ascii_only, allow_nan=False
     )

@@ -1,0 +1,81 @@
+"""Folders that faults are let loose on, and whether what comes out is what an undisturbed run has made."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from superposition_atlas import seal
+
+from tests.workflow.conftest import Workflow, checkout
+
+SMALL = Path(__file__).with_name("small.yaml")
+_NO_ARTEFACTS = ("logs", "benchmarks", "checkpoints")
+_REPORT = ("report.pdf", "report.json")  # they show how long each stage took
+
+
+def small_checkout(folder: Path) -> Workflow:
+    """A checkout with the small configuration, unbuilt."""
+    folder.mkdir(parents=True)
+    workflow = checkout(folder)
+    shutil.copyfile(SMALL, folder / "tiny.yaml")
+    return workflow
+
+
+def unbuilt(reference: Workflow, folder: Path) -> Workflow:
+    """A copy of a checkout without what was built there."""
+    kept = shutil.ignore_patterns("results", ".snakemake")
+    shutil.copytree(reference.folder, folder, ignore=kept)
+    return Workflow(folder)
+
+
+def artefacts(workflow: Workflow) -> dict[str, bytes]:
+    """All files of results/ but logs, measured times, checkpoints and the report."""
+    results = workflow.folder / "results"
+    found = {}
+    for path in sorted(results.rglob("*")):
+        place = path.relative_to(results)
+        if path.is_file() and place.parts[0] not in _NO_ARTEFACTS and place.name not in _REPORT:
+            found[str(place)] = path.read_bytes()
+    return found
+
+
+def set_report(workflow: Workflow, reference: Workflow) -> dict[str, bytes]:
+    """The report set again with the times of the reference, which are all that may differ."""
+    spec = _report_spec(reference)
+    folder = workflow.folder / "report-set-again"
+    folder.mkdir(exist_ok=True)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "superposition_atlas", "report", "--spec", spec),
+            *("--template", "workflow/report/report.typ", "--captions", "workflow/report/captions"),
+            *("--results", "results", "--benchmarks", str(reference.folder / "results" / "benchmarks")),
+            *("--output", str(folder / "report.pdf")),
+        ],
+        cwd=workflow.folder,
+        env=workflow.environment,
+        check=True,
+        capture_output=True,
+    )
+    return {name: (folder / name).read_bytes() for name in _REPORT}
+
+
+def _report_spec(reference: Workflow) -> str:
+    document = json.loads((reference.folder / "results" / "report.json").read_text(encoding="utf-8"))
+    return json.dumps(document["superposition_atlas"]["spec"])
+
+
+def differences(workflow: Workflow, reference: Workflow) -> list[str]:
+    """What is not as the undisturbed run has it, a line each; empty if all is the same, byte for byte."""
+    here, there = artefacts(workflow), artefacts(reference)
+    found = [f"{name}: missing" for name in there.keys() - here.keys()]
+    found += [f"{name}: too many" for name in here.keys() - there.keys()]
+    found += [f"{name}: differs" for name in here.keys() & there.keys() if here[name] != there[name]]
+    for name in _REPORT:
+        path = workflow.folder / "results" / name
+        reason = seal.flaw(path.read_bytes(), path.suffix) if path.is_file() else "missing"
+        found += [f"{name}: {reason}"] if reason else []
+    if not found and set_report(workflow, reference) != set_report(reference, reference):
+        found.append("the report: differs in more than times")
+    return sorted(found)
