@@ -25,7 +25,7 @@ from typing import Any
 
 from superposition_atlas.digest import code_digest
 
-from tests.faults.folders import small_checkout
+from tests.faults.folders import configured_checkout
 from tests.faults.trials import CASES, MESSAGE, SAME, WRONG, Outcome, Place
 from tests.workflow.conftest import Workflow
 
@@ -51,15 +51,13 @@ def main() -> int:
     outcomes = arguments.folder / "outcomes.jsonl"
     kept = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
     tried = {(row["case"], row["index"]) for row in kept}
-    reference, seconds = undisturbed(arguments.folder / "reference")
     for name in names:
-        trial, count, _ = CASES[name]
+        trial, count, configuration, _ = CASES[name]
+        reference, seconds = undisturbed(arguments.folder, configuration)
         for index in range(count if arguments.count is None else arguments.count):
             if (name, index) in tried or time.monotonic() - begun > arguments.seconds:
                 continue
-            folder = arguments.folder / f"{name}-{index}"
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
+            folder = emptied(arguments.folder / "trial")
             dice = random.Random(f"{arguments.seed} {name} {index}")
             place = Place(reference, folder, seconds, dice)
             started = time.monotonic()
@@ -76,8 +74,8 @@ def main() -> int:
             with outcomes.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             print(json.dumps(row, ensure_ascii=False), flush=True)
-            if outcome.outcome != WRONG:
-                shutil.rmtree(folder)
+            if outcome.outcome == WRONG:
+                folder.rename(arguments.folder / f"wrong-{name}-{index}-{time.time():.0f}")
     if arguments.table:
         text = arguments.table.read_text(encoding="utf-8")
         head, _, rest = text.partition(_START)
@@ -85,23 +83,30 @@ def main() -> int:
     return int(any(row["outcome"] == WRONG for row in kept))
 
 
-def undisturbed(folder: Path) -> tuple[Workflow, float]:
+def undisturbed(scratch: Path, configuration: str) -> tuple[Workflow, float]:
     """The reference, built once; and what that took, in seconds."""
+    folder = scratch / f"undisturbed-{configuration}"
     took = folder / "seconds"
-    if took.exists():
-        return Workflow(folder), float(took.read_text())
+    if not took.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        workflow = configured_checkout(emptied(scratch / "trial") / "checkout", configuration)
+        # The compiler's cache is filled first, else no later run would be as long.
+        for _ in range(2):
+            for name in ("results", ".snakemake"):
+                shutil.rmtree(workflow.folder / name, ignore_errors=True)
+            started = time.monotonic()
+            result = workflow.run("all")
+            if result.returncode:
+                sys.exit(f"error: the undisturbed run fails: {result.stdout}{result.stderr}")
+        (workflow.folder / "seconds").write_text(str(time.monotonic() - started))
+        workflow.folder.rename(folder)
+    return Workflow(folder), float(took.read_text())
+
+
+def emptied(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    workflow = small_checkout(folder)
-    # The compiler's cache is filled first, else no later run would be as long.
-    for _ in range(2):
-        shutil.rmtree(folder / "results", ignore_errors=True)
-        shutil.rmtree(folder / ".snakemake", ignore_errors=True)
-        started = time.monotonic()
-        result = workflow.run("all")
-        if result.returncode:
-            sys.exit(f"error: the undisturbed run fails: {result.stdout}{result.stderr}")
-    took.write_text(str(time.monotonic() - started))
-    return workflow, time.monotonic() - started
+    folder.mkdir()
+    return folder
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -111,7 +116,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "| --- | --: | --: | --: | --: |",
     ]
     total: Counter[str] = Counter()
-    for name, (_, _, description) in CASES.items():
+    for name, (_, _, _, description) in CASES.items():
         found = Counter(row["outcome"] for row in rows if row["case"] == name)
         total += found
         lines.append(

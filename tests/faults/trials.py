@@ -14,14 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.folders import differences, unbuilt
+from tests.faults.folders import copied, differences
 from tests.workflow.conftest import Workflow
 
 SAME = "same"
 MESSAGE = "message"
 WRONG = "wrong"
 
-TRAINING = ("train", "saes", "map-weights", "map-solutions", "attention", "playground")
+TRAINING = ("train", "map-weights", "map-solutions")
 STAGES = {
     "train": "models",
     "map-weights": "maps",
@@ -65,16 +65,16 @@ class Place:
     reference: Workflow
     """Built, undisturbed."""
     folder: Path
-    """Empty."""
+    """Empty, and the same for all: compiled code is kept by the folder of its source."""
     seconds: float
     """What the undisturbed run took."""
     dice: random.Random
 
     def unbuilt(self) -> Workflow:
-        return unbuilt(self.reference, self.folder / "unbuilt")
+        return copied(self.reference, self.folder / "checkout", built=False)
 
     def built(self) -> Workflow:
-        return self.reference.copy(self.folder / "built")
+        return copied(self.reference, self.folder / "checkout", built=True)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def kill_job(place: Place, index: int) -> Outcome:
     job = wait_for_job(process, [command])
     if job is None:
         return Outcome(f"{command}: not met", WRONG, log.read_text()[-600:])
-    after = place.dice.uniform(0.0, 3.0)
+    after = place.dice.uniform(0.0, 1.5)
     with contextlib.suppress(psutil.Error):
         job.wait(timeout=after)
     alive = job.is_running()
@@ -423,15 +423,16 @@ def clock_set_back(place: Place, index: int) -> Outcome:
     return again(workflow, place, what)
 
 
-CASES: dict[str, tuple[Trial, int, str]] = {
-    "kill_job": (kill_job, 25, "a job that trains is killed (SIGKILL) at a random moment"),
-    "kill_snakemake": (kill_snakemake, 25, "Snakemake is killed (SIGKILL) at a random moment"),
-    "full_disk": (full_disk, 2 * len(STAGES), "the disk gets full while a stage runs"),
-    "full_before": (full_before, 2, "the disk is full before the run"),
-    "read_only": (read_only, 2 * len(STAGES), "results/ or the whole folder is read-only"),
-    "damage": (damage, len(DAMAGED) * len(HOW), "an artefact is truncated, bit-flipped or empty"),
-    "damage_kept": (damage_kept, 6, "what training has kept is damaged, and then needed"),
-    "two_runs": (two_runs, 6, "two runs at once in one folder"),
-    "dates": (dates, 6, "all files carry wrong dates"),
-    "clock_set_back": (clock_set_back, 6, "the clock is set back during a run"),
+CASES: dict[str, tuple[Trial, int, str, str]] = {
+    "kill_job": (kill_job, 25, "short", "a job that trains is killed (SIGKILL) at a random moment"),
+    "kill_snakemake": (kill_snakemake, 25, "short", "Snakemake is killed (SIGKILL) at a random moment"),
+    "full_disk": (full_disk, 2 * len(STAGES), "small", "the disk gets full while a stage runs"),
+    "full_before": (full_before, 2, "small", "the disk is full before the run"),
+    "read_only": (read_only, 2 * len(STAGES), "small", "results/ or the whole folder is read-only"),
+    "damage": (damage, len(DAMAGED) * len(HOW), "small", "an artefact is truncated, bit-flipped or empty"),
+    "damage_kept": (damage_kept, 6, "short", "what training has kept is damaged, and then needed"),
+    "two_runs": (two_runs, 6, "short", "two runs at once in one folder"),
+    "dates": (dates, 6, "short", "all files carry wrong dates"),
+    "clock_set_back": (clock_set_back, 6, "short", "the clock is set back during a run"),
 }
+"""What each does, how often, in which configuration, and how the table calls it."""
