@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import AtlasError
+from superposition_atlas.locking import lock_folder
 
 from tests.faults.folders import configured_checkout
 from tests.faults.trials import CASES, MESSAGE, SAME, WRONG, Outcome, Place
@@ -46,8 +48,11 @@ def main() -> int:
         parser.error(f"--cases {unknown.pop()}: allowed is one of {', '.join(CASES)}")
     if os.geteuid() != 0:
         parser.error("small disks can be mounted by root only")
+    try:
+        lock_folder(arguments.folder)
+    except AtlasError as error:
+        sys.exit(f"error: {error}")
     begun = time.monotonic()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
     outcomes = arguments.folder / "outcomes.jsonl"
     kept = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
     tried = {(row["case"], row["index"]) for row in kept}

@@ -59,7 +59,7 @@ def what_runs_things(tree: ast.AST) -> list[str]:
         if isinstance(call.func, ast.Attribute):
             owner = ast.unparse(call.func.value)
             name = call.func.attr
-            if name in METHODS or f"{owner}.{name}" in (
+            if (name in METHODS and owner != "platform") or f"{owner}.{name}" in (
                 "torch.load",
                 "np.load",
                 "numpy.load",
