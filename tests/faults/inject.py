@@ -122,7 +122,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     total: Counter[str] = Counter()
     for name, (_, _, _, description) in CASES.items():
-        found = Counter(row["outcome"] for row in rows if row["case"] == name)
+        found: Counter[str] = Counter()
+        for row in rows:
+            if row["case"] == name:
+                found[row["outcome"]] += row.get("faults", 1)
         total += found
         lines.append(
             f"| {description} | {found.total()} | {found[SAME]} | {found[MESSAGE]} | {found[WRONG]} |"

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -55,6 +55,8 @@ DAMAGED = {
     "report.json": "report.json",
     "report.pdf": "report.pdf",
 }
+CHAIN = 5
+"""So many kills, each of the run that goes on from the last."""
 HOW = ("truncated", "bit-flipped", "empty")
 
 
@@ -84,6 +86,8 @@ class Outcome:
     what: str
     outcome: str
     said: str = ""
+    faults: int = 1
+    """How many faults at once."""
 
 
 Trial = Callable[[Place, int], Outcome]
@@ -153,45 +157,45 @@ def refused(workflow: Workflow, place: Place, what: str, log: str, mend: Callabl
 
 
 def kill_job(place: Place, index: int) -> Outcome:
-    """SIGKILL to a job that trains, at a random moment of its life."""
-    workflow, log = place.unbuilt(), place.folder / "log"
-    command = TRAINING[index % len(TRAINING)]
-    process = start(workflow, log)
-    job = wait_for_job(process, [command])
-    if job is None:
-        return Outcome(f"{command}: not met", WRONG, log.read_text()[-600:])
-    after = place.dice.uniform(0.0, 1.5)
-    with contextlib.suppress(psutil.Error):
-        job.wait(timeout=after)
-    alive = job.is_running()
-    with contextlib.suppress(psutil.Error):
+    """SIGKILL to jobs that train, one after the other, at random moments of their lives."""
+    workflow, log, done = place.unbuilt(), place.folder / "log", []
+    for _ in range(CHAIN):
+        process = start(workflow, log)
+        job = wait_for_job(process, TRAINING)
+        if job is None:
+            break  # all that trains has been done by now
+        command = job.cmdline()[3]
+        after = place.dice.uniform(0.0, 1.5)
+        with contextlib.suppress(psutil.Error):
+            job.wait(timeout=after)
+        if not job.is_running():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            continue
         job.kill()
-    process.wait()
-    what = f"{command} after {after:.2f} s" + ("" if alive else ", which had ended")
-    if alive and process.returncode == 0:
-        return Outcome(what, WRONG, "the run did not notice")
-    if "Traceback" in log.read_text():
-        return Outcome(what, WRONG, log.read_text()[-600:])
-    return again(workflow, place, what)
+        process.wait()
+        done.append(f"{command} after {after:.2f} s")
+        if process.returncode == 0 or "Traceback" in log.read_text():
+            return Outcome(", ".join(done), WRONG, f"exit {process.returncode}: {log.read_text()[-600:]}")
+    return replace(again(workflow, place, ", ".join(done)), faults=len(done))
 
 
 def kill_snakemake(place: Place, index: int) -> Outcome:
-    """SIGKILL to Snakemake at a random moment: alone, so that its jobs go on, or with all its jobs."""
-    workflow, log = place.unbuilt(), place.folder / "log"
-    process = start(workflow, log)
-    after = place.dice.uniform(0.5, place.seconds)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=after)
-    ended = process.poll() is not None
-    alone = index % 2 == 0
-    left = psutil.Process(process.pid).children(recursive=True) if not ended else []
-    with contextlib.suppress(ProcessLookupError):
+    """SIGKILL to Snakemake at random moments, alone, so that its jobs go on, or with all its jobs."""
+    workflow, log, done, left = place.unbuilt(), place.folder / "log", [], []
+    for number in range(CHAIN):
+        process = start(workflow, log)
+        after = place.dice.uniform(0.5, place.seconds * 0.6)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=after)
+        if process.poll() is not None:
+            break
+        alone = (index + number) % 2 == 0
+        left += psutil.Process(process.pid).children(recursive=True)
         (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
-    process.wait()
-    what = f"{'alone' if alone else 'with its jobs'} after {after:.1f} s" + (
-        ", which had ended" if ended else ""
-    )
-    outcome = again(workflow, place, what)
+        process.wait()
+        done.append(f"{'alone' if alone else 'with its jobs'} after {after:.1f} s")
+    outcome = replace(again(workflow, place, ", ".join(done)), faults=len(done))
     for job in left:
         with contextlib.suppress(psutil.Error):
             job.kill()
@@ -278,7 +282,7 @@ def read_only(place: Place, index: int) -> Outcome:
     """results/, or the whole folder, is mounted read-only."""
     workflow, log = place.built(), place.folder / "log"
     stages = list(STAGES)
-    stage, whole = stages[index % len(stages)], index // len(stages) % 2 == 1
+    stage, whole = stages[index % len(stages)], index % 2 == 1
     disk = workflow.folder if whole else workflow.folder / "results"
     take_away(workflow, STAGES[stage])
     subprocess.run(["mount", "--bind", disk, disk], check=True)
@@ -306,21 +310,29 @@ def read_only(place: Place, index: int) -> Outcome:
 
 
 def damage(place: Place, index: int) -> Outcome:
-    """An artefact is truncated, has a bit flipped, or is empty; its date is new, or what it was."""
+    """Every other kind of artefact is truncated, bit-flipped or empty; its date is new, or as it was."""
     workflow = place.built()
-    kind, how = list(DAMAGED)[index // len(HOW) % len(DAMAGED)], HOW[index % len(HOW)]
-    path = sorted((workflow.folder / "results").glob(DAMAGED[kind]))[0]
-    keeps_date = place.dice.random() < 0.5
-    harm(path, how, place.dice, keeps_date)
-    name = str(path.relative_to(workflow.folder))
-    what = f"{kind} {how}{', its date as it was' if keeps_date else ''}"
+    harmed = {}
+    for number, (kind, pattern) in enumerate(DAMAGED.items()):
+        if number % 2 != index % 2:
+            continue
+        how = HOW[(number // 2 + index // 2) % len(HOW)]
+        path = sorted((workflow.folder / "results").glob(pattern))[0]
+        harm(path, how, place.dice, keeps_date=place.dice.random() < 0.5)
+        harmed[path] = f"{kind} {how}"
     result = workflow.run("all")
     log = result.stdout + result.stderr
-    if result.returncode == 0:
-        return again(workflow, place, what)
-    if not any(line.startswith(f"error: {name}: ") for line in errors(log)):
-        return Outcome(what, WRONG, f"not named: {log[-600:]}")
-    return refused(workflow, place, what, log, path.unlink)
+    what = ", ".join(harmed.values())
+    lines = errors(log)
+    unnamed = [path for path in harmed if not lines or str(path.relative_to(workflow.folder)) not in lines[0]]
+    if result.returncode == 0 or unnamed:
+        return Outcome(what, WRONG, f"not named: {unnamed}; {log[-600:]}", len(harmed))
+
+    def mend() -> None:
+        for path in harmed:
+            path.unlink()
+
+    return replace(refused(workflow, place, what, log, mend), faults=len(harmed))
 
 
 def harm(path: Path, how: str, dice: random.Random, keeps_date: bool) -> None:
@@ -424,12 +436,12 @@ def clock_set_back(place: Place, index: int) -> Outcome:
 
 
 CASES: dict[str, tuple[Trial, int, str, str]] = {
-    "kill_job": (kill_job, 25, "short", "a job that trains is killed (SIGKILL) at a random moment"),
-    "kill_snakemake": (kill_snakemake, 25, "short", "Snakemake is killed (SIGKILL) at a random moment"),
+    "kill_job": (kill_job, 8, "short", "a job that trains is killed (SIGKILL) at a random moment"),
+    "kill_snakemake": (kill_snakemake, 6, "short", "Snakemake is killed (SIGKILL) at a random moment"),
     "full_disk": (full_disk, 2 * len(STAGES), "small", "the disk gets full while a stage runs"),
     "full_before": (full_before, 2, "small", "the disk is full before the run"),
-    "read_only": (read_only, 2 * len(STAGES), "small", "results/ or the whole folder is read-only"),
-    "damage": (damage, len(DAMAGED) * len(HOW), "small", "an artefact is truncated, bit-flipped or empty"),
+    "read_only": (read_only, 4, "small", "results/ or the whole folder is read-only"),
+    "damage": (damage, 2 * len(HOW), "small", "an artefact is truncated, bit-flipped or empty"),
     "damage_kept": (damage_kept, 6, "short", "what training has kept is damaged, and then needed"),
     "two_runs": (two_runs, 6, "short", "two runs at once in one folder"),
     "dates": (dates, 6, "short", "all files carry wrong dates"),

@@ -517,8 +517,8 @@ BAD: dict[str, tuple[Arguments, str]] = {
         "--features: got 2 files, allowed is one a file of --schedules (1)",
     ),
     "explain: another kind of file": (
-        lambda c, t: ["explain", t / "figure.png"],
-        "only .parquet and .safetensors files carry provenance",
+        lambda c, t: ["explain", t / "report.zip"],
+        "got a file that carries no provenance, allowed is one of .gif, .json, .parquet, .pdf, .png",
     ),
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
     "explain: a truncated file": (
