@@ -28,7 +28,7 @@ from superposition_atlas.errors import AtlasError
 from superposition_atlas.locking import lock_folder
 
 from tests.faults.folders import configured_checkout
-from tests.faults.trials import CASES, MESSAGE, SAME, WRONG, Outcome, Place
+from tests.faults.trials import CASES, FOREIGN, MESSAGE, SAME, WRONG, Outcome, Place
 from tests.workflow.conftest import Workflow
 
 _START, _END = "<!-- table: faults -->\n", "<!-- end of table -->"
@@ -117,8 +117,9 @@ def emptied(folder: Path) -> Path:
 def table(rows: list[dict[str, Any]]) -> str:
     """What was tried, how often, and what came of it, as Markdown."""
     lines = [
-        "| fault | tried | the same command went on | one message, then the same command | wrong |",
-        "| --- | --: | --: | --: | --: |",
+        "| fault | tried | the same command went on | one message, then the same command "
+        "| Snakemake's own error, then the same command | wrong |",
+        "| --- | --: | --: | --: | --: | --: |",
     ]
     total: Counter[str] = Counter()
     for name, (_, _, _, description) in CASES.items():
@@ -127,10 +128,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             if row["case"] == name:
                 found[row["outcome"]] += row.get("faults", 1)
         total += found
-        lines.append(
-            f"| {description} | {found.total()} | {found[SAME]} | {found[MESSAGE]} | {found[WRONG]} |"
-        )
-    lines.append(f"| all | {total.total()} | {total[SAME]} | {total[MESSAGE]} | {total[WRONG]} |")
+        lines.append(row_of(description, found))
+    lines.append(row_of("all", total))
     packages = ("snakemake", "numpy", "numba", "torch", "pyarrow", "matplotlib", "typst")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     lines.append("")
@@ -140,6 +139,11 @@ def table(rows: list[dict[str, Any]]) -> str:
         f"{code_digest('superposition_atlas.training')}.*"
     )
     return "\n".join([*lines, "", ""])
+
+
+def row_of(name: str, found: Counter[str]) -> str:
+    counts = [found.total(), *(found[outcome] for outcome in (SAME, MESSAGE, FOREIGN, WRONG))]
+    return f"| {name} | {' | '.join(map(str, counts))} |"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from tests.workflow.conftest import Workflow
 
 SAME = "same"
 MESSAGE = "message"
+FOREIGN = "foreign"
+"""Snakemake's own error, which names the reason."""
 WRONG = "wrong"
 
 TRAINING = ("train", "map-weights", "map-solutions")
@@ -146,11 +149,14 @@ def again(workflow: Workflow, place: Place, what: str, said: str = "") -> Outcom
 def refused(workflow: Workflow, place: Place, what: str, log: str, mend: Callable[[], object]) -> Outcome:
     """A run that failed: it must have said why, in one line; then `mend` does as it says."""
     lines = list(dict.fromkeys(errors(log)))
-    if not lines or "Traceback" in log:
-        mend()
-        return Outcome(what, WRONG, f"no clear message: {log[-1500:]}")
     mend()
-    return again(workflow, place, what, lines[0])
+    if lines and "Traceback" not in log:
+        return again(workflow, place, what, lines[0])
+    reason = re.search("OSError: .*(No space left on device|Read-only file system).*", log)
+    if reason is None:
+        return Outcome(what, WRONG, f"no clear message: {log[-1500:]}")
+    outcome = again(workflow, place, what, lines[0] if lines else reason[0])
+    return outcome if outcome.outcome == WRONG else replace(outcome, outcome=FOREIGN)
 
 
 # --- killed ------------------------------------------------------------------------------------------------

@@ -190,11 +190,6 @@ TARGETS = [
         if catalogue.answers(CONFIG)
     ),
 ]
-if workflow.is_main_process:
-    try:
-        refuse_damaged(TARGETS)
-    except ArtefactError as error:
-        sys.exit(f"error: {error}")
 
 
 wildcard_constraints:
@@ -211,17 +206,30 @@ def hold_folder():
     """Two runs at once would train everything twice."""
     try:
         lock_folder(Path.cwd())
-        check_writable(Path("results"))
     except AtlasError as error:
         sys.exit(f"error: {error}")
+
+
+def check_disk():
+    """Room and permission, for the results and for what Snakemake keeps."""
+    for folder in (Path(), Path("results")):
+        check_writable(folder)
 
 
 def name_full_disk():
     """A job's own message is in its log, which lies on the same disk and may be empty then."""
     try:
-        check_writable(Path("results"))
+        check_disk()
     except AtlasError as error:
         print(f"error: {error}", file=sys.stderr)
+
+
+if workflow.is_main_process:
+    try:
+        check_disk()
+        refuse_damaged(TARGETS)
+    except ArtefactError as error:
+        sys.exit(f"error: {error}")
 
 
 def as_json(value):

@@ -61,5 +61,5 @@ rule report_zip:
         config=whole_json,
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
-        "file=$(mktemp --suffix .json); trap 'rm -f $file' EXIT; printf %s {params.config:q} > $file;"
-        " snakemake --nolock --configfile $file --report {output:q} -- all 2> {log:q}"
+        'file=$(mktemp --suffix .json); trap \'rm -f "$file"\' EXIT; printf %s {params.config:q} > "$file";'
+        ' snakemake --nolock --configfile "$file" --report {output:q} -- all 2> {log:q}'

@@ -66,20 +66,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Writes a little into a folder and takes it away again.
+    """Writes a little into a folder, under no name; one that does not exist is left so.
 
     Raises:
         ArtefactError: if that fails (no space, no permission), with what to do.
     """
+    if not folder.exists():
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(_PROBED_BYTES))
             probe.flush()
             os.fsync(probe.fileno())
     except OSError as error:
+        reason = f"can't be written ({error.strerror})"
         raise ArtefactError(
-            f"{folder}: can't be written ({error.strerror}); mend that and run the same command again"
+            f"{folder.absolute()}: {reason}; mend that and run the same command again"
         ) from None
 
 
