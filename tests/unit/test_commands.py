@@ -523,7 +523,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
     "explain: a truncated file": (
         lambda c, t: ["explain", truncated(c.models("case1"), t)],
-        "case1.safetensors: not a whole safetensors file",
+        "case1.safetensors: damaged, or not a file of this pipeline",
     ),
     "check-config: no file": (lambda c, t: ["check-config", t / "none.yaml"], "none.yaml"),
     "figure: no such module": (

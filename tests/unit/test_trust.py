@@ -147,6 +147,10 @@ def test_rules_run_no_python_of_their_own_and_quote_what_they_pass_on() -> None:
         "params.shards",
         "params.n_starts",
         "params.shown_seeds",
+        "params.part",
+        "params.points",  # these three are paths of shards, which bash is to write out
+        "params.weights",
+        "params.solutions",
         "wildcards.experiment",
         "wildcards.shard",
     }
