@@ -34,8 +34,8 @@ datasheet has 1.98 GHz as the most."""
 
 TYPES = {
     "threshold": "*u32", "keys": "*u32", "loss_sum": "*fp64", "losses": "*fp64", "clock": "*i64",
-    "first_step": "i64", "n_outputs": "fp64",
-    **dict.fromkeys(("to_mean", "weight_decay", "momentum"), "fp32"),
+    "first_step": "i64",
+    **dict.fromkeys(("to_mean", "n_outputs", "weight_decay", "momentum"), "fp32"),
     **dict.fromkeys(("n_steps", "batch_size", "n_samples", "n", "m", "n_W", "length", "n_blocks"), "i32"),
 }  # fmt: skip
 """Of arguments that are no pointers to float32."""

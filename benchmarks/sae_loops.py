@@ -25,8 +25,8 @@ class Loop:
     def __init__(self, models: ToyModels, n_latents: int, k: int = 1, prefixes: Sequence[int] = ()) -> None:
         self.n_instances, self.n_hidden, self.n_features = models.W.shape
         self.n_latents, self.k, self.prefixes = n_latents, k, prefixes
-        self.W = torch.from_numpy(models.W)
-        self.probability = torch.from_numpy(models.probability).float()
+        self.W = torch.tensor(models.W)
+        self.probability = torch.tensor(models.probability, dtype=torch.float32)
         n, m = self.n_instances, self.n_hidden
         self.W_enc = torch.nn.Parameter(torch.nn.init.kaiming_uniform_(torch.empty(n, m, n_latents)))
         self.W_dec = torch.nn.Parameter(torch.nn.init.kaiming_uniform_(torch.empty(n, n_latents, m)))

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,22 @@ def test_training_writes_times_shares_and_what_ran_where(tmp_path):
     assert result["times_as_fast_as"].keys() == {"loop", "bmm", "utmost"}
     assert result["share_of_peak"].keys() == record["peak_gflops"].keys() == {"sgemm", "fused_multiply_adds"}
     assert all(share > 0.0 for share in result["share_of_peak"].values())
+
+
+def test_the_gpus_benchmark_runs_without_one(tmp_path):
+    if not os.environ.get("TRITON_INTERPRET"):
+        pytest.skip("kernels are interpreted with TRITON_INTERPRET=1 only")
+    path = tmp_path / "gpu.json"
+    assert "5 → 2" in run("gpu.py", "--dry", "--json", str(path))
+    record = json.loads(path.read_text())
+    assert record["is_dry"]
+    assert {"date", "card", "versions", "peak_teraflops", "toy_models", "saes"} <= record.keys()
+    assert record["checked"]["largest_difference_from_reference"] < 1e-4
+    for table in record["toy_models"]:
+        assert {row["form"] for row in table["loops"]} == {"loop", "bmm"}
+        (row,) = table["engine"]
+        assert {"seconds", "models_a_second", "times_loop", "share_of_peak"} <= row.keys()
+    assert [row["architecture"] for row in record["saes"]] == ["relu"]
 
 
 def test_a_point_of_the_scaling_curve():

@@ -17,7 +17,7 @@ from superposition_atlas.training import Device, EngineName, engine_name, train
 
 logger = logging.getLogger(__name__)
 
-_CHUNK_OPERATIONS = 1e12
+_CHUNK_OPERATIONS, _CHUNK_OPERATIONS_ON_GPU = 1e12, 1e14
 """Multiply-adds of a chunk: about half a minute of two cores, all that is lost if a job is killed."""
 _CHUNK_MODELS = (16, 20_000)
 """Least and most toy models of a chunk."""
@@ -61,11 +61,9 @@ def train_points(
             "point": np.repeat(np.arange(len(points)), len(seeds)),
         }
     )
-    spec = {
-        "kind": "toy models of a map",
-        "settings": settings.as_dict(),
-        "engine": engine_name(engine, device),
-    }
+    name = engine_name(engine, device)
+    spec = {"kind": "toy models of a map", "settings": settings.as_dict(), "engine": name}
+    on_gpu = "cuda" in name
     kept = Store(store, spec, code_digest("superposition_atlas.training"), MODEL_SCHEMA)
     models = [kept.read(points.key).drop_duplicates(["key", "seed"])]
     known = wanted.merge(models[0][["key", "seed"]], how="left", indicator="where")
@@ -74,7 +72,7 @@ def train_points(
         "trains %d of %d toy models, %d are there already",
         *(len(missing), len(wanted), len(wanted) - len(missing)),
     )
-    most = chunk_size or _chunk_size(points, settings)
+    most = chunk_size or _chunk_size(points, settings, on_gpu)
     while len(missing):
         # Of equal size: a few toy models alone leave threads without work. Made one by one, so that what a
         # killed job has left is cut where that job would have cut it, and its checkpoint fits.
@@ -99,7 +97,8 @@ def train_points(
     return wanted.drop(columns="point").merge(pd.concat(models), how="left")
 
 
-def _chunk_size(points: MapPoints, settings: TrainingSettings) -> int:
+def _chunk_size(points: MapPoints, settings: TrainingSettings, on_gpu: bool) -> int:
     n_features = points.probability.shape[1]
     operations = max(settings.steps, 1) * settings.batch_size * n_features * (points.n_hidden + 5)
-    return int(np.clip(_CHUNK_OPERATIONS / max(operations, 1), *_CHUNK_MODELS))
+    most = _CHUNK_OPERATIONS_ON_GPU if on_gpu else _CHUNK_OPERATIONS
+    return int(np.clip(most / max(operations, 1), *_CHUNK_MODELS))

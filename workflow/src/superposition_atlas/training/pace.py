@@ -10,6 +10,7 @@ from superposition_atlas.training.state import Engine, Problem
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.25  # between looks at signals, weights and the clock: cheap, and short enough for Ctrl-C
+_SECONDS_A_WEIGHT = 2e-7  # of a pause's distance, where looking at millions of weights takes a while itself
 _CALIBRATION_SECONDS = 0.02  # of the first steps, which are training as well
 
 
@@ -22,6 +23,8 @@ class Pace:
             f"{problem.n_instances} toy models {problem.n_features} → {problem.n_hidden}, "
             f"{settings.steps} steps of {settings.batch_size} samples ({engine.name})"
         )
+        weights = problem.n_instances * problem.n_features * (problem.n_hidden + 1)
+        self._pause = max(_PAUSE_SECONDS, _SECONDS_A_WEIGHT * weights)
         self._is_known = False
         self._measured = 0.0
         self._best = float("inf")
@@ -41,7 +44,7 @@ class Pace:
             self._is_known = True
             logger.info("%s: about %s", self._what, _duration(self._best * n_left))
         # The first steps are short of time to be measured by: no leap on their word.
-        self.next_steps = max(1, min(8 * n_steps, int(_PAUSE_SECONDS / seconds_a_step)))
+        self.next_steps = max(1, min(8 * n_steps, int(self._pause / seconds_a_step)))
 
 
 def _duration(seconds: float) -> str:
