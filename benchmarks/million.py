@@ -27,6 +27,8 @@ MOST_SEEDS = 1_000_000
 RESULTS = Path(__file__).parent / "results"
 
 Row = dict[str, Any]
+Measured = tuple[str, tuple[float, float]]
+"""A command, its seconds and MB."""
 
 
 def command(*arguments: object) -> tuple[float, float]:
@@ -41,9 +43,7 @@ def command(*arguments: object) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss * unit / 1e6
 
 
-def of_map(
-    folder: Path, schedules: int, seeds: int, shards: int
-) -> Iterator[tuple[str, tuple[float, float]]]:
+def of_map(folder: Path, schedules: int, seeds: int, shards: int) -> Iterator[Measured]:
     """The stages of a map, a measurement a command."""
 
     def part(table: str, shard: int) -> Path:
@@ -84,7 +84,7 @@ def of_map(
     )
 
 
-def of_case(folder: Path, seeds: int, shards: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def of_case(folder: Path, seeds: int, shards: int) -> Iterator[Measured]:
     """The stages of one case of an experiment, a measurement a command."""
     training = {key: value for key, value in settings().items() if key != "record_steps"}
     described = SIZE | {"seeds": seeds, "training": training, "cases": {"only": {}}}
