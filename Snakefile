@@ -8,10 +8,8 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
+# No `configfile:`, which would run what a YAML file asks for in the template language YTE: files are read as data.
 DEFAULT_CONFIG = "config/config.yaml"
-
-
-configfile: DEFAULT_CONFIG
 
 
 include: "workflow/rules/common.smk"
@@ -32,6 +30,10 @@ report: "workflow/report/workflow.rst"
 
 onstart:
     hold_folder()
+
+
+onerror:
+    name_full_disk()
 
 
 rule all:

@@ -90,6 +90,8 @@ def slope(points: Sequence[Point], along: str) -> float:
 def draw(record: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from superposition_atlas import storage
+    from superposition_atlas.digest import code_digest
     from superposition_atlas.figures import style
 
     with style.applied():
@@ -148,7 +150,8 @@ def draw(record: dict[str, Any], path: Path) -> None:
             axes.grid(True)
         of_time.legend(loc="lower right", borderaxespad=0.2)
         of_memory.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
-        style.save(figure, path)
+        code = code_digest("superposition_atlas.training")
+        style.save(figure, path, storage.provenance({"figure": "scaling"}, code, engine="matplotlib"))
 
 
 def main() -> None:

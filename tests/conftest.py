@@ -1,6 +1,13 @@
 """What all tests share."""
 
+import os
+import shutil
+
 from hypothesis import settings
+
+# Kernels for a GPU run in Triton's interpreter where there is none. Triton asks when it is first imported.
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # How long an example takes says nothing about the code: other tests run on the same cores.
 settings.register_profile("atlas", deadline=None)

@@ -78,7 +78,7 @@ def test_crosses_are_rows_that_are_read_wrong(tables: dict[str, pd.DataFrame], t
 def test_pairs_that_were_never_seen_are_blank(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     unseen = tables["cells"].assign(mean_attention=np.nan)
     drawn = pivot_tables.draw(paths(tables | {"cells": unseen}, tmp_path), setting="level")
-    style.save(drawn, tmp_path / "figure.svg")
+    style.save(drawn, tmp_path / "figure.svg", {})
     assert np.isnan(panels(drawn)[0]).all()
 
 

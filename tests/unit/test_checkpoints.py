@@ -246,11 +246,12 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.xdist_group("processes")
-def test_sigkill_at_20_random_moments_changes_no_bit(tmp_path, undisturbed):
+@pytest.mark.parametrize("at_least", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_sigkill_at_random_moments_changes_no_bit(tmp_path, undisturbed, at_least):
     expected, seconds = undisturbed
     random = np.random.default_rng(0)
     kills = resumed = 0
-    while kills < 20:
+    while kills < at_least or not resumed:  # else the moments were too early to prove anything
         path, output = tmp_path / "kept", tmp_path / "models.npz"
         output.unlink(missing_ok=True)
         while not output.exists():
@@ -263,7 +264,7 @@ def test_sigkill_at_20_random_moments_changes_no_bit(tmp_path, undisturbed):
                 kills += 1
                 resumed += path.exists()
         assert_same_results(output, expected)
-    assert resumed > 3  # else the moments were too early to prove anything
+    assert resumed >= at_least // 5
 
 
 @pytest.mark.xdist_group("processes")

@@ -91,6 +91,7 @@ def test_the_talk_loads() -> None:
         "talk",
         "talk_geometric",
         "wide",
+        "wide_geometric",
         "controls",
         "sae_arena",
         "sae_bench",
@@ -110,7 +111,14 @@ def test_the_talk_loads() -> None:
 
 def test_the_cases_are_those_of_the_talk() -> None:
     config = load(read(TALK))
-    for name in ("talk", "talk_geometric", "wide"):
+    families = {
+        "talk": "linear",
+        "talk_geometric": "geometric",
+        "wide": "linear",
+        "wide_geometric": "geometric",
+    }
+    for name, family in families.items():
+        assert config.experiments[name].family == family
         case = config.experiments[name].cases
         falling = case["case1"].probability[0]
         importance = case["case1"].importance[0]
@@ -126,17 +134,12 @@ def test_the_cases_are_those_of_the_talk() -> None:
         eight = case["uniform"].probability
         assert np.allclose(eight, (50 ** -np.linspace(0, 1, 8))[:, None])
         assert np.allclose(case["uniform_matched"].probability, falling.mean())
-    assert [config.experiments[name].family for name in ("talk", "talk_geometric", "wide")] == [
-        "linear",
-        "geometric",
-        "linear",
-    ]
 
 
 def test_the_initial_scales_are_those_of_eight_batched_instances() -> None:
     """PyTorch's Xavier on (instances, m, n): fan-in m·n, fan-out instances·n."""
     config = load(read(TALK))
-    for name in ("talk", "wide"):
+    for name in ("talk", "wide", "wide_geometric"):
         experiment = config.experiments[name]
         n, m = experiment.n_features, experiment.n_hidden
         scale = experiment.cases["case1"].training.init_scale
@@ -150,7 +153,8 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
     samples = 0
     for name, experiment in talk.experiments.items():
         tiny = smoke.experiments[name]
-        if experiment.compares_architectures:  # one SAE of each on some cases is what shows that it works
+        # Some cases of what compares architectures, and of other families and sizes, show that it works.
+        if experiment.compares_architectures or name in ("talk_geometric", "wide", "wide_geometric"):
             assert tiny.cases.keys() <= experiment.cases.keys()
         else:
             assert tiny.cases.keys() == experiment.cases.keys()
@@ -540,9 +544,10 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
         ({"experiments": {"../up": {}}}, ["experiments:", "'../up'", "a letter followed by"]),
         ({"experiments": {True: {}}}, ["experiments:", "True", "text", "put it in quotes"]),
         ({"experiments": {"talk": 5}}, ["experiments.talk:", "5", "a mapping"]),
-        (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused or torch"]),
+        (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused, torch or cuda"]),
         (changed({"device": "gpu"}), ["device:", "'gpu', allowed is auto, cpu or cuda"]),
         (changed({"engine": "fused", "device": "cuda"}), ["device:", "'cuda'", "auto or cpu", "fused"]),
+        (changed({"engine": "cuda", "device": "cpu"}), ["device:", "'cpu'", "auto or cuda"]),
         (changed({"experiment": {}}), ["experiment:", "unknown key", "did you mean experiments?"]),
         (changed({"experiments.TALK": {"like": "talk"}}), ["experiments:", "'TALK'", "'talk'"]),
         (

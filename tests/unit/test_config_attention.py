@@ -119,7 +119,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ),
     ("toy_model.steps", -1, ["mine.toy_model.steps:", "-1", "an integer ≥ 0"]),
     ("toy_model.centred_inputs", True, ["mine.toy_model.centred_inputs:", "True", "false here"]),
-    ("toy_model.weight_decay", 0.1, ["mine.toy_model: weight_decay is 0.1: must be 0 with adam"]),
+    ("toy_model.weight_decay", 0.1, ["mine.toy_model.weight_decay: got 0.1, allowed is 0 with adam"]),
     ("sae", None, ["mine.sae:", "missing"]),
     ("sae.n_latents", 4, ["mine.sae.n_latents:", "4", "an integer ≥ 5", "each of the n_features"]),
     ("sae.seeds", 2, ["mine.sae.seeds:", "2", "every toy model gets one SAE"]),

@@ -356,7 +356,7 @@ def settings_of_style() -> Iterator[None]:
 def test_every_module_draws_the_same_bytes_again(tables: Tables, module: str, tmp_path: Path) -> None:
     for name in ("once", "again"):
         figure = tables.draw(module)
-        style.save(figure, tmp_path / f"{name}.svg")
+        style.save(figure, tmp_path / f"{name}.svg", {})
     once, again = ((tmp_path / f"{name}.svg").read_bytes() for name in ("once", "again"))
     assert once == again
     assert ElementTree.fromstring(once).tag.endswith("svg")
@@ -420,7 +420,7 @@ def test_a_missing_file_is_one_line(tables: Tables, module: str, tmp_path: Path)
 def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> None:
     paths = {case: {"features": tables.folder / case / "features.parquet"} for case in ("case1", "case2")}
     for case, inputs in paths.items():
-        style.save(draw("plane", inputs, {"title": "A title"}), tmp_path / f"{case}.svg")
+        style.save(draw("plane", inputs, {"title": "A title"}), tmp_path / f"{case}.svg", {})
     assert (tmp_path / "case1.svg").read_bytes() != (tmp_path / "case2.svg").read_bytes()
 
 
@@ -428,11 +428,11 @@ def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> N
 def test_titles_are_text_and_no_formulas(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
     figure = draw(module, paths, dict.fromkeys(options, r"costs $\frac{1$"))
-    style.save(figure, tmp_path / "figure.svg")
+    style.save(figure, tmp_path / "figure.svg", {})
 
 
 def test_png_is_written_too(tables: Tables, tmp_path: Path) -> None:
-    style.save(tables.draw("cases"), tmp_path / "figure.png")
+    style.save(tables.draw("cases"), tmp_path / "figure.png", {})
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -503,7 +503,7 @@ def test_planes_and_bars_take_any_width(n_features: int, tmp_path: Path) -> None
         table = feature_table(models).assign(case="case1", shown=True)
         path = write(table, tmp_path / f"{n_hidden}.parquet")
         for module in ("bars", "plane"):
-            style.save(draw(module, {"features": path}, {"title": "A title"}), tmp_path / "figure.svg")
+            style.save(draw(module, {"features": path}, {"title": "A title"}), tmp_path / "figure.svg", {})
 
 
 def test_represented_counts_are_shares_of_all_seeds(tables: Tables) -> None:
@@ -623,7 +623,9 @@ def test_the_playgrounds_losses_and_points_are_those_of_the_tables(tables: Table
 @pytest.mark.parametrize("network", ["multi_gaussian", "gaussian", "xor"])
 def test_the_playground_draws_any_network(tables: Tables, network: str, tmp_path: Path) -> None:
     paths, _ = tables.inputs("playground")
-    style.save(draw("playground", paths, {"network": network, "title": "$" * 70}), tmp_path / "figure.svg")
+    style.save(
+        draw("playground", paths, {"network": network, "title": "$" * 70}), tmp_path / "figure.svg", {}
+    )
 
 
 def test_six_layers_of_eight_fit_on_the_page(tmp_path: Path) -> None:

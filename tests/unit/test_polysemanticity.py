@@ -304,7 +304,7 @@ def test_the_still_picture_is_the_last_frame(tables: Path, tmp_path: Path) -> No
         still = sae_animation.draw(paths(tables, "features", "history"), sae="relu")
         *_, last = sae_animation.frames(paths(tables, "features", "history"), sae="relu")
         for name, own in (("still", still), ("last", last)):
-            style.save(own, tmp_path / f"{name}.png")
+            style.save(own, tmp_path / f"{name}.png", {})
     assert (tmp_path / "still.png").read_bytes() == (tmp_path / "last.png").read_bytes()
 
 

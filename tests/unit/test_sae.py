@@ -447,7 +447,7 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
             "dead_window is 300: must be at most resample_every (200)",
         ),
         ({"architecture": "relux"}, "architecture is 'relux': must be relu, gated"),
-        ({"engine": "gpu"}, "engine is 'gpu': must be auto, fused or torch"),
+        ({"engine": "gpu"}, "engine is 'gpu': must be auto, fused, torch or cuda"),
         ({"threads": 0}, "threads is 0"),
         ({"record_steps": [0, 11]}, "a step of record_steps is 11: must be at most steps (10)"),
         ({"record_steps": [0.5]}, "a step of record_steps is 0.5"),

@@ -158,7 +158,7 @@ def test_every_sae_and_every_case_has_its_name(tables: Path, module: str) -> Non
 @pytest.mark.parametrize("module", MODULES)
 def test_the_same_bytes_again(tables: Path, module: str, tmp_path: Path) -> None:
     for name in ("once", "again"):
-        style.save(draw(module, tables), tmp_path / f"{name}.svg")
+        style.save(draw(module, tables), tmp_path / f"{name}.svg", {})
     assert (tmp_path / "once.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
 
 

@@ -4,13 +4,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
+import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from superposition_atlas import storage
+from superposition_atlas.cli import COMMANDS, main
+from superposition_atlas.locking import lock_folder
 
 from .conftest import Workflow
 
@@ -101,19 +104,36 @@ def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     assert not (workflow.folder / "results/report.pdf").exists()
 
 
-def test_explain_names_what_a_result_was_made_from(built: Workflow) -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "superposition_atlas", "explain", "results/models/talk/case2.safetensors"],
-        cwd=built.folder,
-        env=built.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    provenance = json.loads(said.stdout)
-    assert provenance["spec"]["case"] == "case2"
-    assert provenance["spec"]["training"]["steps"] == 100
-    assert {"code", "engine", "versions"} <= set(provenance)
+def test_explain_names_what_any_result_was_made_from(
+    built: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explained = set()
+    for path in sorted((built.folder / "results").rglob("*")):
+        if path.is_dir() or path.suffix in (".log", ".tsv"):
+            continue
+        assert main(["explain", str(path)]) == 0, capsys.readouterr().err
+        said = json.loads(capsys.readouterr().out)
+        assert said["spec"], path
+        assert said.keys() >= {"code", "engine", "versions", "rebuild"}, path
+        assert said.get("code_is_that_of_here", said["made_by"] is None), path
+        explained.add(said["made_by"])
+    # Every command that writes results has written some.
+    others = {"check-config", "explain", "export"}
+    assert explained == {name.replace("-", "_") for name in COMMANDS.keys() - others} | {None}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "foreign.png", "empty.parquet", "missing.svg"])
+def test_explain_says_in_a_line_that_it_knows_nothing(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if name != "missing.svg":
+        path.write_bytes(b"" if "empty" in name else b"something else")
+    assert main(["explain", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {path}: ")
+    assert said.count("\n") == 1
+    assert "delete" not in said
 
 
 OWN = """
@@ -160,7 +180,46 @@ def test_a_damaged_figure_is_named(workflow: Workflow) -> None:
     assert "error: results/figures/slide11_cases.svg: not a whole SVG file" in result.stdout + result.stderr
 
 
+def test_what_nothing_reads_is_checked_as_well(workflow: Workflow) -> None:
+    """The dates are as they were, so that nothing but a look inside can tell."""
+    harmed = [
+        "results/figures/slide11_cases.png",
+        "results/models/talk/case2.safetensors",
+        "results/report.pdf",
+    ]
+    for name in harmed:
+        path = workflow.folder / name
+        before, content = path.stat(), bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    result = workflow.run("all")
+    assert result.returncode != 0
+    (line,) = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("error: ")]
+    for name in harmed:
+        assert name in line
+    for name in harmed:
+        (workflow.folder / name).unlink()
+    plan = workflow.planned("all")
+    assert {"figure_cases", "report"} <= set(plan)
+    assert plan["train"] == {"results/models/talk/case2.safetensors"}
+
+
+def test_two_runs_at_once_are_refused(workflow: Workflow) -> None:
+    (workflow.folder / "results/report.pdf").unlink()
+    lock_folder(workflow.folder)
+    result = workflow.run("all")
+    assert result.returncode != 0
+    assert "another run is at work here; wait for it, or end it" in result.stdout + result.stderr
+    assert not (workflow.folder / "results/report.pdf").exists()
+
+
 def test_snakemakes_own_report_has_the_figures(workflow: Workflow) -> None:
     result = workflow.run("report_zip")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert (workflow.folder / "results/report.zip").read_bytes().startswith(b"PK")
+    with zipfile.ZipFile(workflow.folder / "results/report.zip") as packed:
+        names = {Path(name).name for name in packed.namelist()}
+    for folder in ("results/figures", "results"):
+        for path in (workflow.folder / folder).iterdir():
+            if path.suffix in (".png", ".gif", ".pdf"):
+                assert path.name in names

@@ -10,11 +10,13 @@ from superposition_atlas import config as configuration
 from superposition_atlas import costs
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.digest import code_digest
-from superposition_atlas.errors import AtlasError, ConfigError
+from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.locking import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
+from superposition_atlas.storage import check_writable
+from superposition_atlas.verifying import refuse_damaged
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -23,15 +25,18 @@ if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     )
 
 try:
+    given = dict(workflow.config_settings.config or {})
+    # Snakemake itself reads the files of --configfile, and runs templates; those of --config overlay= it does not.
+    overlays = given.pop("overlay", None) or []
     # Snakemake's own merge would mix the keys of two families of schedules, and put what is laid over first.
     RAW = configuration.laid_over(
         configuration.read(DEFAULT_CONFIG),
+        *[configuration.read(path) for path in workflow.configfiles],
         *[
             configuration.read(path)
-            for path in workflow.configfiles
-            if path != DEFAULT_CONFIG
+            for path in ([overlays] if isinstance(overlays, str) else overlays)
         ],
-        workflow.config_settings.config or {},
+        given,
     )
     CONFIG = configuration.load(RAW)
     check_saes(CONFIG)
@@ -130,13 +135,65 @@ MAP_TARGETS += [
     for name in names
     for table in tables
 ]
+# So is all that lies between: a file that is gone is made again, whoever has read it before.
+BETWEEN = [
+    path
+    for name, experiment in EXPERIMENTS.items()
+    for path in (
+        catalogue.schedules(name),
+        *(
+            path
+            for case in experiment.cases
+            for path in (
+                f"results/schedules/{name}/{case}.parquet",
+                f"results/models/{name}/{case}.safetensors",
+                *(
+                    f"results/saes/{name}/{case}/{sae}.safetensors"
+                    for sae in experiment.saes
+                ),
+                *(
+                    catalogue.case_table(name, case, table)
+                    for table in (
+                        "models",
+                        "features",
+                        *(
+                            (
+                                "saes",
+                                "latents",
+                                "recovered",
+                                "history",
+                                "polysemanticity",
+                            )
+                            if experiment.saes
+                            else ()
+                        ),
+                    )
+                ),
+            )
+        ),
+    )
+]
 TARGETS = [
     "results/report.pdf",
+    "results/report.json",
     *FIGURE_FILES,
     *TABLES,
+    *BETWEEN,
     *MAP_TARGETS,
     *NORM_TARGETS,
+    *ATTENTION_WEIGHTS,
     *ATTENTION_TABLES,
+    catalogue.CLAIMS,
+    *(
+        catalogue.playground_table(table)
+        for table in ("runs", "curves", "points", "units", "weights")
+        if CONFIG.playground
+    ),
+    *(
+        table
+        for table in (catalogue.ANSWER, catalogue.EFFECTS)
+        if catalogue.answers(CONFIG)
+    ),
 ]
 
 
@@ -155,6 +212,28 @@ def hold_folder():
     try:
         lock_folder(Path.cwd())
     except AtlasError as error:
+        sys.exit(f"error: {error}")
+
+
+def check_disk():
+    """Room and permission, for the results and for what Snakemake keeps."""
+    for folder in (Path(), Path("results")):
+        check_writable(folder)
+
+
+def name_full_disk():
+    """A job's own message is in its log, which lies on the same disk and may be empty then."""
+    try:
+        check_disk()
+    except AtlasError as error:
+        print(f"error: {error}", file=sys.stderr)
+
+
+if workflow.is_main_process:
+    try:
+        check_disk()
+        refuse_damaged(TARGETS)
+    except ArtefactError as error:
         sys.exit(f"error: {error}")
 
 
@@ -229,7 +308,8 @@ def on_gpu():
     """Whether training runs on a GPU: with auto, where this machine has one."""
     if CONFIG.device == "cpu" or CONFIG.engine == "fused":
         return False
-    return CONFIG.device == "cuda" or shutil.which("nvidia-smi") is not None
+    is_wanted = "cuda" in (CONFIG.device, CONFIG.engine)
+    return is_wanted or shutil.which("nvidia-smi") is not None
 
 
 def training_seconds(n_models, size, training):

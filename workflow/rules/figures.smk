@@ -44,28 +44,38 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             " --output {output.svg:q} {output.png:q} 2> {log:q}"
 
 
-rule animation:
-    """A figure that moves, as GIF; its last frame is the figure of that name."""
-    input:
-        figure_inputs,
-    output:
-        "results/figures/{figure}.gif",
-    log:
-        "results/logs/animation/{figure}.log",
-    benchmark:
-        "results/benchmarks/animation/{figure}.tsv"
-    wildcard_constraints:
-        figure="|".join(MOVING) or "none",
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(5),
-    params:
-        code=figure_digest,
-        module=figure_module,
-        arguments=figure_arguments,
-    shell:
-        "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
-        " --output {output:q} 2> {log:q}"
+for module in sorted({FIGURES[name].module for name in MOVING}):
+
+    rule:
+        """The figures of one module that move, as GIF; the last frame is the figure of that name."""
+        name:
+            f"animation_{module}"
+        input:
+            figure_inputs,
+        output:
+            report(
+                "results/figures/{figure}.gif",
+                caption="../report/moving.rst",
+                category=figure_category,
+                labels=figure_report_labels,
+            ),
+        log:
+            "results/logs/animation/{figure}.log",
+        benchmark:
+            "results/benchmarks/animation/{figure}.tsv"
+        wildcard_constraints:
+            figure="|".join(name for name in MOVING if FIGURES[name].module == module),
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=megabytes(1000),
+            runtime=minutes(5),
+        params:
+            code=figure_digest,
+            module=figure_module,
+            arguments=figure_arguments,
+            labels=figure_labels,
+        shell:
+            "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
+            " --output {output:q} 2> {log:q}"

@@ -15,7 +15,12 @@ rule report:
         figures=[f"results/figures/{name}.svg" for name in FIGURES],
         sources=report_sources(),
     output:
-        pdf="results/report.pdf",
+        pdf=report(
+            "results/report.pdf",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"figure": "report"},
+        ),
         numbers="results/report.json",
     log:
         "results/logs/report.log",
@@ -56,5 +61,5 @@ rule report_zip:
         config=whole_json,
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
-        "file=$(mktemp --suffix .json); trap 'rm -f $file' EXIT; printf %s {params.config:q} > $file;"
-        " snakemake --nolock --configfile $file --report {output:q} -- all 2> {log:q}"
+        'file=$(mktemp --suffix .json); trap \'rm -f "$file"\' EXIT; printf %s {params.config:q} > "$file";'
+        ' snakemake --nolock --configfile "$file" --report {output:q} -- all 2> {log:q}'

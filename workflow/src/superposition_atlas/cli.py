@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,13 +44,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except AtlasError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return 1
     except KeyboardInterrupt as interrupt:
         reason = f" ({interrupt})" if interrupt.args else ""
         command = next(iter(arguments), "it")
-        print(f"error: {command} was interrupted{reason}; run the same command again", file=sys.stderr)
+        _say(f"error: {command} was interrupted{reason}; run the same command again")
         return 130
+
+
+def _say(line: str) -> None:
+    """Prints to stderr; where that is a log on a full disk, to stdout."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        print(line)
 
 
 def _run(arguments: Sequence[str]) -> int:

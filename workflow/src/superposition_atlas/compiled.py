@@ -23,6 +23,7 @@ _CALLED_BY_KERNELS = (
     "magnitudes.py",
     "adam.py",
     "theory/moments.py",
+    "theory/exact_loss.py",
     "training/lanes.py",
     "training/vector_functions.py",
     "training/traced_batch.py",

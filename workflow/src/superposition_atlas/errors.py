@@ -15,3 +15,7 @@ class ArtefactError(AtlasError):
 
 class TrainingError(AtlasError):
     """Training that cannot go on: no such device, or weights that are no longer finite."""
+
+
+class DeviceError(TrainingError):
+    """A GPU that failed, or has too little memory."""

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from superposition_atlas import checksums
+from superposition_atlas import seal
 from superposition_atlas.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROVENANCE_KEY = "superposition_atlas"
 _ROWS = 1 << 16
 """Rows of tables that are joined at a time."""
+_PROBED_BYTES = 2**20
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
 
 
@@ -36,9 +37,9 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in _VERSIONS_OF}
 
 
-def provenance(spec: Mapping[str, Any], code: str, **more: Any) -> dict[str, Any]:
-    """What an artefact was made from: its full spec, the digest of the code, and package versions."""
-    return {"spec": dict(spec), "code": code, "versions": package_versions(), **more}
+def provenance(spec: Mapping[str, Any], code: str, engine: str = "numpy", **more: Any) -> dict[str, Any]:
+    """What an artefact was made from: its full spec, the digest of the code, engine, and package versions."""
+    return {"spec": dict(spec), "code": code, "engine": engine, "versions": package_versions(), **more}
 
 
 @contextmanager
@@ -65,6 +66,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise ArtefactError(f"{path}: can't be written ({error.strerror or error})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Writes a little into a folder, under no name; one that does not exist is left so.
+
+    Raises:
+        ArtefactError: if that fails (no space, no permission), with what to do.
+    """
+    if not folder.exists():
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBED_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        reason = f"can't be written ({error.strerror})"
+        raise ArtefactError(
+            f"{folder.absolute()}: {reason}; mend that and run the same command again"
+        ) from None
 
 
 def _umask() -> int:
@@ -181,11 +202,11 @@ def table_writer(
     """
     import pyarrow.parquet as pq
 
-    metadata = {**(schema.metadata or {}), PROVENANCE_KEY.encode(): _json(provenance).encode()}
+    metadata = {**(schema.metadata or {}), PROVENANCE_KEY.encode(): provenance_text(provenance).encode()}
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema.with_metadata(metadata)) as writer:
             yield writer
-        checksums.seal(temporary)
+        seal.seal(temporary)
 
 
 def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any]) -> None:
@@ -219,7 +240,7 @@ def table_provenance(path: Path) -> dict[str, Any]:
         ArtefactError: as `read_table`.
     """
     with _opened(path) as file:
-        return _parsed_provenance(file.schema_arrow.metadata[PROVENANCE_KEY.encode()])
+        return parsed_provenance(file.schema_arrow.metadata[PROVENANCE_KEY.encode()])
 
 
 def _parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
@@ -243,12 +264,12 @@ def _opened(path: Path) -> "Iterator[pq.ParquetFile]":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_seal(path, "Parquet")
+    check_seal(path, "Parquet")
     try:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Parquet", str(error)) from None
+        raise damaged(path, "Parquet", str(error)) from None
 
 
 def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
@@ -258,7 +279,7 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Map
         ArtefactError: if the file can't be written.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    _write_sealed(save(arrays, metadata={PROVENANCE_KEY: _json(provenance)}), path)
+    write_sealed(save(arrays, metadata={PROVENANCE_KEY: provenance_text(provenance)}), path)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -267,50 +288,66 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises:
         ArtefactError: if it is missing, damaged, or not ours.
     """
-    _check_seal(path, "safetensors")
+    check_seal(path, "safetensors")
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
             text = file.metadata()[PROVENANCE_KEY]
     except (SafetensorError, OSError) as error:
-        raise _damaged(path, "safetensors", str(error)) from None
-    return tensors, _parsed_provenance(text)
+        raise damaged(path, "safetensors", str(error)) from None
+    return tensors, parsed_provenance(text)
 
 
-def _write_sealed(content: bytes, path: Path) -> None:
-    """Writes a file that keeps a place for its checksum."""
+def write_sealed(content: bytes, path: Path) -> None:
+    """Writes a file that holds its `provenance_text`, sealed.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        checksums.seal(temporary)
+        seal.seal(temporary)
 
 
-def _check_seal(path: Path, kind: str) -> None:
-    """Raises an ArtefactError unless the file is one of ours, every bit as it was written."""
+def check_seal(path: Path, kind: str) -> None:
+    """Whether a file is one of ours, every bit as it was written.
+
+    Raises:
+        ArtefactError: if it is missing, damaged, or not ours.
+    """
     if not path.is_file():
         raise ArtefactError(f"{path}: no such file")
     try:
-        flaw = checksums.flaw(path)
+        reason = seal.flaw(path)
     except OSError as error:
-        raise _damaged(path, kind, str(error.strerror)) from None
-    if flaw is not None:
-        raise _damaged(path, kind, flaw)
+        raise damaged(path, kind, str(error.strerror)) from None
+    if reason is not None:
+        raise damaged(path, kind, reason)
 
 
-def _damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+    """The error that names a damaged file, and what to do."""
     line = reason.strip().partition("\n")[0]
     return ArtefactError(
         f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
     )
 
 
-def _parsed_provenance(text: str | bytes) -> dict[str, Any]:
+def parsed_provenance(text: str | bytes) -> dict[str, Any]:
+    """The provenance that `provenance_text` made text of.
+
+    Raises:
+        ValueError: if it is none.
+    """
     parsed = json.loads(text)
-    assert isinstance(parsed, dict)
+    if not isinstance(parsed, dict) or "checksum" not in parsed:
+        raise ValueError("no provenance")
     del parsed["checksum"]
     return parsed
 
 
-def _json(provenance: Mapping[str, Any]) -> str:
+def provenance_text(provenance: Mapping[str, Any], ascii_only: bool = False) -> str:
+    """Provenance as files carry it: JSON, with a place for the file's seal."""
     return json.dumps(
-        {**provenance, "checksum": checksums.PLACE}, sort_keys=True, ensure_ascii=False, allow_nan=False
+        {**provenance, "checksum": seal.PLACE}, sort_keys=True, ensure_ascii=ascii_only, allow_nan=False
     )

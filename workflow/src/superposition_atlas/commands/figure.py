@@ -2,8 +2,12 @@
 
 import argparse
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from superposition_atlas import storage
+from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.figures import style
 
@@ -38,11 +42,21 @@ def run(arguments: argparse.Namespace) -> None:
         raise AtlasError(
             f"--output {moving[0]}: {arguments.module} is a still picture, allowed is .svg or .png"
         )
+    provenance = _provenance(arguments.module, paths, options)
     with style.applied():
         for path in moving:
-            style.save_frames(module.frames(paths, **options), path)
+            style.save_frames(module.frames(paths, **options), path, provenance)
         still = [path for path in arguments.output if path not in moving]
         if still:
             figure = module.draw(paths, **options)
         for path in still:
-            style.save(figure, path)
+            style.save(figure, path, provenance)
+
+
+def _provenance(module: str, paths: dict[str, Path], options: dict[str, str]) -> dict[str, Any]:
+    inputs = {role: str(path) for role, path in paths.items()}
+    spec = {"module": module, "inputs": inputs, "options": options}
+    code = code_digest("superposition_atlas.commands.figure", f"superposition_atlas.figures.{module}")
+    provenance = storage.provenance(spec, code, engine="matplotlib")
+    provenance["versions"] |= {"matplotlib": version("matplotlib")}
+    return provenance

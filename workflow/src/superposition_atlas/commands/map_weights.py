@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
     parser.add_argument("--spec", required=True, type=json.loads, help="seeds and variants, as JSON")
     parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
-    parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch"])
+    parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
     parser.add_argument("--store", required=True, type=Path, help="folder of what was trained before")

@@ -2,9 +2,13 @@
 
 import argparse
 import json
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from superposition_atlas import config, storage
+from superposition_atlas.digest import code_digest
+from superposition_atlas.embedded import KEY
 from superposition_atlas.figures import catalogue
 from superposition_atlas.report.contents import gather
 from superposition_atlas.report.sources import Sources
@@ -41,9 +45,16 @@ def run(arguments: argparse.Namespace) -> None:
         published=arguments.published,
     )
     contents = gather(sources, arguments.spec)
-    text = json.dumps(contents, ensure_ascii=False, allow_nan=False, indent=1)
-    with storage.atomic_path(document) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    carried = storage.provenance_text(_provenance(arguments.spec), ascii_only=True)
+    text = json.dumps({**contents, KEY: json.loads(carried)}, ensure_ascii=False, allow_nan=False, indent=1)
+    storage.write_sealed(f"{text}\n".encode(), document)
     figures = [arguments.results / "figures" / f"{figure['name']}.svg" for figure in contents["figures"]]
     with storage.atomic_path(output) as temporary:
-        compile_pdf(arguments.template, document, figures, temporary)
+        compile_pdf(arguments.template, document, figures, temporary, carried)
+
+
+def _provenance(spec: dict[str, Any]) -> dict[str, Any]:
+    code = code_digest("superposition_atlas.commands.report")
+    provenance = storage.provenance(spec, code, engine="typst")
+    provenance["versions"] |= {"typst": version("typst")}
+    return provenance

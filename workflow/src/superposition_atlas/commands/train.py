@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--schedules", required=True, type=Path, help="the experiment's schedules (Parquet)")
     parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch"])
+    parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
     parser.add_argument("--shard", default=0, type=int, help="number of the shard, from 0")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.config.schema import Key, definition, dotted, wrong
-from superposition_atlas.errors import ConfigError, TrainingError
+from superposition_atlas.config.schema import Key, definition, wrong, wrong_to_the_library
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.toy_model import TrainingSettings
 
 ReadRows = Callable[[Key, Mapping[str, Any], int, None, str], Float[np.ndarray, "variant feature"]]
@@ -113,4 +113,4 @@ def _toy_model(key: Key, filled: Mapping[str, Any]) -> TrainingSettings:
     try:
         return TrainingSettings(**filled)
     except TrainingError as error:
-        raise ConfigError(f"{dotted(key)}: {error}") from None
+        raise wrong_to_the_library(key, error) from None

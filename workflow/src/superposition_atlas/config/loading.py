@@ -44,7 +44,11 @@ def load(raw: Mapping[str, Any]) -> Config:
     whole = _whole(raw)
     filled = with_defaults(whole, schema())
     if (filled["engine"], filled["device"]) == ("fused", "cuda"):
-        raise wrong(("device",), "cuda", "auto or cpu with the engine fused (cuda needs torch or auto)")
+        raise wrong(
+            ("device",), "cuda", "auto or cpu with the engine fused (a GPU needs cuda, torch or auto)"
+        )
+    if (filled["engine"], filled["device"]) == ("cuda", "cpu"):
+        raise wrong(("device",), "cpu", "auto or cuda with the engine cuda")
     for group in ("experiments", "maps", "playground", "attention"):
         check_names_differ((group,), filled[group])
     maps = {

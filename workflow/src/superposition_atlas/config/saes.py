@@ -6,9 +6,9 @@ It stands apart from `load`, so that the commands that read a configuration do n
 from collections.abc import Mapping
 from typing import Any
 
-from superposition_atlas.config.schema import Key, dotted
+from superposition_atlas.config.schema import Key, wrong_to_the_library
 from superposition_atlas.config.settings import Config
-from superposition_atlas.errors import ConfigError, TrainingError
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.ensemble import SAESettings
 
 
@@ -29,4 +29,4 @@ def _check(key: Key, settings: Mapping[str, Any]) -> None:
     try:
         SAESettings(**settings)
     except TrainingError as error:
-        raise ConfigError(f"{dotted(key)}: {error}") from None
+        raise wrong_to_the_library(key, error) from None

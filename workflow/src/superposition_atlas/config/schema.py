@@ -14,7 +14,7 @@ import yaml
 from jsonschema.exceptions import ValidationError
 
 from superposition_atlas.config.yaml_file import read
-from superposition_atlas.errors import ConfigError
+from superposition_atlas.errors import ConfigError, TrainingError
 
 Key = tuple[str | int, ...]
 Schema = Mapping[str, Any]
@@ -70,6 +70,14 @@ def shown(value: object) -> str:
 def wrong(path: Iterable[str | int], value: object, allowed_text: str, hint: str = "") -> ConfigError:
     """The error for a value that is not allowed: key, value and what is, in one line."""
     return ConfigError(f"{dotted(path)}: got {shown(value)}, allowed is {allowed_text}{hint}")
+
+
+def wrong_to_the_library(path: Iterable[str | int], error: TrainingError) -> ConfigError:
+    """What the library says of its arguments, said of the configuration: key, value and what is allowed."""
+    said = re.fullmatch("([a-z_]+) is (.*): must be (.*)", str(error))
+    if said is None:
+        return ConfigError(f"{dotted(path)}: {str(error).replace(': must be ', ', allowed is ')}")
+    return ConfigError(f"{dotted((*path, said[1]))}: got {said[2]}, allowed is {said[3]}")
 
 
 def allowed(part: Schema) -> str:

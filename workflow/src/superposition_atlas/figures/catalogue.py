@@ -78,6 +78,16 @@ def norm_table(table: str) -> str:
     return f"{RESULTS}/norms/{table}.parquet"
 
 
+def beside_the_published_norms(config: Config) -> list[Experiment]:
+    """`wide`, and what is tested like it at its size: other families of schedules."""
+    wide = config.experiments.get("wide")
+    if wide is None:
+        return []
+    size = (wide.n_features, wide.n_hidden)
+    tested = [experiment for experiment in config.experiments.values() if experiment.claims]
+    return [wide, *(own for own in tested if own is not wide and (own.n_features, own.n_hidden) == size)]
+
+
 def solved_maps(config: Config, kind: str) -> list[str]:
     """Names of the maps of a kind of points whose best solutions are sought."""
     return [
@@ -312,14 +322,15 @@ def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
 
 def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
-    wide = config.experiments.get("wide")
-    if wide:
+    for experiment in beside_the_published_norms(config):
         yield FigureTarget(
-            "wide_frobenius_norms",
+            f"{experiment.name}_frobenius_norms",
             "frobenius_norms",
-            {"models": experiment_table("wide", "models"), "published": PUBLISHED_NORMS},
+            {"models": experiment_table(experiment.name, "models"), "published": PUBLISHED_NORMS},
             NORMS,
             "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
+            {},
+            {"experiment": experiment.name, "title": experiment.title},
         )
     yield from _norms_over_schedules(config)
     if tested:

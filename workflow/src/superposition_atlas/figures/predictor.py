@@ -110,7 +110,7 @@ def _confusion(axes: Axes, table: pd.DataFrame, rule: str, numbers: np.ndarray) 
                     text,
                     ha="center",
                     va="center",
-                    fontsize=style.SMALL if text.isdigit() else 5.6,
+                    fontsize=style.SMALL if text.isdigit() else 5.0,
                     color="white" if dark else style.INK,
                 )
     ticks = np.arange(len(numbers)) + 0.5

@@ -6,6 +6,7 @@ meaning alone: a label, a shape or a line style says the same, for colour-blind 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from superposition_atlas.embedded import figure_metadata, with_comment
+from superposition_atlas.seal import seal
 from superposition_atlas.storage import atomic_path
 
 WIDTH = 6.5
@@ -146,23 +149,35 @@ def applied() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, provenance: Mapping[str, Any]) -> None:
     """Writes a figure, whole or not at all; the suffix (.svg, .png) says as what.
+
+    Args:
+        figure: the figure.
+        path: the file.
+        provenance: what it was drawn from, see `storage.provenance`.
 
     Raises:
         ArtefactError: if the file can't be written.
     """
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    buffer = BytesIO()
+    metadata = figure_metadata(path.suffix, provenance)
+    figure.savefig(buffer, format=path.suffix.removeprefix("."), metadata=metadata)
+    content = buffer.getvalue()
+    # A seal inside would break the checksums that a PNG has of its parts.
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.removeprefix("."), metadata=metadata)
+        temporary.write_bytes(content)
+        if path.suffix != ".png":
+            seal(temporary)
 
 
-def save_frames(frames: Iterable[Figure], path: Path) -> None:
+def save_frames(frames: Iterable[Figure], path: Path, provenance: Mapping[str, Any]) -> None:
     """Writes a moving figure as a GIF, whole or not at all; frames that are alike stand for as long as all.
 
     Args:
         frames: figures of one size, or one figure that changes.
         path: the file.
+        provenance: as for `save`.
 
     Raises:
         ArtefactError: if the file can't be written.
@@ -174,6 +189,8 @@ def save_frames(frames: Iterable[Figure], path: Path) -> None:
                 writer.setup(figure, temporary, dpi=FRAMES_DPI)
             writer.grab_frame()
         writer.finish()
+        temporary.write_bytes(with_comment(temporary.read_bytes(), provenance))
+        seal(temporary)
 
 
 def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:

@@ -59,7 +59,8 @@ class Store:
         """
         first, last = rows["key"].iloc[0], rows["key"].iloc[-1]
         path = self._folder / f"{first}-{last}-{name}.parquet"
-        storage.write_table(rows, path, storage.provenance(self._spec, self._code), self._schema)
+        provenance = storage.provenance(self._spec, self._code, engine=self._spec.get("engine", "numpy"))
+        storage.write_table(rows, path, provenance, self._schema)
 
     def _files(self, keys: Sequence[str]) -> list[Path]:
         """The files in whose range of keys one of these may be."""

@@ -61,7 +61,11 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "observations": observations,
         "totals": tables.totals(observations),
         "thresholds": tables.thresholds(claims),
-        "norms": tables.published_norms(sources, models["wide"]) if "wide" in models else [],
+        "norms": [
+            row
+            for experiment in catalogue.beside_the_published_norms(sources.config)
+            for row in tables.published_norms(sources, experiment.name, models[experiment.name])
+        ],
         "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row

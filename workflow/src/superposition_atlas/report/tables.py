@@ -102,10 +102,10 @@ def counts(models: pd.DataFrame) -> Row:
     return row
 
 
-def published_norms(sources: Sources, models: pd.DataFrame) -> list[Row]:
+def published_norms(sources: Sources, experiment: str, models: pd.DataFrame) -> list[Row]:
     """Published against reproduced Frobenius norms, un-squared, the published maximum over eight toy models.
 
-    One row a case that is published or trained; only the shown toy models count, which are as many as the
+    One row a trained case of the experiment; only the shown toy models count, which are as many as the
     published ones.
 
     Raises:
@@ -123,6 +123,7 @@ def published_norms(sources: Sources, models: pd.DataFrame) -> list[Row]:
         low, high = float(trained["frobenius_norm"].min()), float(largest["frobenius_norm"])
         rows.append(
             {
+                "experiment": experiment,
                 "case": case,
                 "note": note,
                 "published": norm,

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import typst
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.seal import seal
 
 if TYPE_CHECKING:
     from typst import PDFStandard
@@ -22,11 +23,13 @@ STANDARDS: "list[PDFStandard]" = ["a-2a", "ua-1"]
 """PDF/A-2a for archives, PDF/UA-1 for screen readers."""
 
 
-def compile_pdf(template: Path, document: Path, figures: Iterable[Path], output: Path) -> None:
+def compile_pdf(
+    template: Path, document: Path, figures: Iterable[Path], output: Path, description: str = ""
+) -> None:
     """Writes the PDF.
 
     The template sees a folder of its own with nothing in it but the .typ files beside it, the document as
-    data.json, and the figures in figures/.
+    data.json, and the figures in figures/; and the description, for the metadata, as input.
 
     Raises:
         ArtefactError: if the template is missing or can't be compiled, in one line with typst's reason.
@@ -37,10 +40,11 @@ def compile_pdf(template: Path, document: Path, figures: Iterable[Path], output:
         root = Path(folder)
         stage(template, document, figures, root)
         try:
-            pdf = _compile(root / template.name, root)
+            pdf = _compile(root / template.name, root, {"description": description})
         except typst.TypstError as error:
             raise ArtefactError(f"{template}: typst can't set it: {one_line(error)}") from None
     output.write_bytes(pdf)
+    seal(output)
 
 
 def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -> None:
@@ -59,20 +63,22 @@ def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -
         shutil.copyfile(path, root / "figures" / path.name)
 
 
-def _compile(main: Path, root: Path) -> bytes:
+def _compile(main: Path, root: Path, inputs: dict[str, str]) -> bytes:
     """Sets with typst's own fonts, so that every machine makes the same bytes.
 
     They lack most scripts: a title in Chinese, say, needs the machine's fonts as well, and if those lack it
     too, a PDF that claims no standard is better than none.
     """
     try:
-        return typst.compile(main, root=root, ignore_system_fonts=True, pdf_standards=STANDARDS)
+        return typst.compile(
+            main, root=root, ignore_system_fonts=True, pdf_standards=STANDARDS, sys_inputs=inputs
+        )
     except typst.TypstError:
         pass
     try:
-        return typst.compile(main, root=root, pdf_standards=STANDARDS)
+        return typst.compile(main, root=root, pdf_standards=STANDARDS, sys_inputs=inputs)
     except typst.TypstError as error:
-        plain = typst.compile(main, root=root)
+        plain = typst.compile(main, root=root, sys_inputs=inputs)
         logger.warning("the report is no %s: %s", " and ".join(STANDARDS), one_line(error))
         return plain
 

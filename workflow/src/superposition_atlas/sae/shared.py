@@ -80,9 +80,14 @@ def leave(parameters: Tensors, activations: "torch.Tensor", settings: SAESetting
 
 
 def product(left: "torch.Tensor", right: "torch.Tensor") -> "torch.Tensor":
-    """left @ right, of each instance by itself: a batched product may choose its kernel by their number."""
+    """left @ right, of each instance by itself: a batched product may choose its kernel by their number.
+
+    On a GPU there is always the same number of them; see `cuda`.
+    """
     import torch
 
+    if left.is_cuda:
+        return left @ right
     return torch.stack([one @ other for one, other in zip(left, right, strict=True)])
 
 

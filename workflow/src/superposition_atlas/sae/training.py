@@ -1,6 +1,6 @@
 """Trains SAEs on toy models: the loop around the engines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -8,6 +8,12 @@ from jaxtyping import Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.gpu.availability import (
+    INSTALL_TRITON,
+    cuda_driver_exists,
+    cuda_is_available,
+    triton_is_installed,
+)
 from superposition_atlas.running import available_threads, progress_bar
 from superposition_atlas.sae import resampling as resampling_schemes
 from superposition_atlas.sae.architecture import (
@@ -21,7 +27,7 @@ from superposition_atlas.sae.architecture import (
 from superposition_atlas.sae.ensemble import ArchitectureName, Resampling, SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels
 
-EngineName = Literal["auto", "fused", "torch"]
+EngineName = Literal["auto", "fused", "torch", "cuda"]
 
 _CHUNKS = 50
 """Calls of an engine, at least: how often the progress bar moves and weights are checked."""
@@ -80,13 +86,16 @@ def train_saes(
         resample_scale: norm of a resampled encoder direction.
         seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
-        engine: "fused" (compiled), "torch" (autograd, the reference), or "auto": fused where there is one
-            and SAEs are not so large that torch is faster.
+        engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
+            recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
+            faster; else cuda where there is a GPU, and torch where there is none.
         threads: CPU threads of the fused engine; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
 
     Raises:
-        TrainingError: for a setting out of its range, or when weights are no longer finite.
+        TrainingError: for a setting out of its range, when engine "cuda" is asked for and there is none, or
+            when weights are no longer finite.
+        DeviceError: if a GPU fails or has too little memory; the message names SAEs, seeds and steps.
     """
     settings = SAESettings(
         n_latents=n_latents,
@@ -120,19 +129,13 @@ def train_saes(
     history: list[dict[str, np.ndarray]] = []
     resampled: list[np.ndarray] = []
 
+    take_steps = _steps(engine_name, chosen, data, settings, n_threads)
     chunk = -(-steps // _CHUNKS)
     stops = sorted({0, steps, *range(0, steps, chunk), *records, *resamplings})
     with progress_bar(steps, f"{architecture} SAEs", progress) as bar:
         for stop in stops:
             n_steps = stop - state.step
-            if not chosen.trained:
-                state.step = stop
-            elif engine_name == "fused" and chosen.advance is not None:
-                chosen.advance(state, n_steps, data, settings, n_threads)
-            else:
-                from superposition_atlas.sae import reference
-
-                reference.advance(chosen, state, n_steps, data, settings)
+            take_steps(state, n_steps)
             _check_finite(state, n_steps, data, settings)
             if stop in records:
                 history.append({name: array.copy() for name, array in parameters.items()})
@@ -206,6 +209,12 @@ def _initial_state(architecture: Architecture, data: TrainingData, settings: SAE
 
 def _engine(engine: str, architecture: Architecture, settings: SAESettings, models: ToyModels) -> str:
     arguments.choice("engine", engine, get_args(EngineName))
+    if engine == "cuda":
+        if not cuda_is_available():
+            raise TrainingError("engine is cuda, but torch finds no CUDA device: use fused, torch or auto")
+        if not triton_is_installed():
+            raise TrainingError(f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}")
+        return engine
     if architecture.advance is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
     elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
@@ -214,12 +223,39 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
         from superposition_atlas.sae import fused
 
         fits = fused.fits(models.n_features, models.n_hidden, settings.n_latents)
-        return "fused" if fits else "torch"
+        return "fused" if fits else _torch_or_cuda()
     else:
         return engine
     if engine == "fused":
         raise TrainingError(f"engine is 'fused': {lacking}; use torch")
-    return "torch"
+    return _torch_or_cuda() if engine == "auto" else "torch"
+
+
+def _steps(
+    engine: str, architecture: Architecture, data: TrainingData, settings: SAESettings, threads: int
+) -> Callable[[SAEState, int], None]:
+    """What takes so many steps, in place. Engines are imported here, each only where it is needed."""
+    if not architecture.trained:
+
+        def only_count(state: SAEState, n_steps: int) -> None:
+            state.step += n_steps
+
+        return only_count
+    if engine == "fused" and architecture.advance is not None:
+        fused = architecture.advance
+        return lambda state, n_steps: fused(state, n_steps, data, settings, threads)
+    if engine == "cuda":
+        from superposition_atlas.sae.cuda import CudaSAEs
+
+        return CudaSAEs(architecture, data, settings).advance
+    from superposition_atlas.sae import reference
+
+    return lambda state, n_steps: reference.advance(architecture, state, n_steps, data, settings)
+
+
+def _torch_or_cuda() -> str:
+    is_ready = cuda_driver_exists() and cuda_is_available() and triton_is_installed()
+    return "cuda" if is_ready else "torch"
 
 
 def _seeds(

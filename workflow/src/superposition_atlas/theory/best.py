@@ -1,7 +1,7 @@
 """The best known solutions for a schedule: minima of the exact loss, from many starts.
 
 Starts are the cheapest structures of the predictor, slightly disturbed, and random weights. Each goes
-downhill with scipy's BFGS on the exact gradient; then the best one does so again with features exchanged, and
+downhill by BFGS on the exact gradient; then the best one does so again with features exchanged, and
 what is found to be a saddle point goes on from there.
 Minima are told apart up to rotation (by WᵀW) and up to permutation of features that are alike.
 """

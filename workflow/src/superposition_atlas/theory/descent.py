@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import minimize
 
 from superposition_atlas.theory.exact_loss import objective_of
+from superposition_atlas.theory.moments import states
+from superposition_atlas.theory.quasi_newton import minimise
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
 _ITERATIONS, _GRADIENT = 500, 1e-8
@@ -46,6 +47,8 @@ class Landscape:
         self._shape = (n_hidden, len(probability))
         self._scale = self.nothing * len(probability) or 1.0
         self._losses = objective_of(importance, probability)
+        self._held = np.empty((0, len(probability))) if held is None else held[None]
+        self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, probability))
 
     def descend(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         """Where it is downhill from W and b to: a minimum, or now and then a saddle point."""
@@ -82,20 +85,16 @@ class Landscape:
         return (largest <= 0.0) | (short & (end.b < self.probability / 4))
 
     def _end(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
-        flat = self._flat(W, b)
+        flat = self._flat(W, b).copy()
+        steps = states(len(b))
         for _ in range(_ATTEMPTS):
-            end = minimize(
-                self._objective,
-                flat,
-                jac=True,
-                method="BFGS",
-                options={"gtol": _GRADIENT, "maxiter": _ITERATIONS},
+            loss, steepest = minimise(
+                flat, self._held, *self._schedule, steps, len(W), self._scale, _GRADIENT, _ITERATIONS
             )
-            flat = end.x
-            if np.abs(end.jac).max() <= _STATIONARY:
+            if steepest <= _STATIONARY:
                 break
         W, b = self._parts(flat)
-        return Minimum(float(end.fun) * self._scale / len(b), W, b.copy(), n_starts=1)
+        return Minimum(loss * self._scale / len(b), W, b.copy(), n_starts=1)
 
     def _least_curvature(self, flat: Parameters) -> tuple[float, Parameters]:
         """The lowest eigenvalue of the Hessian, from differences of gradients, and its direction."""

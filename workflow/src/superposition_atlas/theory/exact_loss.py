@@ -57,7 +57,7 @@ def exact_loss(
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss = np.empty((len(flat[1]), n_features))
-    _fill(*flat, states(n_features), False, loss, np.empty_like(flat[0]), np.empty_like(flat[1]))
+    fill_losses(*flat, states(n_features), False, loss, np.empty_like(flat[0]), np.empty_like(flat[1]))
     return loss.reshape(*lead, n_features)
 
 
@@ -80,7 +80,7 @@ def exact_gradient(
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss, dW, db = np.empty((len(flat[1]), n_features)), np.empty_like(flat[0]), np.empty_like(flat[1])
-    _fill(*flat, states(n_features), True, loss, dW, db)
+    fill_losses(*flat, states(n_features), True, loss, dW, db)
     return loss.reshape(*lead, n_features), dW.reshape(arrays[0].shape), db.reshape(arrays[1].shape)
 
 
@@ -103,7 +103,7 @@ def objective_of(
         W: Float[np.ndarray, "hidden feature"], b: Float[np.ndarray, " feature"]
     ) -> tuple[float, Float[np.ndarray, "hidden feature"], Float[np.ndarray, " feature"]]:
         dW = np.empty((1, *W.shape))
-        _fill(W[None], b[None], *schedule, steps, True, loss, dW, db)
+        fill_losses(W[None], b[None], *schedule, steps, True, loss, dW, db)
         return float(loss.sum()), dW[0], db[0]
 
     return objective
@@ -167,7 +167,8 @@ def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarr
 
 
 @compile_kernel(fastmath={"contract"})
-def _fill(W, b, importance, probability, states, gradient, loss, dW, db):  # type: ignore[no-untyped-def]
+def fill_losses(W, b, importance, probability, states, gradient, loss, dW, db):  # type: ignore[no-untyped-def]
+    """Fill loss, and dW and db where `gradient` says so. Arrays as `_checked` returns them."""
     n_instances, n_hidden, n_features = W.shape
     n_states = len(states.digits)
     moments = np.zeros((n_states, WITH_OWN + KINDS * n_features))

@@ -1,8 +1,6 @@
 """Training of toy models: one `train`, one module an engine behind it."""
 
-import ctypes
 import logging
-import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +10,13 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import ArtefactError, TrainingError
+from superposition_atlas.errors import ArtefactError, DeviceError, TrainingError
+from superposition_atlas.gpu.availability import (
+    INSTALL_TRITON,
+    cuda_driver_exists,
+    cuda_is_available,
+    triton_is_installed,
+)
 from superposition_atlas.magnitudes import MagnitudesName
 from superposition_atlas.running import available_threads, deferred_signals, progress_bar
 from superposition_atlas.schedules import Schedule
@@ -34,7 +38,7 @@ __all__ = ["LOSS_WINDOW", "Device", "EngineName", "engine_name", "random_diction
 
 logger = logging.getLogger(__name__)
 
-EngineName = Literal["auto", "fused", "torch"]
+EngineName = Literal["auto", "fused", "torch", "cuda"]
 Device = Literal["auto", "cpu", "cuda"]
 
 LOSS_WINDOW = 100
@@ -93,8 +97,9 @@ def train(
         magnitudes: of active features: "uniform", "binary", "exponential" or "lognormal".
         record_steps: numbers of steps taken (0 … steps) at which weights and held-out losses are kept, in
             `ToyModels.history`. Memory grows by the weights of the ensemble for each, whatever `steps` is.
-        engine: "fused" (compiled, CPU), "torch" (autograd, the reference), or "auto": torch where there is a
-            CUDA device and `device` allows it, else fused.
+        engine: "fused" (compiled, CPU), "cuda" (a GPU, by Triton), "torch" (autograd, the reference), or
+            "auto": cuda where there is a CUDA device and `device` allows it (torch there, without Triton),
+            else fused.
         device: "cpu", "cuda" or "auto".
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
@@ -104,8 +109,10 @@ def train(
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        TrainingError: if an argument is not as above, if device "cuda" is asked for and there is none, or
-            if a loss or weight stops being finite; the message names instance, seed, step and setting.
+        TrainingError: if an argument is not as above, if device or engine "cuda" is asked for and there is
+            none, or if a loss or weight stops being finite; the message names instance, seed, step and
+            setting.
+        DeviceError: if a GPU fails or has too little memory; the message names instances, seeds and steps.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
     if not isinstance(schedule, Schedule):
@@ -201,7 +208,10 @@ def _run(
                 before = state.copy()
                 n_steps = min(pace.next_steps, stop - state.step)
                 with pace.measured(n_steps, settings.steps - state.step):
-                    engine.advance(state, n_steps, problem)
+                    try:
+                        engine.advance(state, n_steps, problem)
+                    except DeviceError as error:
+                        raise _failed(error, kept, before, records) from error
                 if not state.is_finite().all():
                     raise _diverged(before, state, problem, engine)
                 bar.update(n_steps)
@@ -238,18 +248,49 @@ def _interrupted(
     return KeyboardInterrupt(f"{signal_name} at step {state.step} of {settings.steps}; {remains}")
 
 
+def _failed(
+    error: DeviceError, kept: Checkpoint | None, before: TrainingState, records: Records
+) -> DeviceError:
+    """What to raise after a device has failed: it says what is kept."""
+    if kept is None or not _save(kept, before, records):
+        return error
+    return DeviceError(
+        f"{error}; {kept.path} keeps the first {before.step} steps: the same call goes on there"
+    )
+
+
 def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     """The engine to use. torch and numba are imported here, each only where it is needed."""
     arguments.choice("engine", name, get_args(EngineName))
     arguments.choice("device", device, get_args(Device))
     if name == "fused" and device == "cuda":
-        raise TrainingError("engine fused runs on the CPU only: use engine torch (or auto) with device cuda")
+        raise TrainingError(
+            "engine fused runs on the CPU only: use engine cuda or torch (or auto) with device cuda"
+        )
+    if name == "cuda" and device == "cpu":
+        raise TrainingError(
+            "engine cuda runs on a GPU only: use engine fused or torch (or auto) with device cpu"
+        )
     threads = available_threads() if threads is None else arguments.integer("threads", threads)
-    on_cuda = name != "fused" and (device == "cuda" or (device == "auto" and _cuda_driver_exists()))
-    if on_cuda and not _cuda_is_available():
-        if device == "cuda":
-            raise TrainingError("device is cuda, but torch finds no CUDA device: use device cpu or auto")
+    is_wanted = "cuda" in (name, device)
+    on_cuda = name != "fused" and (is_wanted or (device == "auto" and cuda_driver_exists()))
+    if on_cuda and not cuda_is_available():
+        if is_wanted:
+            key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
+            raise TrainingError(f"{key} is cuda, but torch finds no CUDA device: use {key} {others} or auto")
         on_cuda = False
+    if on_cuda and name != "torch":
+        if triton_is_installed():
+            from superposition_atlas.training.cuda_engine import CudaEngine
+
+            return CudaEngine()
+        if name == "cuda":
+            raise TrainingError(
+                f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}, or use engine torch"
+            )
+        logger.warning(
+            "training on the GPU with engine torch; many times as fast with Triton: %s", INSTALL_TRITON
+        )
     if name == "torch" or on_cuda:
         from superposition_atlas.training.torch_engine import TorchEngine
 
@@ -257,21 +298,6 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     from superposition_atlas.training.fused_engine import FusedEngine
 
     return FusedEngine(threads)
-
-
-def _cuda_driver_exists() -> bool:
-    """Whether it is worth asking torch, whose import takes seconds."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def _cuda_is_available() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:

@@ -97,7 +97,8 @@ class Checkpoint:
             part: Weights = getattr(state, name)
             tensors |= {f"{name}.W": part.W, f"{name}.b": part.b}
         tensors |= {f"recorded.{name}": array for name, array in stacked(records, state.weights).items()}
-        provenance = storage.provenance(self._spec, self._code, step=state.step)
+        engine = str(self._spec["engine"])
+        provenance = storage.provenance(self._spec, self._code, engine=engine, step=state.step)
         self._due = time.monotonic() + self._seconds  # also of the next attempt, should this one fail
         storage.write_tensors(tensors, self.path, provenance)
         self._exists = True

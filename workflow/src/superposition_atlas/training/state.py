@@ -99,6 +99,16 @@ class TrainingState:
         )
         return TrainingState(self.step, weights, mean, square, self.loss_sum[instances].copy())
 
+    def put(self, part: "TrainingState", instances: slice) -> None:
+        """Take over weights, running means and loss of some instances, not the step."""
+        for own, new in (
+            (self.weights, part.weights),
+            (self.mean, part.mean),
+            (self.square, part.square),
+        ):
+            own.W[instances], own.b[instances] = new.W, new.b
+        self.loss_sum[instances] = part.loss_sum
+
     def is_finite(self) -> Bool[np.ndarray, " instance"]:
         """Whether all of an instance's numbers are finite.
 

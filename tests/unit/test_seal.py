@@ -1,4 +1,4 @@
-"""Checksums of files piece by piece: the same wherever pieces end."""
+"""Seals are summed piece by piece, the same wherever pieces end."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from superposition_atlas import checksums
+from superposition_atlas import seal
 
 # Every example writes its own file, over the last one's.
 over_again = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -15,7 +15,7 @@ LIKE_A_SEAL = b"superposition_atlas:sha256:" + b"7" * 64
 
 def sealed(path: Path, content: bytes) -> bytes:
     path.write_bytes(content)
-    checksums.seal(path)
+    seal.seal(path)
     return path.read_bytes()
 
 
@@ -36,21 +36,31 @@ def test_a_seal_is_found_wherever_it_stands_and_any_damage_is_noticed(
     block: int,
     damaged: int,
 ) -> None:
-    monkeypatch.setattr(checksums, "_BLOCK", block)
+    monkeypatch.setattr(seal, "_BLOCK", block)
     path = tmp_path / "file"
-    content = before + LIKE_A_SEAL * like + b"," + checksums.PLACE.encode() + after
+    content = before + LIKE_A_SEAL * like + b"," + seal.PLACE.encode() + after
     whole = sealed(path, content)
     assert whole.replace(hashlib.sha256(content).hexdigest().encode(), b"0" * 64) == content
-    assert checksums.flaw(path) is None
+    assert seal.flaw(path) is None
     at = damaged % len(whole)
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    assert checksums.flaw(path) is not None
+    assert seal.flaw(path) is not None
     path.write_bytes(whole[:at])
-    assert checksums.flaw(path) is not None
+    assert seal.flaw(path) is not None
 
 
 def test_a_file_without_a_seal_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for content in (b"", b"x" * 5_000_000):
         path.write_bytes(content)
-        assert checksums.flaw(path) == "no checksum: it ends early, or this pipeline did not make it"
+        assert seal.flaw(path) == "no checksum: it ends early, or this pipeline did not make it"
+
+
+@over_again
+@given(title=st.text(max_size=30), place=st.sampled_from([seal.PLACE, seal.PLACE.replace("0", "a")]))
+def test_what_looks_like_a_seal_does_no_harm(tmp_path: Path, title: str, place: str) -> None:
+    path = tmp_path / "file"
+    whole = sealed(path, f"{place} {title} {seal.PLACE} {place}".encode("utf-8", "replace"))
+    assert seal.flaw(path) is None
+    path.write_bytes(whole + b" ")
+    assert seal.flaw(path) == "its checksum is wrong"

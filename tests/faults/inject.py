@@ -1,0 +1,150 @@
+"""Injects faults, counts what comes of them, and writes the table of docs/faults.md.
+
+    python -m tests.faults.inject --folder /tmp/faults                        # everything: hours on two cores
+    python -m tests.faults.inject --folder /tmp/faults --cases damage --count 6
+    python -m tests.faults.inject --folder /tmp/faults --count 0 --table docs/faults.md
+
+Outcomes are kept in FOLDER/outcomes.jsonl: what has been tried is not tried again. Small disks are mounted,
+which takes root. Exit status 1 if an outcome is wrong; the folder of that trial is kept.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import AtlasError
+from superposition_atlas.locking import lock_folder
+
+from tests.faults.folders import configured_checkout
+from tests.faults.trials import CASES, FOREIGN, MESSAGE, SAME, WRONG, Outcome, Place
+from tests.workflow.conftest import Workflow
+
+_START, _END = "<!-- table: faults -->\n", "<!-- end of table -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Injects faults and counts what comes of them.")
+    parser.add_argument("--folder", required=True, type=Path, help="a scratch folder, kept")
+    parser.add_argument("--cases", default=",".join(CASES), help=f"of {', '.join(CASES)}")
+    parser.add_argument("--count", type=int, help="how many of each case; by default as the table has them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no new trial after so long")
+    parser.add_argument("--table", type=Path, help="the page whose table is written")
+    arguments = parser.parse_args()
+    names = arguments.cases.split(",")
+    if unknown := set(names) - set(CASES):
+        parser.error(f"--cases {unknown.pop()}: allowed is one of {', '.join(CASES)}")
+    if os.geteuid() != 0:
+        parser.error("small disks can be mounted by root only")
+    try:
+        lock_folder(arguments.folder)
+    except AtlasError as error:
+        sys.exit(f"error: {error}")
+    begun = time.monotonic()
+    outcomes = arguments.folder / "outcomes.jsonl"
+    kept = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
+    tried = {(row["case"], row["index"]) for row in kept}
+    for name in names:
+        trial, count, configuration, _ = CASES[name]
+        reference, seconds = undisturbed(arguments.folder, configuration)
+        for index in range(count if arguments.count is None else arguments.count):
+            if (name, index) in tried or time.monotonic() - begun > arguments.seconds:
+                continue
+            folder = emptied(arguments.folder / "trial")
+            dice = random.Random(f"{arguments.seed} {name} {index}")
+            place = Place(reference, folder, seconds, dice)
+            started = time.monotonic()
+            try:
+                outcome = trial(place, index)
+            except NotImplementedError as error:
+                print(f"{name}: left out, {error}", flush=True)
+                break
+            except Exception as error:
+                outcome = Outcome("the trial itself failed", WRONG, repr(error))
+            row = {"case": name, "index": index, "seconds": round(time.monotonic() - started, 1)}
+            row |= asdict(outcome)
+            kept.append(row)
+            with outcomes.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+            if outcome.outcome == WRONG:
+                folder.rename(arguments.folder / f"wrong-{name}-{index}-{time.time():.0f}")
+    if arguments.table:
+        text = arguments.table.read_text(encoding="utf-8")
+        head, _, rest = text.partition(_START)
+        arguments.table.write_text(head + _START + table(kept) + _END + rest.partition(_END)[2], "utf-8")
+    return int(any(row["outcome"] == WRONG for row in kept))
+
+
+def undisturbed(scratch: Path, configuration: str) -> tuple[Workflow, float]:
+    """The reference, built once; and what that took, in seconds."""
+    folder = scratch / f"undisturbed-{configuration}"
+    took = folder / "seconds"
+    if not took.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        workflow = configured_checkout(emptied(scratch / "trial") / "checkout", configuration)
+        # The compiler's cache is filled first, else no later run would be as long.
+        for _ in range(2):
+            for name in ("results", ".snakemake"):
+                shutil.rmtree(workflow.folder / name, ignore_errors=True)
+            started = time.monotonic()
+            result = workflow.run("all")
+            if result.returncode:
+                sys.exit(f"error: the undisturbed run fails: {result.stdout}{result.stderr}")
+        (workflow.folder / "seconds").write_text(str(time.monotonic() - started))
+        workflow.folder.rename(folder)
+    return Workflow(folder), float(took.read_text())
+
+
+def emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """What was tried, how often, and what came of it, as Markdown."""
+    lines = [
+        "| fault | tried | the same command went on | one message, then the same command "
+        "| Snakemake's own error, then the same command | wrong |",
+        "| --- | --: | --: | --: | --: | --: |",
+    ]
+    total: Counter[str] = Counter()
+    for name, (_, _, _, description) in CASES.items():
+        found: Counter[str] = Counter()
+        for row in rows:
+            if row["case"] == name:
+                found[row["outcome"]] += row.get("faults", 1)
+        total += found
+        lines.append(row_of(description, found))
+    lines.append(row_of("all", total))
+    packages = ("snakemake", "numpy", "numba", "torch", "pyarrow", "matplotlib", "typst")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    lines.append("")
+    lines.append(
+        f"*Measured {date.today()} on {platform.system()} ({os.cpu_count()} cores), Python "
+        f"{platform.python_version()}, {versions}; digest of the training code "
+        f"{code_digest('superposition_atlas.training')}.*"
+    )
+    return "\n".join([*lines, "", ""])
+
+
+def row_of(name: str, found: Counter[str]) -> str:
+    counts = [found.total(), *(found[outcome] for outcome in (SAME, MESSAGE, FOREIGN, WRONG))]
+    return f"| {name} | {' | '.join(map(str, counts))} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Nothing that a user or a stranger hands in is ever run: not by the package, not by the workflow's rules."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = sorted((ROOT / "workflow" / "src" / "superposition_atlas").rglob("*.py"))
+RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+TEMPLATES = sorted((ROOT / "workflow" / "report").glob("*.typ"))
+
+UNTRUSTED_FORMATS = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "yte",
+}
+PROCESSES = {"subprocess", "pty", "commands", "multiprocessing"}
+NETWORK = {
+    *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "fsspec"),
+    *("huggingface_hub", "datasets", "wandb"),
+}
+EXECUTES = {"eval", "exec", "compile", "__import__", "execfile"}
+METHODS = {
+    *("system", "popen", "spawnl", "spawnv", "execv", "execve", "execl", "execlp", "execvp", "posix_spawn"),
+    *("read_pickle", "to_pickle", "unsafe_load", "full_load", "load_module", "exec_module"),
+}
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name.split(".")[0] for name in found}
+
+
+def what_runs_things(tree: ast.AST) -> list[str]:
+    """Calls that could run what they are given, by their names."""
+    found = []
+    for call in calls(tree):
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        if isinstance(call.func, ast.Name) and call.func.id in EXECUTES:
+            found.append(call.func.id)
+        if isinstance(call.func, ast.Attribute):
+            owner = ast.unparse(call.func.value)
+            name = call.func.attr
+            if (name in METHODS and owner != "platform") or f"{owner}.{name}" in (
+                "torch.load",
+                "np.load",
+                "numpy.load",
+                "yaml.load_all",
+            ):
+                found.append(f"{owner}.{name}")
+            if f"{owner}.{name}" == "yaml.load" and "Loader" not in keywords:
+                found.append("yaml.load")
+        for name in ("shell", "allow_pickle"):
+            value = keywords.get(name)
+            if value is not None and not (isinstance(value, ast.Constant) and value.value is False):
+                found.append(f"{name}=")
+    return found
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "eval(text)",
+        "exec(text)",
+        "import os; os.system(text)",
+        "subprocess.run(text, shell=True)",
+        "np.load(path, allow_pickle=True)",
+        "torch.load(path)",
+        "yaml.load(text)",
+        "__import__(name)",
+    ],
+)
+def test_what_runs_things_is_found(hostile: str) -> None:
+    assert what_runs_things(ast.parse(hostile))
+
+
+@pytest.mark.parametrize("name", ["import pickle", "from pickle import loads", "import urllib.request"])
+def test_imports_are_found(name: str) -> None:
+    assert imported(ast.parse(name)) & (UNTRUSTED_FORMATS | NETWORK)
+
+
+def test_the_package_runs_nothing_it_is_given_and_speaks_to_nobody() -> None:
+    assert len(PACKAGE) > 100
+    for path in PACKAGE:
+        tree = ast.parse(path.read_bytes())
+        assert not imported(tree) & (UNTRUSTED_FORMATS | PROCESSES | NETWORK), path
+        assert what_runs_things(tree) == [], path
+
+
+def test_yaml_is_read_as_data_alone() -> None:
+    """The one loader there is: YAML's safe subset, with no constructor of its own but one for mappings."""
+    loaders = [
+        ast.unparse(keyword.value)
+        for path in PACKAGE
+        for call in calls(ast.parse(path.read_bytes()))
+        if ast.unparse(call.func) == "yaml.load"
+        for keyword in call.keywords
+    ]
+    assert loaders == ["_Loader"]
+    import yaml
+    from superposition_atlas.config.yaml_file import _Loader
+
+    assert issubclass(_Loader, yaml.SafeLoader)
+    assert _Loader.yaml_constructors.keys() == yaml.SafeLoader.yaml_constructors.keys()
+    assert _Loader.yaml_multi_constructors == yaml.SafeLoader.yaml_multi_constructors
+
+
+def test_modules_that_are_imported_by_name_are_the_packages_own() -> None:
+    named = {
+        (path.name, ast.unparse(call.args[0]))
+        for path in PACKAGE
+        for call in calls(ast.parse(path.read_bytes()))
+        if ast.unparse(call.func).endswith("import_module")
+    }
+    # What the package offers, by a table of its own.
+    named.remove(("__init__.py", "module_name"))
+    assert named
+    for file, argument in named:
+        assert re.match(r"""f['"]superposition_atlas\.""", argument), (file, argument)
+
+
+def test_rules_run_no_python_of_their_own_and_quote_what_they_pass_on() -> None:
+    """Every value in a shell command is quoted (:q), or is a number or a name that a pattern has checked."""
+    plain = {
+        "threads",
+        "params.engine",
+        "params.device",
+        "params.module",
+        "params.shards",
+        "params.n_starts",
+        "params.shown_seeds",
+        "params.part",
+        "params.points",  # these three are paths of shards, which bash is to write out
+        "params.weights",
+        "params.solutions",
+        "wildcards.experiment",
+        "wildcards.shard",
+    }
+    for path in RULES:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(run|script|notebook|wrapper|configfile):", text, re.MULTILINE), path
+        assert not re.search(r"\b(eval|exec|os\.system|pickle|subprocess)\b", text), path
+        for command in re.findall(r"^ +shell:\n((?: +[#\"].*\n)+)", text, re.MULTILINE):
+            for field in re.findall(r"(?<!\{)\{([^{}]+)\}", command):
+                assert field.endswith(":q") or field in plain, (path, field)
+
+
+def test_the_reports_template_evaluates_no_text() -> None:
+    for path in TEMPLATES:
+        assert not re.search(r"\beval\(|\bplugin\(", path.read_text(encoding="utf-8")), path

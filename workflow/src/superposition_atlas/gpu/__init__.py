@@ -1,0 +1,1 @@
+"""What training on a GPU needs, of toy models and SAEs alike."""
