@@ -1,7 +1,7 @@
 """Time and memory of a million toy models on their way to tables, by the commands that the workflow calls.
 
-    python benchmarks/million.py                     # both ways, about ten minutes
-    python benchmarks/million.py --seeds 128         # a miniature, to see that it runs
+    python benchmarks/million.py                                        # both ways, about five minutes
+    python benchmarks/million.py --schedules 8 --seeds 9 --shards 2     # a miniature, to see that it runs
 
 A map of 128 schedules with 8,192 seeds each, whose shards are trained, solved and measured; and one case with
 a million seeds, whose shards are trained, joined and measured. Training is one step long: what is measured is
@@ -21,14 +21,14 @@ from typing import Any
 # A child's largest memory starts at its parent's, which therefore imports nothing large before the end.
 
 SIZE = {"n_features": 5, "n_hidden": 2}
-POINTS = {"kind": "random", "count": 128, "seed": 0}
 TRAINING = {"steps": 1, "batch_size": 4, "learning_rate": 0.01}
-SHARDS = 32
 MOST_SEEDS = 1_000_000
 """Of a case: no more are allowed."""
 RESULTS = Path(__file__).parent / "results"
 
 Row = dict[str, Any]
+Measured = tuple[str, tuple[float, float]]
+"""A command, its seconds and MB."""
 
 
 def command(*arguments: object) -> tuple[float, float]:
@@ -43,19 +43,19 @@ def command(*arguments: object) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss * unit / 1e6
 
 
-def of_map(folder: Path, seeds: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def of_map(folder: Path, schedules: int, seeds: int, shards: int) -> Iterator[Measured]:
     """The stages of a map, a measurement a command."""
 
     def part(table: str, shard: int) -> Path:
         return folder / table / f"shard={shard}" / "part.parquet"
 
     def parts(table: str) -> list[Path]:
-        return [part(table, shard) for shard in range(SHARDS)]
+        return [part(table, shard) for shard in range(shards)]
 
-    points = json.dumps(SIZE | {"points": POINTS})
+    points = json.dumps(SIZE | {"points": {"kind": "random", "count": schedules, "seed": 0}})
     models = json.dumps({"seeds": seeds, "variants": {"standard": settings()}})
-    for shard in range(SHARDS):
-        place, cut = ("--shard", shard), ("--shards", SHARDS)
+    for shard in range(shards):
+        place, cut = ("--shard", shard), ("--shards", shards)
         output = ("--output", part("points", shard))
         yield "map-points", command("map-points", "--spec", points, *place, *cut, *output)
         given = ("--points", part("points", shard), *cut)
@@ -84,19 +84,19 @@ def of_map(folder: Path, seeds: int) -> Iterator[tuple[str, tuple[float, float]]
     )
 
 
-def of_case(folder: Path, seeds: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def of_case(folder: Path, seeds: int, shards: int) -> Iterator[Measured]:
     """The stages of one case of an experiment, a measurement a command."""
     training = {key: value for key, value in settings().items() if key != "record_steps"}
     described = SIZE | {"seeds": seeds, "training": training, "cases": {"only": {}}}
     spec = json.dumps({"experiments": {"large": described}})
     schedule, whole = folder / "only.parquet", folder / "only.safetensors"
     yield "schedules", command("schedules", "--experiment", "large", "--spec", spec, "--output", schedule)
-    shards = [folder / f"shard={shard}.safetensors" for shard in range(SHARDS)]
+    parts = [folder / f"shard={shard}.safetensors" for shard in range(shards)]
     case = ("--schedules", schedule, "--case", "only")
-    for shard, path in enumerate(shards):
-        cut = ("--shard", shard, "--shards", SHARDS, "--store", folder / "kept", "--output", path)
+    for shard, path in enumerate(parts):
+        cut = ("--shard", shard, "--shards", shards, "--store", folder / "kept", "--output", path)
         yield "train", command("train", *case, *cut, "--threads", os.cpu_count())
-    yield "join-models", command("join-models", *case, "--models", *shards, "--output", whole)
+    yield "join-models", command("join-models", *case, "--models", *parts, "--output", whole)
     models, features = folder / "models.parquet", folder / "features.parquet"
     tables = ("--output-models", models, "--output-features", features)
     measured = ("--models", whole, "--case", "only", "--shown-seeds", 8)
@@ -112,11 +112,11 @@ def settings() -> dict[str, Any]:
     return TrainingSettings(**TRAINING).as_dict()
 
 
-def measured(way: Any, seeds: int) -> list[Row]:
+def measured(way: Any, *amounts: int) -> list[Row]:
     """One row a command: how often it ran, its time in all and its largest memory."""
     rows: dict[str, Row] = {}
     with TemporaryDirectory() as folder:
-        for name, (seconds, memory) in way(Path(folder), seeds):
+        for name, (seconds, memory) in way(Path(folder), *amounts):
             row = rows.setdefault(
                 name, {"command": name, "jobs": 0, "seconds": 0.0, "largest_memory_mb": 0.0}
             )
@@ -136,16 +136,18 @@ def measured(way: Any, seeds: int) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=8192, help="of each of the 128 schedules")
+    parser.add_argument("--schedules", type=int, default=128, help="of the map")
+    parser.add_argument("--seeds", type=int, default=8192, help="of each of them")
+    parser.add_argument("--shards", type=int, default=32, help="jobs that each way is cut into")
     parser.add_argument("--only", choices=["map", "case"], help="one of the two ways")
     parser.add_argument("--json", type=Path, help="file to write to")
     arguments = parser.parse_args()
     print(f"{'command':<20} {'jobs':>5} {'seconds':>9} {'MB':>8}")
-    record: dict[str, Any] = {"models": arguments.seeds * POINTS["count"]}
+    record: dict[str, Any] = {"models": arguments.schedules * arguments.seeds}
     if arguments.only != "case":
-        record["map"] = measured(of_map, arguments.seeds)
+        record["map"] = measured(of_map, arguments.schedules, arguments.seeds, arguments.shards)
     if arguments.only != "map":
-        record["case"] = measured(of_case, min(arguments.seeds * POINTS["count"], MOST_SEEDS))
+        record["case"] = measured(of_case, min(record["models"], MOST_SEEDS), arguments.shards)
     if arguments.json:
         import measuring
 

@@ -23,8 +23,9 @@ def asked(workflow: Workflow, *arguments: str) -> Asked:
     for line in dry.stdout.splitlines() + dry.stderr.splitlines():
         if match := re.match(r" {4}benchmark: (.*)", line):
             benchmark = match[1]
-        elif match := re.match(r" {4}resources: .*\bmem_mb=(\d+).*\bruntime=(\d+)", line):
-            found[benchmark] = int(match[1]), int(match[2])
+        elif line.startswith("    resources: ") and "mem_mb" in line:
+            resources = dict(re.findall(r"\b(mem_mb|runtime)=(\d+)", line))
+            found[benchmark] = int(resources["mem_mb"]), int(resources["runtime"])
     assert found
     return found
 

@@ -352,10 +352,11 @@ def train_megabytes(wildcards, attempt):
     return costs.megabytes(1500, seeds_of_shard(wildcards) * bytes_of_seed, attempt)
 
 
-def join_megabytes(wildcards, attempt):
+def ensemble_megabytes(wildcards, attempt):
+    """Libraries, and all toy models of a case several times."""
     experiment = experiment_of(wildcards)
     bytes_of_seed = weight_bytes(experiment) * 4 + 1000
-    return costs.megabytes(500, len(experiment.seeds) * bytes_of_seed, attempt)
+    return costs.megabytes(1000, len(experiment.seeds) * bytes_of_seed, attempt)
 
 
 def weight_bytes(size):

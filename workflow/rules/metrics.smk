@@ -24,7 +24,7 @@ rule features:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("features"),
@@ -54,7 +54,7 @@ rule recovery:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("recovery"),

@@ -68,7 +68,7 @@ rule join_models:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=join_megabytes,
+        mem_mb=ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("join_models"),

@@ -12,8 +12,8 @@ RATES = {"fused": 4e9, "torch": 2e8, "cuda": 2e9}
 """Multiply-adds a second of each engine at the least, on two threads or one GPU."""
 SHARD_OPERATIONS = 2e13
 """Multiply-adds of a shard's training at most: ten minutes of two cores at their full pace."""
-SHARD_SECONDS = 600.0
-"""Seconds of a shard's searches at most."""
+SHARD_SECONDS = 1500.0
+"""Of a shard's searches at most, as they are estimated; they take about five minutes."""
 SHARD_MODELS = 50_000
 """Toy models of a shard at most, so that a job needs no more memory where there are more of them."""
 MOST_SHARDS = 1000

@@ -24,10 +24,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes what `train` writes of all seeds at once, to the same bytes."""
     experiment = read_experiment(arguments.schedules)
     models = joined([read_models(path) for path in arguments.models])
-    place = {seed: index for index, seed in enumerate(models.seeds.tolist())}
-    missing = [seed for seed in experiment.seeds if seed not in place]
-    if missing:
+    wanted = np.array(experiment.seeds, dtype=np.uint64)
+    missing = wanted[~np.isin(wanted, models.seeds)]
+    if len(missing):
         raise ArtefactError(f"{arguments.models[0].parent}: has no toy model of seed {missing[0]}")
-    whole = models.select(np.array([place[seed] for seed in experiment.seeds]))
+    order = np.argsort(models.seeds)
+    models = models.select(order[np.searchsorted(models.seeds, wanted, sorter=order)])
     spec = experiment.spec_of(experiment.case(arguments.case).name)
-    write_models(whole, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
+    write_models(models, arguments.output, spec, code_digest("superposition_atlas.commands.train"))
