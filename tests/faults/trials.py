@@ -442,7 +442,7 @@ def clock_set_back(place: Place, index: int) -> Outcome:
 
 
 CASES: dict[str, tuple[Trial, int, str, str]] = {
-    "kill_job": (kill_job, 8, "short", "a job that trains is killed (SIGKILL) at a random moment"),
+    "kill_job": (kill_job, 6, "short", "a job that trains is killed (SIGKILL) at a random moment"),
     "kill_snakemake": (kill_snakemake, 6, "short", "Snakemake is killed (SIGKILL) at a random moment"),
     "full_disk": (full_disk, 2 * len(STAGES), "small", "the disk gets full while a stage runs"),
     "full_before": (full_before, 2, "small", "the disk is full before the run"),

@@ -1,5 +1,6 @@
 """The workflow runs nothing that a name, a path or a configuration says, and needs no network."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from .conftest import Workflow, checkout, without_network
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
-HOSTILE = "a b 'c' \"d\" $(touch pwned) `touch pwned` ; touch pwned & {wildcards.case} {{7*7}} é☃"
+HOSTILE = "a b 'c' \"d\" $(touch pwned) `touch pwned` ; touch pwned & \n touch pwned # é☃"
+BRACES = "{wildcards.case} {{7*7}}"
 CALL = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
 
 
@@ -30,12 +32,24 @@ def test_a_hostile_folder_and_a_hostile_file_name_are_names(tmp_path: Path) -> N
     folder.mkdir()
     workflow = checkout(folder)
     overlay = folder / f"{HOSTILE}.yaml"
-    overlay.write_text(yaml.safe_dump({"experiments": {"talk": {"title": HOSTILE}}}))
+    title = f"{HOSTILE} {BRACES}".replace("\n", "")
+    overlay.write_text(yaml.safe_dump({"experiments": {"talk": {"title": title}}}))
     figure = "results/figures/slide11_cases.svg"
-    result = workflow.run("--config", f"overlay={overlay.name}", "--", figure, "results/claims.parquet")
+    # Snakemake reads values of --config as YAML, in which this name needs quotes and a list.
+    name = json.dumps([overlay.name], ensure_ascii=False)
+    result = workflow.run("--config", f"overlay={name}", "--", figure, "results/claims.parquet")
     assert result.returncode == 0, result.stdout + result.stderr
     assert (folder / figure).is_file()
     assert not list(tmp_path.rglob("pwned"))
+
+
+def test_a_folder_with_braces_is_refused_in_a_line(tmp_path: Path) -> None:
+    """Snakemake would take them for wildcards."""
+    folder = tmp_path / BRACES
+    folder.mkdir()
+    result = checkout(folder).run("all")
+    assert result.returncode != 0
+    assert result.stderr.splitlines()[-1].startswith(f"error: {folder}: got a folder with braces")
 
 
 PYTHON = """

@@ -24,6 +24,12 @@ if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
         "run: pip install -e ."
     )
 
+if {"{", "}"} & set(workflow.basedir):
+    sys.exit(
+        f"error: {workflow.basedir}: got a folder with braces, allowed is one without (Snakemake takes them for "
+        "wildcards); move it"
+    )
+
 try:
     given = dict(workflow.config_settings.config or {})
     # Snakemake itself reads the files of --configfile, and runs templates; those of --config overlay= it does not.

@@ -77,7 +77,8 @@ def wrong_to_the_library(path: Iterable[str | int], error: TrainingError) -> Con
     said = re.fullmatch("([a-z_]+) is (.*): must be (.*)", str(error))
     if said is None:
         return ConfigError(f"{dotted(path)}: {str(error).replace(': must be ', ', allowed is ')}")
-    return ConfigError(f"{dotted((*path, said[1]))}: got {said[2]}, allowed is {said[3]}")
+    allows = said[3].replace("left out", "to leave it out", 1)
+    return ConfigError(f"{dotted((*path, said[1]))}: got {said[2]}, allowed is {allows}")
 
 
 def allowed(part: Schema) -> str:
