@@ -125,7 +125,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("sae.seeds", 2, ["mine.sae.seeds:", "2", "every toy model gets one SAE"]),
     ("sae.record_steps", [0], ["mine.sae.record_steps:", "[0]", "every toy model gets one SAE"]),
     ("sae.sparsity_coefficient", [0.1, 0.2], ["mine.sae.sparsity_coefficient:", "one number here"]),
-    ("sae.k", 2, ["mine.sae.k: got (2,)", "left out with architecture relu"]),
+    ("sae.k", 2, ["mine.sae.k: got (2,)", "leave it out with architecture relu"]),
 ]
 
 
