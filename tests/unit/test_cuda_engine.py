@@ -177,6 +177,14 @@ def test_first_steps_are_the_references(device, shape, p):
 
 
 @on_every_device
+@pytest.mark.parametrize("batch_size", [520, 1024, 1030])
+def test_more_warps_take_the_same_steps(device, batch_size):
+    of = problem(5, 2, n_instances=1, batch_size=batch_size)
+    assert cuda_small.n_warps(of) == (2 if batch_size == 520 else 4)
+    assert_stays_with_the_reference(device, of, 1, 1)
+
+
+@on_every_device
 @pytest.mark.parametrize("shape", [(5, 2), (5, 9)], ids=["small", "wide"])
 @pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)
 def test_every_variant_is_the_references(device, shape, variant):
