@@ -25,8 +25,8 @@ from typing import Any
 import measuring
 
 TARGET = 90
-SAMPLES_A_TURN = 128
-"""Of the inner loop of one warp."""
+WARPS = 4
+"""Of one instance at this batch size: `cuda_small.n_warps`."""
 STEPS, BATCH_SIZE = 10_000, 1024
 H200 = {"multiprocessors": 132, "issues_a_clock_and_multiprocessor": 4, "clock_ghz": 1.755}
 """A scheduler issues one warp's instruction a clock. The clock is one that the card may keep under load: its
@@ -40,7 +40,7 @@ TYPES = {
 }  # fmt: skip
 """Of arguments that are no pointers to float32."""
 
-SMALL = {"RELU": True, "CENTRED": False, "MAGNITUDES": "uniform", "LANES": 32}
+SMALL = {"RELU": True, "CENTRED": False, "MAGNITUDES": "uniform"}
 OPTIMIZER = {"OPTIMIZER": "adam"}
 TILES = {"CENTRED": False, "FEATURES": 32}
 
@@ -54,10 +54,10 @@ def kernels(shapes: list[tuple[int, int]]) -> dict[str, tuple[Any, dict[str, Any
     rare = {"CENTRED": True, "MAGNITUDES": "lognormal"}
     for n, m in shapes:
         size = {"N": n, "M": m} | SMALL
-        training = size | OPTIMIZER | {"TRAINS_BIAS": True, "WHOLE": True}
-        found[f"take_steps {n}-{m}"] = small.take_steps, training, 1
-        found[f"take_steps {n}-{m} lognormal"] = small.take_steps, training | rare | {"WHOLE": False}, 1
-        found[f"sum_losses {n}-{m}"] = small.sum_losses, size | rare, 1
+        training = size | OPTIMIZER | {"TRAINS_BIAS": True, "WHOLE": True, "LANES": 32 * WARPS}
+        found[f"take_steps {n}-{m}"] = small.take_steps, training, WARPS
+        found[f"take_steps {n}-{m} lognormal"] = small.take_steps, training | rare | {"WHOLE": False}, WARPS
+        found[f"sum_losses {n}-{m}"] = small.sum_losses, size | rare | {"LANES": 32}, 1
     steps = {"STEPS": 4096, "BLOCK": 256} | OPTIMIZER
     drawing = TILES | {"PURPOSE": 0, "MAGNITUDES": "uniform", "QUADS": 16}
     return found | {
@@ -122,12 +122,12 @@ def _cuobjdump(option: str, path: str) -> str:
 
 def estimate(inner: int, step: int) -> dict[str, float]:
     """Instructions of a warp, and the models a second if all of a card's issue slots were full."""
-    turns = -(-BATCH_SIZE // SAMPLES_A_TURN)
-    of_step = turns * inner + (step - inner)
+    turns = -(-BATCH_SIZE // (4 * 32 * WARPS))
+    of_step = WARPS * (turns * inner + (step - inner))
     issues = H200["multiprocessors"] * H200["issues_a_clock_and_multiprocessor"] * H200["clock_ghz"] * 1e9
     return {
         "instructions_a_sample_and_lane": inner / 4,
-        "instructions_a_step_and_warp": of_step,
+        "instructions_a_step": of_step,
         "models_a_second_at_most": issues / (STEPS * of_step),
     }
 
@@ -155,7 +155,7 @@ def shape(text: str) -> tuple[int, int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shape", type=shape, nargs="+", default=[(5, 2), (4, 2), (8, 3), (10, 2)])
+    parser.add_argument("--shape", type=shape, nargs="+", default=[(5, 2), (4, 2), (8, 2), (7, 3)])
     parser.add_argument("--json", type=Path, help="write the results here, not to standard output")
     options = parser.parse_args()
     if reason := why_not():

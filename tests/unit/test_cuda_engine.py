@@ -177,6 +177,14 @@ def test_first_steps_are_the_references(device, shape, p):
 
 
 @on_every_device
+@pytest.mark.parametrize("batch_size", [520, 1024, 1030])
+def test_more_warps_take_the_same_steps(device, batch_size):
+    of = problem(5, 2, n_instances=1, batch_size=batch_size)
+    assert cuda_small.n_warps(of) == (2 if batch_size == 520 else 4)
+    assert_stays_with_the_reference(device, of, 1, 1)
+
+
+@on_every_device
 @pytest.mark.parametrize("shape", [(5, 2), (5, 9)], ids=["small", "wide"])
 @pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)
 def test_every_variant_is_the_references(device, shape, variant):
@@ -330,7 +338,7 @@ def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
 
 def test_kernels_compile_for_sm_90_without_spills():
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, str(BENCHMARKS / "gpu_code.py"), "--shape", "5-2", "8-3"]
+    command = [sys.executable, str(BENCHMARKS / "gpu_code.py"), "--shape", "5-2", "7-3"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ran.returncode == 3:
         pytest.skip(ran.stderr.strip())

@@ -2,7 +2,8 @@
 
 A magnitude is the quantile of the same uniform word that decides whether the feature is active, so that the
 stream has one word a feature whatever the distribution. Quantiles are written once, in operations that numpy
-arrays, torch tensors and the traced vectors of the fused engine share.
+arrays, torch tensors and the traced vectors of the fused engine share. Only Triton, which compiles the text
+of a function, has them a second time (`gpu/kernels.py`); a test holds the two together.
 """
 
 from collections.abc import Callable

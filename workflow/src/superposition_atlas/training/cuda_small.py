@@ -1,9 +1,11 @@
-"""Small toy models on a GPU: one warp trains one instance for many steps in a single launch.
+"""Small toy models on a GPU: a few warps train one instance for many steps in a single launch.
 
 Weights, running means and gradient stay in registers: n features and m hidden dimensions are constants of the
-kernel, each weight a scalar of its own. Samples lie across the lanes, four to a lane and turn, since four
-positions share a Philox call; the gradient is kept as one part-sum a lane and merged once a step. One warp
-and no more, whatever the number of instances: so the order of every sum is fixed, and with it the bits.
+kernel, each weight a scalar of its own that all lanes hold. Samples lie across the lanes, four to a lane and
+turn, since four positions share a Philox call; the gradient is kept as one part-sum a lane and merged once a
+step. The number of warps depends on the batch alone, never on the number of instances: so the order of every
+sum is fixed, and with it the bits. Four warps are three times as soon done with an instance as one is; more
+would only repeat the optimizer's work, which each does for itself.
 """
 
 from typing import Any
@@ -18,10 +20,10 @@ from superposition_atlas.training.kernels.small import sum_losses, take_steps
 from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 
-LANES = 32
-"""Of a warp."""
+_LANES_A_WARP = 32
+_MOST_WARPS = 4
 
-_MOST_FEATURES, _MOST_WEIGHTS = 10, 32
+_MOST_FEATURES, _MOST_WEIGHTS = 8, 28
 """Weights are those of W and b together. With more of either, registers run out."""
 _MOST_SAMPLES = 2**16
 """Of a batch: with more, float32 part-sums over the samples of a lane get coarse."""
@@ -48,7 +50,7 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
     parts = (state.weights, state.mean, state.square)
     rows = [on_device(to_rows(part), device) for part in parts]
     loss_sum = on_device(state.loss_sum, device)
-    n_outputs = settings.batch_size * problem.n_features
+    n_outputs, warps = settings.batch_size * problem.n_features, n_warps(problem)
     take_steps[(problem.n_instances,)](
         *rows,
         loss_sum,
@@ -65,8 +67,9 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
         **variant(problem),
         OPTIMIZER=settings.optimizer,
         TRAINS_BIAS=settings.bias == "trained",
-        WHOLE=settings.batch_size % (4 * LANES) == 0,
-        num_warps=1,
+        WHOLE=settings.batch_size % (4 * _LANES_A_WARP * warps) == 0,
+        LANES=_LANES_A_WARP * warps,
+        num_warps=warps,
     )
     for row, part in zip(rows, parts, strict=True):
         from_rows(row, part)
@@ -87,9 +90,16 @@ def feature_loss(
         *inputs.samples.tensors(),
         HELD_OUT_SAMPLES,
         **variant(problem),
+        LANES=_LANES_A_WARP,
         num_warps=1,
     )
     return np.asarray(losses.cpu().numpy() / HELD_OUT_SAMPLES)
+
+
+def n_warps(problem: Problem) -> int:
+    """Warps of one instance: with a larger batch more, but each has two turns to make at least."""
+    turns = problem.settings.batch_size // (4 * _LANES_A_WARP)
+    return 1 if turns < 4 else 2 if turns < 8 else _MOST_WARPS
 
 
 def variant(problem: Problem) -> dict[str, Any]:
@@ -101,5 +111,4 @@ def variant(problem: Problem) -> dict[str, Any]:
         "RELU": settings.output == "relu",
         "CENTRED": settings.centred_inputs,
         "MAGNITUDES": settings.magnitudes,
-        "LANES": LANES,
     }

@@ -21,7 +21,7 @@ from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, Traini
 
 _GROUP_PRODUCTS = 5e7
 """Multiply-adds of one batched product, about: enough to fill a GPU."""
-_LARGEST_GROUP = 32
+_LARGEST_GROUP = 256
 _STEPS_AHEAD = 4096
 """Steps whose coefficients lie on the device at a time."""
 

@@ -1,4 +1,4 @@
-"""Many steps of one small toy model in one launch, by one warp; see `cuda_small`."""
+"""Many steps of one small toy model in one launch; see `cuda_small`."""
 
 import triton
 import triton.language as tl
@@ -35,6 +35,35 @@ def _draw(
         for j in tl.static_range(4):
             x += (magnitude(words[j], threshold[i], scale[i], offset[i], MAGNITUDES),)
     return x
+
+
+@triton.jit
+def _sums(parts, LENGTH: tl.constexpr, LANES: tl.constexpr):
+    """The sum over the lanes of each of LENGTH blocks. Sixteen go together: warps meet once for them."""
+    GROUPS: tl.constexpr = (LENGTH + 15) // 16
+    for _i in tl.static_range(GROUPS * 16 - LENGTH):
+        parts += (tl.zeros([LANES], tl.float32),)
+    sums = ()
+    for group in tl.static_range(GROUPS):
+        joined = ()
+        for i in tl.static_range(16):
+            joined += (parts[group * 16 + i],)
+        for level in tl.static_range(4):
+            pairs = ()
+            for i in tl.static_range(8 >> level):
+                pairs += (tl.join(joined[i], joined[i + (8 >> level)]),)
+            joined = pairs
+        found = (tl.sum(joined[0], axis=0),)
+        # Apart again, in the opposite order of axes.
+        for level in tl.static_range(4):
+            low, high = (), ()
+            for i in tl.static_range(1 << level):
+                first, second = tl.split(found[i])
+                low += (first,)
+                high += (second,)
+            found = low + high
+        sums += found
+    return sums
 
 
 @triton.jit
@@ -134,12 +163,16 @@ def take_steps(
                 gradient = added
             loss += chunk_loss.to(tl.float64)
 
-        total += tl.sum(loss, axis=0) / n_outputs
+        # A lane's loss is summed in float64, and the lanes' losses are few.
+        parts = gradient
+        parts += (loss.to(tl.float32),)
+        sums = _sums(parts, LENGTH + 1, LANES)
+        total += sums[LENGTH].to(tl.float64) / n_outputs
         rate, correction, decay = tl.load(rates + turn), tl.load(corrections + turn), tl.load(decays + turn)
         new_w, new_m, new_v = (), (), ()
         for i in tl.static_range(LENGTH):
             if i < N_TRAINED:
-                slope = tl.sum(gradient[i], axis=0) * to_mean
+                slope = sums[i] * to_mean
                 one_w, one_m, one_v = updated(
                     w[i], m[i], v[i], slope, rate, correction, decay, weight_decay, momentum, OPTIMIZER
                 )
