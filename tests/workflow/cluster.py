@@ -41,7 +41,6 @@ JobAcctGatherParams=OverMemoryKill,UsePss
 AccountingStorageType=accounting_storage/none
 ReturnToService=2
 MinJobAge=3600
-KillWait=2
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdParameters=config_overrides

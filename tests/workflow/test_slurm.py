@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from superposition_atlas.artefacts.models import read_models
 
 from .cluster import Cluster, missing, running_cluster
@@ -23,13 +24,36 @@ pytestmark = [
 # A cluster without accounting, that may be asked every second.
 HERE = "--slurm-status-command squeue --slurm-no-account --slurm-init-seconds-before-status-checks 8"
 SOON = "--seconds-between-status-checks 1 --latency-wait 5"
-LEAST = Path(__file__).with_name("least.yaml")
+# The least that ends in a report: a job takes longer to start than to run.
+LEAST = """
+maps: null
+playground: null
+attention: null
+experiments:
+  least:
+    n_features: 4
+    n_hidden: 2
+    seeds: 4
+    shown_seeds: 2
+    training: {steps: 50, batch_size: 64, learning_rate: 0.01}
+    claims: true
+    cases: {only: {}}
+"""
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with running_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def least(unbuilt: Workflow) -> Workflow:
+    """A checkout without results, and with one small experiment alone."""
+    configured = yaml.safe_load((unbuilt.folder / "config/config.yaml").read_text())["experiments"]
+    nothing_else = "".join(f"  {name}: null\n" for name in configured)
+    (unbuilt.folder / "least.yaml").write_text(LEAST + nothing_else)
+    return unbuilt
 
 
 def submitted(workflow: Workflow, profile: str, arguments: str, timeout: int = 240) -> str:
@@ -62,56 +86,56 @@ def megabytes_of(job: dict[str, str]) -> int:
     return round(float(found[1]) * {"M": 1, "G": 1024}[found[2]])
 
 
-def test_training_asks_for_a_gpu(cluster: Cluster, unbuilt: Workflow) -> None:
+def test_training_asks_for_a_gpu(cluster: Cluster, least: Workflow) -> None:
     before = len(cluster.jobs())
     models = "results/models/least/only.safetensors"
-    submitted(unbuilt, "slurm-gpu", f"--configfile {LEAST} -- {models}")
+    submitted(least, "slurm-gpu", f"--configfile least.yaml -- {models}")
     (job,) = cluster.jobs()[before:]
     assert (job["State"], job["tres-per-job"], megabytes_of(job)) == ("COMPLETED", "gres:gpu:1", 8000)
-    assert len(read_models(unbuilt.folder / models)) == 4
+    assert len(read_models(least.folder / models)) == 4
 
 
-def test_a_job_that_took_too_much_memory_gets_more(cluster: Cluster, unbuilt: Workflow) -> None:
+def test_a_job_that_took_too_much_memory_gets_more(cluster: Cluster, least: Workflow) -> None:
     before = len(cluster.jobs())
     # Less than Python with numpy takes; then four times, and nine times as much.
     asked = "--set-resources features:mem_mb=attempt*attempt*90"
     figure = "results/figures/least_all_cases.svg"
-    submitted(unbuilt, "slurm", f"--configfile {LEAST} {asked} -- {figure}")
+    submitted(least, "slurm", f"--configfile least.yaml {asked} -- {figure}")
     jobs = {rule: jobs_of(cluster, rule, before) for rule in ("train", "features", "figure_all_cases")}
     first, *others = jobs["features"]
     assert (first["State"], megabytes_of(first)) == ("FAILED", 90)
     assert (others[-1]["State"], megabytes_of(others[-1])) == ("COMPLETED", 90 * (1 + len(others)) ** 2)
-    (log, *_) = (unbuilt.folder / ".snakemake/slurm_logs/rule_features").rglob(f"{first['JobID']}.log")
+    (log, *_) = (least.folder / ".snakemake/slurm_logs/rule_features").rglob(f"{first['JobID']}.log")
     assert "exceeded memory limit" in log.read_text()
     # The others took no more than they had asked for, and for no GPU.
     for (job,) in (jobs["train"], jobs["figure_all_cases"]):
         assert (job["State"], job["tres-per-job"]) == ("COMPLETED", "N/A")
-    assert (unbuilt.folder / figure).read_text().startswith("<?xml")
+    assert (least.folder / figure).read_text().startswith("<?xml")
 
 
 @pytest.mark.slow
-def test_the_chain_ends_in_a_report(cluster: Cluster, unbuilt: Workflow) -> None:
+def test_the_chain_ends_in_a_report(cluster: Cluster, least: Workflow) -> None:
     before = len(cluster.jobs())
-    submitted(unbuilt, "slurm", f"--configfile {LEAST} -- all", timeout=540)
-    assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
+    submitted(least, "slurm", "--configfile least.yaml -- all", timeout=540)
+    assert (least.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
     assert {job["State"] for job in cluster.jobs()[before:]} == {"COMPLETED"}
 
 
 @pytest.mark.slow
-def test_a_job_that_took_too_long_gets_longer_and_goes_on(cluster: Cluster, unbuilt: Workflow) -> None:
+def test_a_job_that_took_too_long_gets_longer_and_goes_on(cluster: Cluster, least: Workflow) -> None:
     before = len(cluster.jobs())
-    # Slurm counts in minutes: training of about ninety seconds.
-    (unbuilt.folder / "long.yaml").write_text(
-        "experiments: {least: {seeds: 256, shards: 1, training: {steps: 250000, batch_size: 1024}}}"
+    # Slurm counts in minutes: training of about two. However slow the machine is, it gets there.
+    (least.folder / "long.yaml").write_text(
+        "experiments: {least: {seeds: 256, shards: 1, training: {steps: 500000, batch_size: 1024}}}"
     )
-    asked = "--set-resources train:runtime=attempt"
+    asked = "--set-resources train:runtime=attempt --retries 6"
     models = "results/models/least/only.safetensors"
-    submitted(unbuilt, "slurm", f"--configfile {LEAST} long.yaml {asked} -- {models}", timeout=540)
+    submitted(least, "slurm", f"--configfile least.yaml long.yaml {asked} -- {models}", timeout=1800)
     jobs = jobs_of(cluster, "train", before)
     assert [job["State"] for job in jobs] == ["TIMEOUT"] * (len(jobs) - 1) + ["COMPLETED"]
     assert [job["TimeLimit"] for job in jobs] == [f"{1 + number}:00" for number in range(len(jobs))]
     assert len(jobs) > 1
-    assert "going on from step" in (unbuilt.folder / "results/logs/train/least/only.log").read_text()
+    assert "going on from step" in (least.folder / "results/logs/train/least/only.log").read_text()
 
 
 @pytest.mark.slow

@@ -154,6 +154,11 @@ BETWEEN = [
                 f"results/schedules/{name}/{case}.parquet",
                 f"results/models/{name}/{case}.safetensors",
                 *(
+                    f"results/models/{name}/{case}/shard={shard}.safetensors"
+                    for shard in range(experiment.shards)
+                    if name in CUT
+                ),
+                *(
                     f"results/saes/{name}/{case}/{sae}.safetensors"
                     for sae in experiment.saes
                 ),
