@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from superposition_atlas import embedded, seal, storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import style
 from superposition_atlas.report.typesetting import compile_pdf
-from superposition_atlas.verifying import refuse_damaged
+from superposition_atlas.verifying import date_back, refuse_damaged
 
 SPEC = {
     "title": 'ünïcode & "quotes" \\ <b> 100 % --> ]]>',
@@ -161,3 +163,14 @@ def test_what_looks_like_a_seal_does_no_harm(title: str, place: str) -> None:
     content = seal.sealed(f"{place} {title} {seal.PLACE} {place}".encode("utf-8", "replace"))
     assert seal.flaw(content) is None
     assert seal.flaw(content + b" ") == "its checksum is wrong"
+
+
+def test_files_of_the_future_are_dated_as_of_now(tmp_path: Path) -> None:
+    future, past = tmp_path / "future", tmp_path / "past"
+    for path, shift in ((future, 1e6), (past, -1e6)):
+        path.write_bytes(b"")
+        os.utime(path, (time.time() + shift,) * 2)
+    before = past.stat().st_mtime
+    date_back([future, past, tmp_path / "missing"])
+    assert future.stat().st_mtime <= time.time()
+    assert past.stat().st_mtime == before
