@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from superposition_atlas import embedded, storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import style
 from superposition_atlas.report.typesetting import compile_pdf
-from superposition_atlas.verifying import refuse_damaged
+from superposition_atlas.verifying import date_back, refuse_damaged
 
 SPEC = {
     "title": 'ünïcode & "quotes" \\ <b> 100 % --> ]]>',
@@ -154,3 +156,14 @@ def test_several_damaged_files_are_named_together(file: Path, tmp_path: Path) ->
         refuse_damaged(map(str, paths))
     for path in paths:
         assert str(path) in str(caught.value)
+
+
+def test_files_of_the_future_are_dated_as_of_now(tmp_path: Path) -> None:
+    future, past = tmp_path / "future", tmp_path / "past"
+    for path, shift in ((future, 1e6), (past, -1e6)):
+        path.write_bytes(b"")
+        os.utime(path, (time.time() + shift,) * 2)
+    before = past.stat().st_mtime
+    date_back([future, past, tmp_path / "missing"])
+    assert future.stat().st_mtime <= time.time()
+    assert past.stat().st_mtime == before

@@ -16,7 +16,7 @@ from superposition_atlas.locking import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
 from superposition_atlas.storage import check_writable
-from superposition_atlas.verifying import refuse_damaged
+from superposition_atlas.verifying import date_back, refuse_damaged
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -244,6 +244,13 @@ if workflow.is_main_process:
     try:
         check_disk()
         refuse_damaged(TARGETS)
+        date_back(
+            [
+                *TARGETS,
+                *Path("workflow/report").rglob("*"),
+                *Path("workflow/resources").rglob("*"),
+            ]
+        )
     except ArtefactError as error:
         sys.exit(f"error: {error}")
 

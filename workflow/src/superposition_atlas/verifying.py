@@ -1,18 +1,20 @@
-"""Before a run: are the results that are there what was written?
+"""Before a run: are the results that are there what was written, and not of the future?
 
 A damaged table is noticed by whoever reads it. A picture or a PDF is read by nobody, and a table by nobody
 whose own result is there already: Snakemake looks at their dates alone.
 """
 
+import os
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from superposition_atlas import seal, storage
 from superposition_atlas.errors import ArtefactError
 
 _NAMES = {".parquet": "Parquet", ".safetensors": "safetensors"}
-_MOST_NAMED = 20
 
 
 def refuse_damaged(paths: Iterable[str]) -> None:
@@ -30,12 +32,24 @@ def refuse_damaged(paths: Iterable[str]) -> None:
     kind = _NAMES.get(first.suffix, first.suffix.removeprefix(".").upper())
     if not others:
         raise storage.damaged(first, kind, reason)
-    also = ", ".join(str(path) for path, _ in others[: _MOST_NAMED - 1])
-    more = f" and {len(others) - _MOST_NAMED + 1} more" if len(others) >= _MOST_NAMED else ""
+    # All of them, so that the line can be copied to delete them.
+    also = ", ".join(str(path) for path, _ in others)
     raise ArtefactError(
-        f"{first}: not a whole {kind} file ({reason}), and neither are {also}{more}; "
+        f"{first}: not a whole {kind} file ({reason}), and neither are {also}; "
         "delete them and run the same command again"
     )
+
+
+def date_back(paths: Iterable[str | Path]) -> None:
+    """Dates files of the future as of now: the clock was set back since they were written.
+
+    Snakemake fails a job whose output is older than its input; what is rebuilt, contents decide.
+    """
+    now = time.time()
+    for path in map(Path, paths):
+        with suppress(OSError):
+            if path.stat().st_mtime > now:
+                os.utime(path, (now, now))
 
 
 def _flaw(path: str) -> str | None:

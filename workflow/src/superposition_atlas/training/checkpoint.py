@@ -39,6 +39,7 @@ class Checkpoint:
     def __init__(self, path: Path, seconds: float, problem: Problem, engine: str) -> None:
         self.path = path
         self._seconds = seconds
+        self._engine = engine
         self._code = code_digest("superposition_atlas.training")
         self._spec = {
             "problem": _fingerprint(problem),
@@ -97,8 +98,7 @@ class Checkpoint:
             part: Weights = getattr(state, name)
             tensors |= {f"{name}.W": part.W, f"{name}.b": part.b}
         tensors |= {f"recorded.{name}": array for name, array in stacked(records, state.weights).items()}
-        engine = str(self._spec["engine"])
-        provenance = storage.provenance(self._spec, self._code, engine=engine, step=state.step)
+        provenance = storage.provenance(self._spec, self._code, engine=self._engine, step=state.step)
         self._due = time.monotonic() + self._seconds  # also of the next attempt, should this one fail
         storage.write_tensors(tensors, self.path, provenance)
         self._exists = True
