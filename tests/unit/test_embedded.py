@@ -26,7 +26,7 @@ SPEC = {
     "values": [1, None],
 }
 PROVENANCE = storage.provenance(SPEC, "0123456789abcdef", engine="by hand")
-TEMPLATE = '#set document(title: "T", description: sys.inputs.description)\n= Heading\n'
+TEMPLATE = '#set document(title: "T", description: sys.inputs.description, date: none)\n= Heading\n'
 
 
 def drawn(width: float = 1.0) -> Figure:
