@@ -24,7 +24,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.locking import lock_folder
 
@@ -133,9 +132,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     lines.append("")
     lines.append(
-        f"*Measured {date.today()} on {platform.system()} ({os.cpu_count()} cores), Python "
-        f"{platform.python_version()}, {versions}; digest of the training code "
-        f"{code_digest('superposition_atlas.training')}.*"
+        f"*Counted {date.today()} on {platform.system()} ({os.cpu_count()} cores), "
+        f"Python {platform.python_version()}, {versions}.*"
     )
     return "\n".join([*lines, "", ""])
 
