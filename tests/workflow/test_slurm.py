@@ -1,7 +1,9 @@
 """The chain on a real Slurm of one node: what it asks for, and what happens when that was too little."""
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,16 +62,21 @@ def submitted(workflow: Workflow, profile: str, arguments: str, timeout: int = 2
     """Makes targets on the cluster; gives what Snakemake says."""
     command = f"{sys.executable} -m snakemake --workflow-profile profiles/{profile} {HERE} {SOON} {arguments}"
     # A run that hangs is ended with its jobs' watcher, by force after a while.
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["timeout", "-k", "10", str(timeout), *shlex.split(command)],
         cwd=workflow.folder,
         env=workflow.environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    try:
+        said, _ = process.communicate()
+    finally:
+        if process.poll() is None:  # the tests are interrupted
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, said
     return said
 
 
