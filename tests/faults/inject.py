@@ -28,9 +28,22 @@ from superposition_atlas.errors import AtlasError
 from superposition_atlas.locking import lock_folder
 
 from tests.faults.folders import configured_checkout
-from tests.faults.trials import CASES, FOREIGN, MESSAGE, SAME, WRONG, Outcome, Place
+from tests.faults.slurm_trials import cancel_job, kill_slurmd
+from tests.faults.trials import CASES as ON_ONE_MACHINE
+from tests.faults.trials import FOREIGN, MESSAGE, SAME, WRONG, Outcome, Place
+from tests.workflow.cluster import missing
 from tests.workflow.conftest import Workflow
 
+ON_SLURM = {
+    "cancel_job": (cancel_job, 4, "short", "a job of Slurm's is cancelled (scancel) at a random moment"),
+    "kill_slurmd": (
+        kill_slurmd,
+        4,
+        "short",
+        "slurmd is killed (SIGKILL) while a job runs, and comes back",
+    ),
+}
+CASES = ON_ONE_MACHINE | ON_SLURM
 _START, _END = "<!-- table: faults -->\n", "<!-- end of table -->"
 
 
@@ -58,6 +71,9 @@ def main() -> int:
     kept = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
     tried = {(row["case"], row["index"]) for row in kept}
     for name in names:
+        if name in ON_SLURM and (reason := missing()):
+            print(f"{name} is left out: {reason}", file=sys.stderr)
+            continue
         trial, count, configuration, _ = CASES[name]
         reference, seconds = undisturbed(arguments.folder, configuration)
         for index in range(count if arguments.count is None else arguments.count):

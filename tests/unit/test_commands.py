@@ -434,6 +434,33 @@ BAD: dict[str, tuple[Arguments, str]] = {
         lambda c, t: ["train", "--schedules", t / "none.parquet", "--case", "case1", "--output", t / OUT],
         "none.parquet: no such file",
     ),
+    "train: no such shard": (
+        lambda c, t: [
+            *("train", "--schedules", c.schedules, "--case", "case1", "--output", t / OUT),
+            *("--shard", 3, "--shards", 3),
+        ],
+        "--shard is 3: must be at most 2",
+    ),
+    "train: no shards": (
+        lambda c, t: [
+            *("train", "--schedules", c.schedules, "--case", "case1", "--output", t / OUT, "--shards", 0)
+        ],
+        "--shards is 0: must be at least 1",
+    ),
+    "join-models: another case's": (
+        lambda c, t: [
+            *("join-models", "--schedules", c.schedules, "--case", "case1", "--output", t / OUT),
+            *("--models", c.models("case1"), c.models("case2")),
+        ],
+        "case2.safetensors: got toy models of another experiment or case",
+    ),
+    "join-models: one twice": (
+        lambda c, t: [
+            *("join-models", "--schedules", c.schedules, "--case", "case1", "--output", t / OUT),
+            *("--models", c.models("case1"), c.models("case1")),
+        ],
+        "has a seed twice",
+    ),
     "train: no such case": (
         lambda c, t: ["train", "--schedules", c.schedules, "--case", "case9", "--output", t / OUT],
         "experiment talk has no case 'case9'; it has case1, case2, post4, uniform, slow",

@@ -839,3 +839,13 @@ def test_reading_the_configuration_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program, str(TALK)], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == ""
+
+
+def test_a_few_lines_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.yaml"
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    for text in ("\n".join(lines), "a: &a [*a]"):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="aliases stand for too much, allowed are 100000 values"):
+            read(path)

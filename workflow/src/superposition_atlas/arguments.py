@@ -58,6 +58,16 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> i
     return number
 
 
+def shard(number: int, shards: int) -> tuple[int, int]:
+    """Number of a shard, from 0, and how many there are, of a command line.
+
+    Raises:
+        TrainingError: if there is no such shard.
+    """
+    shards = integer("--shards", shards)
+    return integer("--shard", number, least=0, most=shards - 1), shards
+
+
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
     """The value as a float.
 

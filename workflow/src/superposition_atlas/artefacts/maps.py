@@ -212,6 +212,8 @@ def remove_other_shards(path: Path, shards: int) -> None:
 
     Else a folder that is read as a whole would hold points twice after the number of shards went down.
     """
+    if not path.parent.name.startswith("shard="):
+        return  # somebody's own place for the file: what lies around it is not ours
     for folder in path.parent.parent.glob("shard=*"):
         number = folder.name.removeprefix("shard=")
         if number.isdecimal() and int(number) >= shards:

@@ -97,6 +97,6 @@ def _rebuild(place: str | None, command: str | None) -> str:
 
 def _digest(command: str, spec: dict[str, Any]) -> str:
     modules = [f"superposition_atlas.commands.{command}"]
-    if command == "figure":
+    if command == "figure" and "module" in spec:
         modules.append(f"superposition_atlas.figures.{spec['module']}")
     return code_digest(*modules)

@@ -1,10 +1,12 @@
 """Joins the shards of a case's toy models into one ensemble, in the order of their seeds."""
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 
+from superposition_atlas import storage
 from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.artefacts.models import read_models, write_models
 from superposition_atlas.digest import code_digest
@@ -23,12 +25,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes what `train` writes of all seeds at once, to the same bytes."""
     experiment = read_experiment(arguments.schedules)
+    spec = experiment.spec_of(experiment.case(arguments.case).name)
+    for path in arguments.models:
+        trained = storage.read_tensors(path)[1]["spec"]
+        if {**trained, "seeds": None} != {**json.loads(json.dumps(spec)), "seeds": None}:
+            raise ArtefactError(
+                f"{path}: got toy models of another experiment or case, or of other settings, "
+                f"allowed are those of {arguments.case} in {arguments.schedules}"
+            )
     models = joined([read_models(path) for path in arguments.models])
+    if len(np.unique(models.seeds)) < len(models):
+        raise ArtefactError(f"{arguments.models[0].parent}: has a seed twice, allowed is once in all shards")
     wanted = np.array(experiment.seeds, dtype=np.uint64)
     missing = wanted[~np.isin(wanted, models.seeds)]
     if len(missing):
         raise ArtefactError(f"{arguments.models[0].parent}: has no toy model of seed {missing[0]}")
     order = np.argsort(models.seeds)
     models = models.select(order[np.searchsorted(models.seeds, wanted, sorter=order)])
-    spec = experiment.spec_of(experiment.case(arguments.case).name)
     write_models(models, arguments.output, spec, code_digest("superposition_atlas.commands.train"))

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from superposition_atlas import arguments as check
 from superposition_atlas.artefacts.maps import remove_other_shards, write_points
 from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.points import in_shard, make_points, points_digest
@@ -22,8 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Makes all points and writes those of the shard."""
     spec = arguments.spec
+    shard, shards = check.shard(arguments.shard, arguments.shards)
     points = make_points(spec["n_features"], spec["n_hidden"], spec["points"])
-    own = in_shard(points, arguments.shard, arguments.shards)
+    own = in_shard(points, shard, shards)
     rows = [
         {
             "key": point.key,
@@ -37,10 +39,10 @@ def run(arguments: argparse.Namespace) -> None:
     about = {
         "n_features": spec["n_features"],
         "n_hidden": spec["n_hidden"],
-        "shard": arguments.shard,
-        "shards": arguments.shards,
+        "shard": shard,
+        "shards": shards,
         "points": points_digest(own),
     }
     code = code_digest("superposition_atlas.commands.map_points")
     write_points(rows, points[0].coordinates, arguments.output, about, code)
-    remove_other_shards(arguments.output, arguments.shards)
+    remove_other_shards(arguments.output, shards)

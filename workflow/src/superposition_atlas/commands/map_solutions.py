@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from superposition_atlas import arguments as check
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import SOLUTION_SCHEMA, read_points, remove_other_shards
 from superposition_atlas.digest import code_digest
@@ -21,14 +22,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Solves what is missing and writes all."""
+    shards = check.integer("--shards", arguments.shards)
+    n_starts = check.integer("--n-starts", arguments.n_starts)
     points = read_points(arguments.points)
-    solutions = solve_points(points, arguments.biases, arguments.n_starts, arguments.store)
+    solutions = solve_points(points, arguments.biases, n_starts, arguments.store)
     spec = {
         "points": str(arguments.points),
         "n_hidden": points.n_hidden,
         "biases": arguments.biases,
-        "n_starts": arguments.n_starts,
+        "n_starts": n_starts,
     }
     provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.map_solutions"))
     storage.write_table(solutions, arguments.output, provenance, SOLUTION_SCHEMA)
-    remove_other_shards(arguments.output, arguments.shards)
+    remove_other_shards(arguments.output, shards)

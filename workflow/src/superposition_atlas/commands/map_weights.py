@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from superposition_atlas import arguments as check
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import read_points, remove_other_shards, write_map_models
 from superposition_atlas.digest import code_digest
@@ -32,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Trains what is missing and writes all."""
+    shards = check.integer("--shards", arguments.shards)
     points = read_points(arguments.points)
     seeds = arguments.spec["seeds"]
     frames = []
@@ -56,4 +58,4 @@ def run(arguments: argparse.Namespace) -> None:
         engine=engine_name(arguments.engine, arguments.device),
     )
     write_map_models(pd.concat(frames, ignore_index=True), arguments.output, provenance)
-    remove_other_shards(arguments.output, arguments.shards)
+    remove_other_shards(arguments.output, shards)

@@ -38,6 +38,8 @@ STANDARD = "standard"
 """The name of a map's way of training where it has no variants."""
 
 _SIGNIFICANT_DIGITS = 12
+_MOST_POINTS = 2_000_000
+"""Snakemake itself makes them all, at a kilobyte each."""
 
 
 def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) -> Map:
@@ -59,6 +61,8 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         for variant, written in (variants or {STANDARD: {}}).items()
     }
     points = _points((*key, "points"), filled["points"], filled["n_features"])
+    if (n_points := costs.most_points(points)) > _MOST_POINTS:
+        raise wrong((*key, "points"), f"{n_points} points", f"at most {_MOST_POINTS}")
     return Map(
         name=name,
         title=filled["title"] or name,
@@ -68,7 +72,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         variants=trainings,
         n_starts=filled["n_starts"],
         compare_norms=filled["compare_norms"],
-        shards=_shards(filled, costs.most_points(points), len(seeds), list(trainings.values())),
+        shards=_shards(filled, n_points, len(seeds), list(trainings.values())),
         points=points,
     )
 
@@ -83,7 +87,7 @@ def _shards(
     size = (n_models, n_features, filled["n_hidden"])
     work = sum(costs.training_operations(*size, own.steps, own.batch_size) for own in trainings)
     searches = n_points if n_features <= LARGEST_SOLVED else 0
-    seconds = costs.search_seconds(searches, n_features, filled["n_starts"])
+    seconds = costs.search_seconds(searches, n_features, filled["n_starts"]) if searches else 0.0
     return min(costs.shards(n_models * len(trainings), work, seconds), n_points)
 
 

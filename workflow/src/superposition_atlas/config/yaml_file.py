@@ -7,6 +7,8 @@ import yaml
 
 from superposition_atlas.errors import ConfigError
 
+_MOST_VALUES = 100_000
+
 
 class _Loader(yaml.SafeLoader):
     """YAML's safe subset, without keys given twice."""
@@ -33,6 +35,31 @@ def _mapping_of_distinct_keys(loader: _Loader, node: yaml.MappingNode) -> dict[A
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_of_distinct_keys)
 
 
+def _content(text: bytes) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}) > _MOST_VALUES:
+            raise yaml.MarkedYAMLError(
+                problem=f"aliases stand for too much, allowed are {_MOST_VALUES} values"
+            )
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """So many values a document has where aliases are written out: a few lines may stand for billions."""
+    if id(node) not in known:
+        known[id(node)] = _MOST_VALUES  # of an alias inside what it stands for, which never ends
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        inside = (part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,)))
+        known[id(node)] = 1 + sum(_values(part, known) for part in inside)
+    return known[id(node)]
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """The mapping that a YAML file holds.
 
@@ -40,7 +67,7 @@ def read(path: str | Path) -> dict[str, Any]:
         ConfigError: if the file is missing, unreadable, not YAML, not a mapping, or gives a key twice.
     """
     try:
-        content = yaml.load(Path(path).read_bytes(), Loader=_Loader)
+        content = _content(Path(path).read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; allowed is a readable YAML file") from None
     except RecursionError:
