@@ -72,6 +72,10 @@ def test_seeds_are_a_number_a_list_or_none() -> None:
     assert map_of(seeds=0).seeds == ()
 
 
+def test_maps_of_more_features_than_are_solved_are_cut_by_their_training() -> None:
+    assert map_of(n_features=600, n_hidden=10).shards >= 1
+
+
 def test_an_empty_map_is_left_out() -> None:
     assert load(raw() | {"maps": {"small": None}}).maps == {}
 
@@ -200,6 +204,7 @@ def test_the_smoke_test_has_the_same_maps() -> None:
 
 POINTS = "maps.small.points"
 VARIANTS = "maps.small.variants"
+MANY = {"from": 0.01, "to": 0.02, "count": 2000}
 PERTURBATION = {"kind": "perturbation", "density": 0.1, "feature": 0, "varied": [0.5]}
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
@@ -207,6 +212,10 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"n_features": 1}, ["maps.small.n_features:", "1", "an integer ≥ 2"]),
     ({"n_hidden": None}, ["maps.small.n_hidden:", "missing", "an integer ≥ 1"]),
     ({"points": None}, ["maps.small.points:", "missing", "a mapping with the key kind"]),
+    (
+        {"points__mean_density": MANY, "points__steepness": MANY | {"from": 1, "to": 9}},
+        ["maps.small.points:", "points", "at most 2000000"],
+    ),
     ({"seeds": -1}, ["maps.small.seeds:", "-1", "an integer ≥ 0"]),
     ({"seeds": [1, 1]}, ["maps.small.seeds:", "1 is given twice"]),
     ({"shards": 0}, ["maps.small.shards:", "0", "an integer ≥ 1"]),
