@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import cli, costs
+from superposition_atlas import cli, costs, storage
 from superposition_atlas.artefacts.models import read_models, write_models
 from superposition_atlas.config import load
 from superposition_atlas.toy_model import TENSORS
@@ -110,7 +110,8 @@ def test_a_shard_that_lacks_a_seed_is_named(tmp_path: Path, capsys: pytest.Captu
     whole = made(tmp_path, 4, shards=2)
     parts = [tmp_path / f"shard={shard}.safetensors" for shard in range(2)]
     fewer = read_models(parts[0])
-    write_models(fewer.select(slice(0, len(fewer) - 1)), parts[0], {}, "")
+    spec = storage.read_tensors(parts[0])[1]["spec"]
+    write_models(fewer.select(slice(0, len(fewer) - 1)), parts[0], spec, "")
     schedules = tmp_path / "schedules.parquet"
     case = ["--schedules", str(schedules), "--case", "only", "--models", *map(str, parts)]
     assert cli.main(["join-models", *case, "--output", str(whole)]) == 1

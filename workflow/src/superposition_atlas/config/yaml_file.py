@@ -36,18 +36,11 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def _content(text: bytes) -> Any:
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _values(node, {}) > _MOST_VALUES:
-            raise yaml.MarkedYAMLError(
-                problem=f"aliases stand for too much, allowed are {_MOST_VALUES} values"
-            )
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+    node = yaml.compose(text, Loader=_Loader)
+    if node is not None and _values(node, {}) > _MOST_VALUES:
+        problem = f"aliases stand for too much, allowed are {_MOST_VALUES} values"
+        raise yaml.MarkedYAMLError(problem=problem)
+    return yaml.load(text, Loader=_Loader)
 
 
 def _values(node: yaml.Node, known: dict[int, int]) -> int:
