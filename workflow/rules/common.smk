@@ -35,8 +35,12 @@ try:
     # Snakemake itself reads the files of --configfile, and runs templates; those of --config overlay= it does not.
     overlays = given.pop("overlay", None) or []
     overlays = [overlays] if isinstance(overlays, str) else overlays
-    if not isinstance(overlays, list) or not all(isinstance(path, str) for path in overlays):
-        sys.exit(f"error: overlay: got {overlays!r}, allowed is a file name or a list of them")
+    if not isinstance(overlays, list) or not all(
+        isinstance(path, str) for path in overlays
+    ):
+        sys.exit(
+            f"error: overlay: got {overlays!r}, allowed is a file name or a list of them"
+        )
     # Snakemake's own merge would mix the keys of two families of schedules, and put what is laid over first.
     RAW = configuration.laid_over(
         configuration.read(DEFAULT_CONFIG),
