@@ -141,11 +141,10 @@ def why_not() -> str | None:
     if triton.knobs.runtime.interpret:
         return "TRITON_INTERPRET is set"
     try:
-        triton.knobs.nvidia.ptxas  # noqa: B018  # raises where this Triton has no assembler
-        triton.knobs.nvidia.cuobjdump.path  # noqa: B018
+        tools = [Path(tool.path) for tool in (triton.knobs.nvidia.ptxas, triton.knobs.nvidia.cuobjdump)]
     except (RuntimeError, AttributeError) as error:
         return f"Triton has no tools for CUDA here: {error}"
-    return None
+    return next((f"no {tool} here" for tool in tools if not tool.is_file()), None)
 
 
 def shape(text: str) -> tuple[int, int]:

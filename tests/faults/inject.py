@@ -85,7 +85,7 @@ def main() -> int:
             started = time.monotonic()
             try:
                 outcome = trial(place, index)
-            except Exception as error:
+            except Exception as error:  # hours of other trials are not lost to one; it counts as wrong
                 outcome = Outcome("the trial itself failed", WRONG, repr(error))
             row = {"case": name, "index": index, "seconds": round(time.monotonic() - started, 1)}
             row |= asdict(outcome)

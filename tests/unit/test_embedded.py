@@ -138,12 +138,12 @@ def test_files_of_others_are_not_ours(file: Path) -> None:
         embedded.read_provenance(path)
 
 
-def test_the_picture_is_what_it_would_be_without(file: Path, tmp_path: Path) -> None:
-    if file.suffix not in (".png", ".gif"):
-        pytest.skip("no pixels")
-    other = tmp_path / file.name
-    WRITERS[file.suffix](other, {})
-    with Image.open(file) as one, Image.open(other) as two:
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+def test_the_picture_is_what_it_would_be_without(suffix: str, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}{suffix}" for name in ("with", "without")]
+    for path, provenance in zip(paths, (PROVENANCE, {}), strict=True):
+        WRITERS[suffix](path, provenance)
+    with Image.open(paths[0]) as one, Image.open(paths[1]) as two:
         assert getattr(one, "n_frames", 1) == getattr(two, "n_frames", 1)
         assert np.array_equal(np.asarray(one), np.asarray(two))
 
