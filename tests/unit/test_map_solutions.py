@@ -1,8 +1,6 @@
 """Best solutions of a map's schedules: what is found, and what is kept from one run to the next."""
 
-import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,8 @@ from superposition_atlas.maps import solutions as map_solutions
 from superposition_atlas.maps.points import make_points
 from superposition_atlas.maps.solutions import HELD_BIASES, solve_points
 from superposition_atlas.theory.exact_loss import exact_loss
+
+from tests.unit.said import Said
 
 # Three features in one dimension: a search takes some hundredths of a second.
 GRID = {
@@ -58,20 +58,6 @@ def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one[plain], other[plain], check_exact=True)
     for name in ("W", "b"):
         np.testing.assert_array_equal(np.stack(one[name].to_list()), np.stack(other[name].to_list()))
-
-
-class Said:
-    """How many schedules were solved, as the log has it."""
-
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        self._caplog = caplog
-        caplog.set_level(logging.INFO, logger="superposition_atlas.maps")
-
-    def solved(self) -> tuple[int, int, int]:
-        found = re.findall(r"solves (\d+) of (\d+) schedules, (\d+) are there already", self._caplog.text)
-        self._caplog.clear()
-        ((new, of, kept),) = found
-        return int(new), int(of), int(kept)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Maps: their points, and the toy models that are kept from one run to the next."""
 
 import json
-import logging
 import os
 import re
 import signal
@@ -38,6 +37,8 @@ from superposition_atlas.maps.training import train_points
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training import train
+
+from tests.unit.said import Said
 
 GRID = {
     "kind": "grid",
@@ -253,20 +254,6 @@ def map_points(*steepness: float) -> MapPoints:
 
 
 FEW, MORE = map_points(3.0), map_points(3.0, 9.0)
-
-
-class Said:
-    """How many toy models were trained, as the log has it."""
-
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        self._caplog = caplog
-        caplog.set_level(logging.INFO, logger="superposition_atlas.maps")
-
-    def trained(self) -> tuple[int, int, int]:
-        found = re.findall(r"trains (\d+) of (\d+) toy models, (\d+) are there already", self._caplog.text)
-        self._caplog.clear()
-        ((new, of, kept),) = found
-        return int(new), int(of), int(kept)
 
 
 @pytest.fixture
