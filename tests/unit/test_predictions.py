@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from superposition_atlas import storage
+from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.maps.predictions import prediction_table
+from superposition_atlas.maps.predictions import SOLVED, prediction_table
 from superposition_atlas.metrics.features import norms, represented
 from superposition_atlas.theory.exact_loss import exact_loss
 
@@ -91,3 +92,10 @@ def test_the_margin_is_over_the_best_minimum_with_other_features() -> None:
     assert (found["agrees"], found["predicted_excess"]) == (False, pytest.approx(0.5))
     assert np.isnan(found["bare_excess"])
     assert found["best_shape"] == "dedicated, dedicated"
+
+
+def test_solutions_of_other_points_are_named() -> None:
+    points = pd.DataFrame({"key": ["0" * 16]})
+    none = pd.DataFrame({name: pd.Series(dtype=object) for name in SOLVED})
+    with pytest.raises(ArtefactError, match="no solution of the schedule 0000000000000000"):
+        prediction_table(points, none, none.drop(columns="is_best"), np.empty((0, 2, 5)))

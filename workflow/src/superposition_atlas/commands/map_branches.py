@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the three tables."""
+    storage.read_table(arguments.points[0], ["varied", "feature"])  # says so of a map of another kind
     points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
     first = read_points(arguments.points[0])
     n_hidden = first.n_hidden

@@ -8,7 +8,7 @@ import pandas as pd
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import read_points, read_solutions
 from superposition_atlas.digest import code_digest
-from superposition_atlas.maps.predictions import prediction_table
+from superposition_atlas.maps.predictions import SOLVED, prediction_table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     first = read_points(arguments.points[0])
     solutions, W = read_solutions(arguments.solutions, first.n_hidden, first.n_features)
     points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
-    table = prediction_table(points, storage.read_table(arguments.solved), solutions, W)
+    table = prediction_table(points, storage.read_table(arguments.solved, SOLVED), solutions, W)
     spec = {"tables": [str(path) for path in (*arguments.points, *arguments.solutions)]}
     provenance = storage.provenance(spec, code_digest("superposition_atlas.commands.map_predictions"))
     storage.write_table(table, arguments.output, provenance)

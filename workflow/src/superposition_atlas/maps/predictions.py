@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from superposition_atlas.errors import ArtefactError
 from superposition_atlas.metrics.features import REPRESENTED_NORM, norms
 from superposition_atlas.theory.shapes import shape_of
 
@@ -13,6 +14,8 @@ _ROW = ["key", "kind", "bias", "rank"]
 _COPIED = ("n_represented", "kept")
 RULES = {"predicted": "agrees", "predicted_bare": "bare_agrees"}
 """Kinds of prediction, and the column that says whether it keeps the features that a best solution keeps."""
+SOLVED = [*_ROW, *_COPIED, "is_best"]
+"""Columns of a map's table of solutions that are compared."""
 
 
 def prediction_table(
@@ -36,12 +39,17 @@ def prediction_table(
         whether each `agrees`. `margin`: by how much the best minimum that keeps other features loses more
         than the best, relative to the best. `predicted_excess` and `bare_excess`: that of the best minimum
         that keeps the features that are predicted. NaN where no such minimum was found.
+
+    Raises:
+        ArtefactError: if a schedule has no solution.
     """
     free = (solutions["bias"] == "trained").to_numpy()
-    rows = solutions[free].merge(solved[[*_ROW, *_COPIED, "is_best"]], on=_ROW, validate="one_to_one")
+    rows = solutions[free].merge(solved[SOLVED], on=_ROW, validate="one_to_one")
     rows["W"] = list(W[free])
     by_key = {key: group.sort_values("rank") for key, group in rows.groupby("key")}
     coordinates = points.drop_duplicates("key", ignore_index=True)
+    if missing := set(coordinates["key"]) - by_key.keys():
+        raise ArtefactError(f"no solution of the schedule {min(missing)}: got solutions of other points")
     compared = pd.DataFrame([_compared(by_key[key]) for key in coordinates["key"]])
     return pd.concat([coordinates, compared], axis=1)
 
