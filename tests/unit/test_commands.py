@@ -426,10 +426,6 @@ BAD: dict[str, tuple[Arguments, str]] = {
         ],
         "experiments.talk.n_hidden: got 0",
     ),
-    "schedules: a list": (
-        lambda c, t: ["schedules", "--experiment", "talk", "--spec", "[]", "--output", t / OUT],
-        "allowed is a mapping",
-    ),
     "train: no schedules": (
         lambda c, t: ["train", "--schedules", t / "none.parquet", "--case", "case1", "--output", t / OUT],
         "none.parquet: no such file",
@@ -548,6 +544,10 @@ BAD: dict[str, tuple[Arguments, str]] = {
         "got a file that carries no provenance, allowed is one of .gif, .json, .parquet, .pdf, .png",
     ),
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
+    "explain: a name that can't be": (
+        lambda c, t: ["explain", t / f"{'long' * 1000}.parquet"],
+        "can't be read (File name too long)",
+    ),
     "explain: a truncated file": (
         lambda c, t: ["explain", truncated(c.models("case1"), t)],
         "case1.safetensors: damaged, or not a file of this pipeline",
@@ -636,6 +636,28 @@ def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.Ca
         cli.main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "spec", "said"),
+    [
+        ("saes", "{", "no JSON (Expecting property name"),
+        ("saes", "[" * 100_000, "no JSON ("),
+        ("schedules", "[1]", "it is [1]: must be a JSON object"),
+        ("saes", "{}", "seeds is missing"),
+        ("map-weights", '{"seeds": 3}', "variants is missing"),
+        ("map-points", '{"n_features": 5, "points": {}}', "n_hidden is missing"),
+        ("attention", '{"uniform": {}}', "uniform.n_features is missing"),
+        ("playground", '{"xor": 1}', "xor is 1: must be a JSON object"),
+    ],
+)
+def test_a_spec_that_says_too_little_is_refused(
+    command: str, spec: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "--spec", spec])
+    assert caught.value.code == 2
+    assert f"error: argument --spec: {said}" in capsys.readouterr().err
 
 
 def test_an_interruption_is_one_line(

@@ -1,7 +1,9 @@
 """Checks of what functions are given: one line that names the argument, its value and what is allowed."""
 
+import argparse
+import json
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,27 @@ def shard(number: int, shards: int) -> tuple[int, int]:
     """
     shards = integer("--shards", shards)
     return integer("--shard", number, least=0, most=shards - 1), shards
+
+
+def spec(*keys: str, each: bool = False) -> Callable[[str], dict[str, Any]]:
+    """The type of a command's `--spec`: a JSON object that has these keys, or whose values have them.
+
+    What the function that it gives raises, argparse turns into a line.
+    """
+
+    def parsed(text: str) -> dict[str, Any]:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise argparse.ArgumentTypeError(f"no JSON ({error}): {text!r:.60}") from None
+        for where, part in value.items() if each and isinstance(value, dict) else (("", value),):
+            if not isinstance(part, dict):
+                raise argparse.ArgumentTypeError(f"{where or 'it'} is {part!r:.60}: must be a JSON object")
+            if missing := [key for key in keys if key not in part]:
+                raise argparse.ArgumentTypeError(f"{f'{where}.' if where else ''}{missing[0]} is missing")
+        return value
+
+    return parsed
 
 
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:

@@ -1,7 +1,6 @@
 """Trains what slide 3's pivot tables are drawn from: toy models, an SAE on each, and layers of attention."""
 
 import argparse
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from superposition_atlas import arguments as check
 from superposition_atlas.artefacts.attention import write_attention
 from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.artefacts.saes import write_saes
@@ -23,7 +23,22 @@ logger = logging.getLogger(__name__)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--spec", required=True, type=json.loads, help="the settings by name, as JSON")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        type=check.spec(
+            "n_features",
+            "n_hidden",
+            "probability",
+            "seeds",
+            "toy_model",
+            "sae",
+            "heads",
+            "training",
+            each=True,
+        ),
+        help="the settings by name, as JSON",
+    )
     parser.add_argument("--threads", default=1, type=int, help="threads of the engines")
     parser.add_argument(
         "--folder", required=True, type=Path, help="to write, a folder in it for each setting"

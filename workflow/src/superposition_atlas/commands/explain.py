@@ -65,7 +65,11 @@ def _provenance(path: Path, place: str | None) -> dict[str, Any]:
     if path.suffix not in (".parquet", ".safetensors", *READERS):
         readable = ", ".join(sorted([".parquet", ".safetensors", *READERS]))
         raise ArtefactError(f"{path}: got a file that carries no provenance, allowed is one of {readable}")
-    if place is None and path.is_file() and (reason := seal.flaw(path)):
+    try:
+        reason = seal.flaw(path) if place is None and path.is_file() else None
+    except OSError as error:
+        raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
+    if reason:
         # Not ours, maybe: nobody is told to delete it.
         raise ArtefactError(f"{path}: damaged, or not a file of this pipeline ({reason})")
     if path.suffix == ".parquet":

@@ -1,7 +1,6 @@
 """Writes the schedules of one shard of a map, with their coordinates."""
 
 import argparse
-import json
 from pathlib import Path
 
 from superposition_atlas import arguments as check
@@ -13,7 +12,10 @@ from superposition_atlas.maps.points import in_shard, make_points, points_digest
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "--spec", required=True, type=json.loads, help="n_features, n_hidden and points of the map, as JSON"
+        "--spec",
+        required=True,
+        type=check.spec("n_features", "n_hidden", "points"),
+        help="n_features, n_hidden and points of the map, as JSON",
     )
     parser.add_argument("--shard", required=True, type=int, help="number of the shard, from 0")
     parser.add_argument("--shards", required=True, type=int, help="how many there are")

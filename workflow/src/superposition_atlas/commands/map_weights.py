@@ -1,7 +1,6 @@
 """Trains the toy models of one shard of a map, all variants, but for those that are there already."""
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
@@ -21,7 +20,9 @@ logger = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
-    parser.add_argument("--spec", required=True, type=json.loads, help="seeds and variants, as JSON")
+    parser.add_argument(
+        "--spec", required=True, type=check.spec("seeds", "variants"), help="seeds and variants, as JSON"
+    )
     parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])

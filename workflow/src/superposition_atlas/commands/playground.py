@@ -1,10 +1,10 @@
 """Trains slide 4's networks, all names and seeds, and writes what there is to show of them."""
 
 import argparse
-import json
 import logging
 from pathlib import Path
 
+from superposition_atlas import arguments as check
 from superposition_atlas import storage
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import TrainingError
@@ -19,7 +19,12 @@ TABLES = ("runs", "curves", "points", "units", "weights")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--spec", required=True, type=json.loads, help="settings and seeds by name, as JSON")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        type=check.spec("seeds", each=True),
+        help="settings and seeds by name, as JSON",
+    )
     for name in TABLES:
         parser.add_argument(f"--output-{name}", required=True, type=Path, help="Parquet file to write")
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from superposition_atlas import arguments as check
 from superposition_atlas import config, storage
 from superposition_atlas.digest import code_digest
 from superposition_atlas.embedded import KEY
@@ -17,7 +18,7 @@ from superposition_atlas.report.typesetting import compile_pdf
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--spec", required=True, type=json.loads, help="the configuration, as JSON")
+    parser.add_argument("--spec", required=True, type=check.spec(), help="the configuration, as JSON")
     parser.add_argument("--template", required=True, type=Path, help="typst template")
     parser.add_argument("--captions", required=True, type=Path, help="folder with the figures' captions")
     parser.add_argument("--results", required=True, type=Path, help="folder with the results")

@@ -1,12 +1,12 @@
 """Writes an experiment's schedules: one row a case, variant and feature, and the experiment's spec."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from superposition_atlas import arguments as check
 from superposition_atlas import config
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ConfigError
@@ -16,7 +16,7 @@ from superposition_atlas.storage import provenance, write_columns
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--experiment", required=True, help="name of the experiment")
-    parser.add_argument("--spec", required=True, type=json.loads, help="the configuration, as JSON")
+    parser.add_argument("--spec", required=True, type=check.spec(), help="the configuration, as JSON")
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
 
 
