@@ -1,6 +1,7 @@
 """A Slurm of one node on this machine, all its files but one in a scratch folder; gone when the block ends.
 
-As on a real cluster, a job that takes more memory or time than it asked for is killed.
+As on a real cluster, a job that takes more memory or time than it asked for is killed. It keeps accounts (who
+computed what), or it does not.
 """
 
 import os
@@ -9,13 +10,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "sinfo", "squeue", "scancel", "scontrol")
+OF_ACCOUNTS = ("slurmdbd", "sacct", "sacctmgr", "mariadbd", "mariadb-install-db")
+"""What a cluster that keeps accounts takes besides."""
 CONFIGURED = Path("/etc/slurm/slurm.conf")
 """Where Slurm looks in a job too: the plugin takes the variable SLURM_CONF out of a job's environment."""
 MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
@@ -38,7 +41,8 @@ SelectTypeParameters=CR_CPU_Memory
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill,UsePss
-AccountingStorageType=accounting_storage/none
+AccountingStorageType=accounting_storage/{accounts}
+AccountingStorageHost=localhost
 ReturnToService=2
 MinJobAge=3600
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
@@ -53,17 +57,31 @@ GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=ci Nodes=ALL Default=YES MaxTime=60 State=UP
 """
+_ACCOUNTS = """\
+DbdHost=localhost
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={munge}
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=root
+PidFile={folder}/slurmdbd.pid
+LogFile={folder}/slurmdbd.log
+"""
+ACCOUNT = "superposition"
+"""The one account there is."""
 # A stand-in, by which `gpu=1` can be scheduled.
 _GPUS = "Name=gpu File=/dev/null\n"
 
 
-def missing() -> str:
+def missing(accounting: bool = False) -> str:
     """Why there can be no cluster here; empty if there can."""
     if os.geteuid() != 0:
         return "Slurm is set up by root only"
-    absent = [program for program in PROGRAMS if shutil.which(program) is None]
-    if absent:
-        return f"no {absent[0]} (Debian: apt install slurmctld slurmd slurm-client munge)"
+    wanted = (*PROGRAMS, *OF_ACCOUNTS) if accounting else PROGRAMS
+    packages = "slurmctld slurmd slurm-client munge" + " slurmdbd mariadb-server" * accounting
+    if absent := [program for program in wanted if shutil.which(program) is None]:
+        return f"no {absent[0]} (Debian: apt install {packages})"
     if find_spec("snakemake_executor_plugin_slurm") is None:
         return "no Slurm plugin of Snakemake's (pip install -e '.[slurm]')"
     if os.path.lexists(CONFIGURED) or MUNGE_SOCKET.exists():
@@ -111,30 +129,42 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
+def running_cluster(folder: Path, accounting: bool = False) -> Iterator[Cluster]:
     """A Slurm whose files are in a folder of this user's, which must be empty."""
-    _configure(folder)
+    _configure(folder, accounting)
     cluster = Cluster(folder)
     CONFIGURED.symlink_to(folder / "slurm.conf")
+    database = None
     try:
         _start_munge(folder)
+        if accounting:
+            database = _start_database(folder)
+            _start_accounts(folder)
         _started(["slurmctld", "-c", "-f", str(folder / "slurm.conf")])
         cluster.start_slurmd()
         yield cluster
     finally:
         subprocess.run(["scancel", "--user=root", "--signal=KILL"], capture_output=True, timeout=30)
-        for name in ("slurmd", "slurmctld", "munged"):
+        for name in ("slurmd", "slurmctld", "slurmdbd", "munged"):
             _stop(folder / f"{name}.pid")
+        if database:
+            database.terminate()
+            database.wait(timeout=_START_SECONDS)
         CONFIGURED.unlink()
 
 
-def _configure(folder: Path) -> None:
+def _configure(folder: Path, accounting: bool) -> None:
     for name in ("state", "spool"):
         (folder / name).mkdir()
     host = socket.gethostname().partition(".")[0]
     munge = folder / "munge.socket"
     described = _CONFIGURATION.format(
-        folder=folder, host=host, cpus=os.cpu_count(), memory=MEMORY, munge=munge
+        folder=folder,
+        host=host,
+        cpus=os.cpu_count(),
+        memory=MEMORY,
+        munge=munge,
+        accounts="slurmdbd" if accounting else "none",
     )
     (folder / "slurm.conf").write_text(described)
     (folder / "gres.conf").write_text(_GPUS)
@@ -158,9 +188,56 @@ def _start_munge(folder: Path) -> None:
     )
 
 
-def _started(command: list[str]) -> None:
-    """Starts a daemon, which goes to the background by itself."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS)
+def _start_database(folder: Path) -> subprocess.Popen[bytes]:
+    """Where accounts are kept, reached through a socket alone."""
+    data, socket_file = folder / "database", folder / "database.socket"
+    _started(
+        [
+            *("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}", "--skip-test-db"),
+            "--auth-root-authentication-method=normal",
+        ]
+    )
+    with (folder / "mariadbd.log").open("wb") as log:
+        database = subprocess.Popen(
+            [
+                *("mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", "--skip-networking"),
+                f"--socket={socket_file}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    _wait_for(socket_file.exists, "mariadbd")
+    return database
+
+
+def _start_accounts(folder: Path) -> None:
+    """Slurm's own daemon of accounts, with one account, which is root's."""
+    described = folder / "slurmdbd.conf"
+    described.write_text(_ACCOUNTS.format(folder=folder, munge=folder / "munge.socket"))
+    described.chmod(0o600)
+    _started(["slurmdbd"], MYSQL_UNIX_PORT=str(folder / "database.socket"))
+
+    def answers() -> bool:
+        return subprocess.run(["sacctmgr", "list", "cluster"], capture_output=True).returncode == 0
+
+    _wait_for(answers, "slurmdbd")
+    for what in ("cluster atlas", f"account {ACCOUNT}", f"user root account={ACCOUNT}"):
+        _started(["sacctmgr", "--immediate", "add", *what.split()])
+
+
+def _wait_for(condition: Callable[[], bool], name: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} has not started in {_START_SECONDS} s")
+        time.sleep(0.1)
+
+
+def _started(command: list[str], **environment: str) -> None:
+    """Runs a command, or starts a daemon, which goes to the background by itself."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_START_SECONDS, env=os.environ | environment
+    )
     if done.returncode:
         raise RuntimeError(f"{command[0]}: {done.stdout}{done.stderr}")
 

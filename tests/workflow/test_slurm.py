@@ -13,7 +13,7 @@ import pytest
 import yaml
 from superposition_atlas.artefacts.models import read_models
 
-from .cluster import Cluster, missing, running_cluster
+from .cluster import ACCOUNT, Cluster, missing, running_cluster
 from .conftest import Workflow
 
 pytestmark = [
@@ -23,9 +23,9 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 
-# A cluster without accounting, that may be asked every second.
-HERE = "--slurm-status-command squeue --slurm-no-account --slurm-init-seconds-before-status-checks 8"
-SOON = "--seconds-between-status-checks 1 --latency-wait 5"
+WITHOUT_ACCOUNTS = "--slurm-status-command squeue --slurm-no-account"
+# It may be asked every second.
+SOON = "--slurm-init-seconds-before-status-checks 8 --seconds-between-status-checks 1 --latency-wait 5"
 # The least that ends in a report: a job takes longer to start than to run.
 LEAST = """
 maps: null
@@ -44,8 +44,9 @@ experiments:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
+def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    keeps_accounts = getattr(request, "param", "") == "accounts"
+    with running_cluster(tmp_path_factory.mktemp("slurm"), keeps_accounts) as cluster:
         yield cluster
 
 
@@ -58,9 +59,11 @@ def least(unbuilt: Workflow) -> Workflow:
     return unbuilt
 
 
-def submitted(workflow: Workflow, profile: str, arguments: str, timeout: int = 240) -> str:
+def submitted(
+    workflow: Workflow, profile: str, arguments: str, timeout: int = 240, site: str = WITHOUT_ACCOUNTS
+) -> str:
     """Makes targets on the cluster; gives what Snakemake says."""
-    command = f"{sys.executable} -m snakemake --workflow-profile profiles/{profile} {HERE} {SOON} {arguments}"
+    command = f"{sys.executable} -m snakemake --workflow-profile profiles/{profile} {site} {SOON} {arguments}"
     # A run that hangs is ended with its jobs' watcher, by force after a while.
     process = subprocess.Popen(
         ["timeout", "-k", "10", str(timeout), *shlex.split(command)],
@@ -155,6 +158,24 @@ def test_a_cluster_makes_what_one_machine_makes(cluster: Cluster, built: Workflo
     assert made.keys() == expected.keys()
     different = {str(path) for path, content in made.items() if content != expected[path]}
     assert different <= {"report.pdf", "report.json"}  # they say how long it took
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing(accounting=True)), reason=missing(accounting=True))
+@pytest.mark.parametrize("cluster", ["accounts"], indirect=True)
+def test_where_accounts_are_kept_nothing_need_be_said(cluster: Cluster, least: Workflow) -> None:
+    asked = "--set-resources features:mem_mb=attempt*attempt*90"
+    figure = "results/figures/least_all_cases.svg"
+    said = submitted(least, "slurm", f"--configfile least.yaml {asked} -- {figure}", site="")
+    assert "sacct" in said
+    assert (least.folder / figure).is_file()
+    jobs = cluster.asked("sacct --allocations --noheader --parsable2 --format=Account,State,Comment")
+    accounts, states, rules = zip(*(line.split("|", 2) for line in jobs.splitlines()), strict=True)
+    assert set(accounts) == {ACCOUNT}
+    # The first was ended for taking too much memory.
+    assert states.count("COMPLETED") == 3
+    assert len(states) > 3
+    assert [rule for rule, state in zip(rules, states, strict=True) if state != "COMPLETED"] == ["rule_features"]
 
 
 def artefacts_in(results: Path) -> list[Path]:
