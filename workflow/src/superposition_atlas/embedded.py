@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from superposition_atlas import seal, storage
+from superposition_atlas.errors import ArtefactError
 
 KEY = storage.PROVENANCE_KEY
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -46,7 +47,8 @@ def read_provenance(path: Path) -> dict[str, Any]:
     try:
         return storage.parsed_provenance(READERS[path.suffix](path.read_bytes()))
     except (LookupError, ValueError, ElementTree.ParseError):
-        raise storage.damaged(path, kind, "it carries no provenance: this pipeline did not make it") from None
+        # Whole, and somebody else's: nobody is told to delete it.
+        raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it") from None
 
 
 def _from_svg(content: bytes) -> str:
