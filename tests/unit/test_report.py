@@ -248,6 +248,27 @@ def change(path: str, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     storage.write_table(edit(storage.read_table(Path(path))), Path(path), provenance)
 
 
+def rename(experiment: str, new: str) -> None:
+    """Gives what there is of an experiment another name, and of those whose names begin as its does."""
+    for kind in ("schedules", "models", "metrics"):
+        for path in Path("results", kind).glob(f"{experiment}*"):
+            path.rename(path.with_name(path.name.replace(experiment, new)))
+        for path in sorted(Path("results", kind).glob(f"{new}*")):
+            for file in [path] if path.is_file() else sorted(path.rglob("*.*")):
+                belongs_here(file)
+
+
+def belongs_here(path: Path) -> None:
+    """Writes a file anew, since each says where it belongs."""
+    elsewhere = path.rename(f"copy{path.suffix}")
+    if path.suffix == ".parquet":
+        storage.write_joined([elsewhere], path, storage.table_provenance(elsewhere))
+    else:
+        tensors, provenance = storage.read_tensors(elsewhere)
+        storage.write_tensors(tensors, path, provenance)
+    elsewhere.unlink()
+
+
 # --- what stands in it -------------------------------------------------------------------------------------
 
 
@@ -567,9 +588,7 @@ def test_the_configuration_is_there_in_full(workplace: Path) -> None:
 def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None:
     spec = copy.deepcopy(SPEC)
     spec["experiments"] = {"mine": {**spec["experiments"]["talk"], "saes": None, "claims": False}}
-    for kind in ("schedules", "models", "metrics"):
-        for path in Path("results", kind).glob("talk*"):
-            path.rename(path.with_name(path.name.replace("talk", "mine")))
+    rename("talk", "mine")
     change(catalogue.CLAIMS, lambda table: table.iloc[:0])
     draw(spec)
     assert report(spec) == 0
@@ -582,9 +601,7 @@ def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None
 def test_an_experiment_of_another_name_has_a_section(workplace: Path) -> None:
     spec = copy.deepcopy(SPEC)
     spec["experiments"]["other"] = spec["experiments"].pop("wide")
-    for kind in ("schedules", "models", "metrics"):
-        for path in Path("results", kind).glob("wide*"):
-            path.rename(path.with_name(path.name.replace("wide", "other")))
+    rename("wide", "other")
     change(catalogue.CLAIMS, lambda table: table.replace({"experiment": {"wide": "other"}}))
     draw(spec)
     assert report(spec) == 0

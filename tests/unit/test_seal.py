@@ -10,12 +10,12 @@ from superposition_atlas import seal
 
 # Every example writes its own file, over the last one's.
 over_again = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-LIKE_A_SEAL = b"superposition_atlas:sha256:" + b"7" * 64
+LIKE_A_SEAL = b"superposition_atlas:sha256:" + b"7" * 64 + b":" + b"7" * 16
 
 
 def sealed(path: Path, content: bytes) -> bytes:
     path.write_bytes(content)
-    seal.seal(path)
+    seal.seal(path, path)
     return path.read_bytes()
 
 
@@ -64,3 +64,21 @@ def test_what_looks_like_a_seal_does_no_harm(tmp_path: Path, title: str, place: 
     assert seal.flaw(path) is None
     path.write_bytes(whole + b" ")
     assert seal.flaw(path) == "its checksum is wrong"
+
+
+def test_a_file_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "models"
+    folder.mkdir(parents=True)
+    first, second, copy = folder / "a.safetensors", folder / "b.safetensors", tmp_path / "copy.safetensors"
+    whole = sealed(first, seal.PLACE.encode())
+    assert seal.flaw(first) is None
+    for path, wrong in ((second, "it was made as another file of results/"), (copy, None)):
+        path.write_bytes(whole)
+        assert seal.flaw(path) == wrong
+    # Another checkout's file has the same place, and the same bytes.
+    other = tmp_path / "other" / "results" / "models" / "a.safetensors"
+    other.parent.mkdir(parents=True)
+    assert sealed(other, seal.PLACE.encode()) == whole
+    # And a place that was tampered with is no place.
+    first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert seal.flaw(first) == "its checksum is wrong"

@@ -20,10 +20,13 @@ _GIF_HEADER = 13  # bytes, before the table of colours
 _LONGEST = 255  # bytes of a GIF's block
 
 
-def figure_metadata(suffix: str, provenance: Mapping[str, Any]) -> dict[str, str | None]:
+def figure_metadata(path: Path, provenance: Mapping[str, Any]) -> dict[str, str | None]:
     """What Matplotlib is to write into an .svg or .png: the provenance, and no time of day."""
     text = storage.provenance_text(provenance, ascii_only=True)
-    return {"Description": text, **({"Date": None} if suffix == ".svg" else {"Software": None})}
+    if path.suffix == ".svg":
+        return {"Description": text, "Date": None}
+    # Never sealed: a checksum inside would break those that a PNG has of its parts.
+    return {"Description": text.replace(seal.PLACE, seal.unsummed(path)), "Software": None}
 
 
 def with_comment(gif: bytes, provenance: Mapping[str, Any]) -> bytes:

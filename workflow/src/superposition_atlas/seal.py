@@ -3,6 +3,9 @@
 A file is written with zeros where the checksum will stand, summed piece by piece (a large one takes no more
 memory), and the zeros replaced. PNG has a checksum of every part of its own, which a seal inside would break;
 there, those are checked.
+
+With the checksum stands where below results/ the file belongs: one that was put in another's place is whole,
+and wrong.
 """
 
 import hashlib
@@ -12,17 +15,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MARK = "superposition_atlas:sha256:"
-PLACE = f"{_MARK}{'0' * 64}"
+_ANYWHERE = "0" * 16
+"""Belongs to no place below results/."""
+PLACE = f"{_MARK}{'0' * 64}:{_ANYWHERE}"
 """What a file holds until it is sealed."""
-_SEAL = re.compile(re.escape(_MARK.encode()) + rb"[0-9a-f]{64}")
+_SEAL = re.compile(re.escape(_MARK.encode()) + rb"[0-9a-f]{64}:[0-9a-f]{16}")
 _BLOCK = 1 << 20
 """Bytes that are summed at a time."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def seal(path: Path) -> None:
-    """Puts the checksum of a file in the places that it keeps for it (a PDF holds its description twice)."""
-    checksum = _checksum(path, PLACE.encode())
+def unsummed(path: Path) -> str:
+    """The seal of the file that is to stand at `path`, with zeros for the checksum."""
+    return PLACE.removesuffix(_ANYWHERE) + _place(path)
+
+
+def seal(path: Path, belongs: Path) -> None:
+    """Puts the checksum of a file in the places that it keeps for it (a PDF holds its description twice).
+
+    Args:
+        path: the file.
+        belongs: where it will stand.
+    """
+    blank = unsummed(belongs).encode()
+    checksum = _checksum(path, PLACE.encode(), blank)
     places = [start for start, piece, is_seal in _pieces(path) if is_seal and piece == PLACE.encode()]
     with path.open("r+b") as stream:
         for place in places:
@@ -31,18 +47,35 @@ def seal(path: Path) -> None:
 
 
 def flaw(path: Path) -> str | None:
-    """Why a file is not what was written, or None if it is. Its suffix says whether it is a PNG.
+    """Why a file is not what was written there, or None if it is. Its suffix says whether it is a PNG.
 
     Raises:
         OSError: if it can't be read.
     """
     if path.suffix == ".png":
-        return _flaw_of_png(path.read_bytes())
+        content = path.read_bytes()
+        return _flaw_of_png(content) or _misplaced(path, _SEAL.search(content))
     # More than one if a title, say, looks like a seal.
     found = {piece for _, piece, is_seal in _pieces(path) if is_seal}
     if not found:
         return "no checksum: it ends early, or this pipeline did not make it"
-    return None if any(_checksum(path, place) == place for place in found) else "its checksum is wrong"
+    for piece in found:
+        if _checksum(path, piece, PLACE.encode()[: -len(_ANYWHERE)] + piece[-len(_ANYWHERE) :]) == piece:
+            return _misplaced(path, _SEAL.match(piece))
+    return "its checksum is wrong"
+
+
+def _misplaced(path: Path, found: re.Match[bytes] | None) -> str | None:
+    """What is wrong if a file's seal names another place; a copy from or to elsewhere may have any name."""
+    named = found[0][-len(_ANYWHERE) :].decode() if found else _ANYWHERE
+    if _ANYWHERE in (named, _place(path)) or named == _place(path):
+        return None
+    return "it was made as another file of results/"
+
+
+def _place(path: Path) -> str:
+    above, results, below = path.absolute().as_posix().rpartition("/results/")
+    return hashlib.sha256(below.encode()).hexdigest()[: len(_ANYWHERE)] if above and results else _ANYWHERE
 
 
 def png_parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -77,12 +110,13 @@ def _flaw_of_png(content: bytes) -> str | None:
     return None if last == b"IEND" else "it ends early"
 
 
-def _checksum(path: Path, place: bytes) -> bytes:
-    """The seal of a file, with zeros wherever `place` stands."""
+def _checksum(path: Path, found: bytes, blank: bytes) -> bytes:
+    """The seal of a file, summed with `blank` wherever `found` stands."""
     summed = hashlib.sha256()
     for _, piece, is_seal in _pieces(path):
-        summed.update(PLACE.encode() if is_seal and piece == place else piece)
-    return f"{_MARK}{summed.hexdigest()}".encode()
+        summed.update(blank if is_seal and piece == found else piece)
+    head, tail = len(_MARK), len(_ANYWHERE) + 1
+    return blank[:head] + summed.hexdigest().encode() + blank[-tail:]
 
 
 def _pieces(path: Path) -> Iterator[tuple[int, bytes, bool]]:

@@ -206,7 +206,7 @@ def table_writer(
     with atomic_path(path) as temporary:
         with pq.ParquetWriter(temporary, schema.with_metadata(metadata)) as writer:
             yield writer
-        seal.seal(temporary)
+        seal.seal(temporary, path)
 
 
 def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any]) -> None:
@@ -306,7 +306,7 @@ def write_sealed(content: bytes, path: Path) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        seal.seal(temporary)
+        seal.seal(temporary, path)
 
 
 def check_seal(path: Path, kind: str) -> None:

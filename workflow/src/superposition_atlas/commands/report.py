@@ -50,8 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     text = json.dumps({**contents, KEY: json.loads(carried)}, ensure_ascii=False, allow_nan=False, indent=1)
     storage.write_sealed(f"{text}\n".encode(), document)
     figures = [arguments.results / "figures" / f"{figure['name']}.svg" for figure in contents["figures"]]
-    with storage.atomic_path(output) as temporary:
-        compile_pdf(arguments.template, document, figures, temporary, carried)
+    compile_pdf(arguments.template, document, figures, output, carried)
 
 
 def _provenance(spec: dict[str, Any]) -> dict[str, Any]:

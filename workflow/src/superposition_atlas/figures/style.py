@@ -161,14 +161,14 @@ def save(figure: Figure, path: Path, provenance: Mapping[str, Any]) -> None:
         ArtefactError: if the file can't be written.
     """
     buffer = BytesIO()
-    metadata = figure_metadata(path.suffix, provenance)
+    metadata = figure_metadata(path, provenance)
     figure.savefig(buffer, format=path.suffix.removeprefix("."), metadata=metadata)
     content = buffer.getvalue()
     # A seal inside would break the checksums that a PNG has of its parts.
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
         if path.suffix != ".png":
-            seal(temporary)
+            seal(temporary, path)
 
 
 def save_frames(frames: Iterable[Figure], path: Path, provenance: Mapping[str, Any]) -> None:
@@ -190,7 +190,7 @@ def save_frames(frames: Iterable[Figure], path: Path, provenance: Mapping[str, A
             writer.grab_frame()
         writer.finish()
         temporary.write_bytes(with_comment(temporary.read_bytes(), provenance))
-        seal(temporary)
+        seal(temporary, path)
 
 
 def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import typst
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.seal import seal
+from superposition_atlas.storage import write_sealed
 
 if TYPE_CHECKING:
     from typst import PDFStandard
@@ -43,8 +43,7 @@ def compile_pdf(
             pdf = _compile(root / template.name, root, {"description": description})
         except typst.TypstError as error:
             raise ArtefactError(f"{template}: typst can't set it: {one_line(error)}") from None
-    output.write_bytes(pdf)
-    seal(output)
+    write_sealed(pdf, output)
 
 
 def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -> None:

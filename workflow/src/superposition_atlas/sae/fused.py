@@ -52,7 +52,6 @@ from superposition_atlas.sae.fused_rows import (
     QUADS,
     TILE,
     add_scaled,
-    called,
     clear_behind_batch,
     correlate,
     draw,
@@ -153,7 +152,7 @@ def _take_adam_step(parameters, first_moment, second_moment, gradient, constants
         parameters[p] -= rate * first / (np.sqrt(second) * root_correction + epsilon)
 
 
-@called
+@inlined
 def reconstruct_prefixes(residual, centred, c_at, act, unit, first_prefix, n_hidden, n_latents, n_prefixes):  # type: ignore[no-untyped-def]
     """The residual of each prefix."""
     for d in range(n_hidden):

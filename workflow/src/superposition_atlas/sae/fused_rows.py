@@ -7,7 +7,7 @@ where they start. What is `inlined` gets numbers of rows that are constants to t
 import numba
 import numpy as np
 
-from superposition_atlas.compiled import FAST_MATH, philox_quad
+from superposition_atlas.compiled import philox_quad
 
 BLOCK = 256
 QUADS = BLOCK // 4
@@ -15,7 +15,9 @@ TILE = 8
 """So many rows, at most, are worked into a sum at a time."""
 
 inlined = numba.njit(inline="always")
-called = numba.njit(error_model="numpy", fastmath=FAST_MATH)
+# For whole numbers alone. A process that compiles has what is called twice, on its own and with the kernel,
+# and either may run; one that finds the kernel compiled has it once. Sums, rounded otherwise, would tell.
+called = numba.njit(error_model="numpy")
 
 
 @inlined
@@ -82,7 +84,7 @@ def correlate(sums, first, stride, row, at, rows, start, count):  # type: ignore
         sums[first + (count - 1) * stride] += last
 
 
-@called
+@inlined
 def add_scaled(out, at, factor, rows, start):  # type: ignore[no-untyped-def]
     """out[at] += factor · rows[start]."""
     for s in range(BLOCK):

@@ -104,7 +104,7 @@ def least_from(bits, bound):  # type: ignore[no-untyped-def]
     return least
 
 
-@called
+@inlined
 def reconstruct_by_dead(  # type: ignore[no-untyped-def]
     auxiliary, out, rank, pre, p_at, residual, r_at, unit, is_dead, n_dead, k_aux, n_hidden, n_latents
 ):  # fmt: skip
@@ -129,7 +129,7 @@ def reconstruct_by_dead(  # type: ignore[no-untyped-def]
             add_scaled(out, d * BLOCK, unit[j * n_hidden + d], auxiliary, j * BLOCK)
 
 
-@called
+@inlined
 def add_slopes_of_dead(  # type: ignore[no-untyped-def]
     gradient, W_dec, slope_sum, slope, auxiliary, error, centred, c_at, unit, is_dead, alpha, n_hidden,
     n_latents,
