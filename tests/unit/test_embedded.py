@@ -18,7 +18,7 @@ from superposition_atlas import embedded, storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import style
 from superposition_atlas.report.typesetting import compile_pdf
-from superposition_atlas.verifying import date_back, refuse_damaged
+from superposition_atlas.verifying import date_back, refuse_damaged, refuse_unknown
 
 SPEC = {
     "title": 'ünïcode & "quotes" \\ <b> 100 % --> ]]>',
@@ -167,3 +167,27 @@ def test_files_of_the_future_are_dated_as_of_now(tmp_path: Path) -> None:
     date_back([future, past, tmp_path / "missing"])
     assert future.stat().st_mtime <= time.time()
     assert past.stat().st_mtime == before
+
+
+def test_results_without_snakemakes_memory_are_refused(tmp_path: Path) -> None:
+    result, memory = tmp_path / "results" / "claims.parquet", tmp_path / ".snakemake"
+    refuse_unknown([str(result)], memory)  # there is nothing
+    result.parent.mkdir()
+    result.touch()
+    (memory / "metadata").mkdir(parents=True)
+    with pytest.raises(ArtefactError, match="of what configuration it is can't be told"):
+        refuse_unknown([str(result)], memory)
+    # A run that was killed has begun one job, or done one.
+    for name in ("incomplete", "metadata"):
+        record = memory / name / "record"
+        record.parent.mkdir(exist_ok=True)
+        record.touch()
+        refuse_unknown([str(result)], memory)
+        record.unlink()
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    pipe = tmp_path / "claims.parquet"
+    os.mkfifo(pipe)
+    with pytest.raises(ArtefactError, match=r"not a whole Parquet file \(not a file\)"):
+        refuse_damaged([str(pipe)])

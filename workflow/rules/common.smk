@@ -16,7 +16,7 @@ from superposition_atlas.locking import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
 from superposition_atlas.storage import check_writable
-from superposition_atlas.verifying import date_back, refuse_damaged
+from superposition_atlas.verifying import date_back, refuse_damaged, refuse_unknown
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -226,6 +226,8 @@ def hold_folder():
     """Two runs at once would train everything twice."""
     try:
         lock_folder(Path.cwd())
+        if Path("results").is_symlink():  # maybe another checkout's as well
+            lock_folder(Path("results").resolve())
     except AtlasError as error:
         sys.exit(f"error: {error}")
 
@@ -248,6 +250,7 @@ if workflow.is_main_process:
     try:
         check_disk()
         refuse_damaged(TARGETS)
+        refuse_unknown(TARGETS, Path(".snakemake"))
         date_back(
             [
                 *TARGETS,

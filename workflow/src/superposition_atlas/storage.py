@@ -240,7 +240,8 @@ def table_provenance(path: Path) -> dict[str, Any]:
         ArtefactError: as `read_table`.
     """
     with _opened(path) as file:
-        return parsed_provenance(file.schema_arrow.metadata[PROVENANCE_KEY.encode()])
+        metadata = file.schema_arrow.metadata or {}
+    return _carried(metadata.get(PROVENANCE_KEY.encode(), b""), path, "Parquet")
 
 
 def _parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
@@ -292,10 +293,10 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping
-            text = file.metadata()[PROVENANCE_KEY]
+            text = (file.metadata() or {}).get(PROVENANCE_KEY, "")
     except (SafetensorError, OSError) as error:
         raise damaged(path, "safetensors", str(error)) from None
-    return tensors, parsed_provenance(text)
+    return tensors, _carried(text, path, "safetensors")
 
 
 def write_sealed(content: bytes, path: Path) -> None:
@@ -331,6 +332,13 @@ def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
     return ArtefactError(
         f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
     )
+
+
+def _carried(text: str | bytes, path: Path, kind: str) -> dict[str, Any]:
+    try:
+        return parsed_provenance(text)
+    except ValueError:
+        raise damaged(path, kind, "it carries no provenance") from None
 
 
 def parsed_provenance(text: str | bytes) -> dict[str, Any]:

@@ -52,7 +52,29 @@ def date_back(paths: Iterable[str | Path]) -> None:
                 os.utime(path, (now, now))
 
 
+def refuse_unknown(paths: Iterable[str], memory: Path) -> None:
+    """Whether files may be of another configuration, since Snakemake, which would know, remembers nothing.
+
+    Args:
+        paths: of results.
+        memory: Snakemake's folder.
+
+    Raises:
+        ArtefactError: if some of them exist, and `memory` has no record of any job, done or begun.
+    """
+    there = sorted(path for path in paths if Path(path).is_file())
+    records = (record for name in ("metadata", "incomplete") for record in (memory / name).rglob("*"))
+    if there and next(records, None) is None:
+        raise ArtefactError(
+            f"{there[0]}: of what configuration it is can't be told, nor of {len(there) - 1} other files, "
+            f"since {memory}/ has no record of them; bring back {memory}/, or delete all of results/ but "
+            "checkpoints/ (training is kept there) and run the same command again"
+        )
+
+
 def _flaw(path: str) -> str | None:
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "not a file"
     try:
         return seal.flaw(Path(path))
     except FileNotFoundError:

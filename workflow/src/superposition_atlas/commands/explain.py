@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
     place = _place(path)
     kind, command = _kind(place)
     provenance = _provenance(path, place)
+    if not isinstance(provenance.get("spec"), dict) or not isinstance(provenance.get("code"), str):
+        raise ArtefactError(f"{path}: carries no spec or no code: this pipeline did not make it")
     said = {"file": str(path), "kind": kind, "made_by": command, "rebuild": _rebuild(place, command)}
     if command is not None:
         said["code_is_that_of_here"] = provenance["code"] == _digest(command, provenance["spec"])
@@ -99,8 +101,12 @@ def _rebuild(place: str | None, command: str | None) -> str:
     return "training makes it anew if it is deleted" if place else "its spec and code say what made it"
 
 
-def _digest(command: str, spec: dict[str, Any]) -> str:
+def _digest(command: str, spec: dict[str, Any]) -> str | None:
+    """That of the code here, or None where the figure's module is gone."""
     modules = [f"superposition_atlas.commands.{command}"]
     if command == "figure" and "module" in spec:
         modules.append(f"superposition_atlas.figures.{spec['module']}")
-    return code_digest(*modules)
+    try:
+        return code_digest(*modules)
+    except ModuleNotFoundError:
+        return None

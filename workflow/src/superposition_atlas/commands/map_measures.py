@@ -5,7 +5,7 @@ fits into memory.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from superposition_atlas.artefacts.maps import (
     variants_of,
 )
 from superposition_atlas.digest import code_digest
+from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.features import best_features, feature_table, trained_features
 from superposition_atlas.maps.measures import (
     Schedules,
@@ -77,11 +78,12 @@ def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> 
         return {}
     points = distinct_points(frame, read_points(points_path).n_hidden)
     found, W = read_solutions([solutions] if solutions else [], points.n_hidden, points.n_features)
+    _check_keys(found["key"], frame["key"], solutions, points_path)
     solved = solution_table(found, W, Schedules.at(points, found["key"]))
     if weights:
-        models, features = _measured(
-            read_map_models(weights, points.n_hidden), variants_of(weights), points, solved
-        )
+        trained = read_map_models(weights, points.n_hidden)
+        _check_keys(trained.key, frame["key"], weights, points_path)
+        models, features = _measured(trained, variants_of(weights), points, solved)
     else:
         models, features = _measured(_no_models(points), {}, points, solved)
     best = best_features(found, W, np.stack(found["b"].to_list())) if len(found) else None
@@ -91,6 +93,11 @@ def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> 
         "points": summary_table(models, solved, frame),
         "features": feature_table(frame, [features] if weights else [], best),
     }
+
+
+def _check_keys(keys: Iterable[str], known: Iterable[str], path: Path | None, points: Path) -> None:
+    if not set(keys) <= set(known):
+        raise ArtefactError(f"{path}: is not of the points of {points}")
 
 
 def _measured(

@@ -74,6 +74,6 @@ class Store:
                 # Half a file, of a job that was killed: no other job writes in this range of keys.
                 if lowest <= first <= highest:
                     path.unlink(missing_ok=True)
-            elif first <= highest and rest.partition("-")[0] >= lowest:
+            elif first <= highest and rest.partition("-")[0] >= lowest and path.is_file():
                 found.append(path)
         return found

@@ -93,7 +93,11 @@ def train_new(
         )
         if folder:
             digest = hashlib.sha256("".join(wanted[index] for index in new).encode()).hexdigest()
-            write_models(trained, folder / f"{digest[:_DIGITS]}.safetensors", spec, code)
+            path = folder / f"{digest[:_DIGITS]}.safetensors"
+            # Half a file, of a job that was killed: no other job writes this one.
+            for half in folder.glob(f".{path.name}.*"):
+                half.unlink(missing_ok=True)
+            write_models(trained, path, spec, code)
         parts.append(trained)
     whole = joined(parts)
     place = {identity: index for index, identity in enumerate(_identities_of(whole))}
@@ -103,7 +107,10 @@ def train_new(
 def _read(folder: Path, spec: dict[str, Any], code: str, wanted: Sequence[str]) -> list[ToyModels]:
     """What there is of the wanted ones, file by file."""
     parts, asked = [], set(wanted)
-    for path in sorted(folder.glob("*.safetensors")):
+    # Names with a dot are what jobs of other shards are writing just now.
+    for path in sorted(folder.glob("[!.]*.safetensors")):
+        if not path.is_file():
+            continue
         try:
             _, provenance = storage.read_tensors(path)
             if (provenance["spec"], provenance["code"]) != (spec, code):
