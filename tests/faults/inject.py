@@ -9,6 +9,7 @@ which takes root. Exit status 1 if an outcome is wrong; the folder of that trial
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -44,6 +45,7 @@ ON_SLURM = {
     ),
 }
 CASES = ON_ONE_MACHINE | ON_SLURM
+_NOT_COUNTED = "not counted"
 _START, _END = "<!-- table: faults -->\n", "<!-- end of table -->"
 
 
@@ -82,13 +84,13 @@ def main() -> int:
             folder = emptied(arguments.folder / "trial")
             dice = random.Random(f"{arguments.seed} {name} {index}")
             place = Place(reference, folder, seconds, dice)
-            started = time.monotonic()
+            today, started = date.today(), time.monotonic()
             try:
                 outcome = trial(place, index)
             except Exception as error:  # hours of other trials are not lost to one; it counts as wrong
                 outcome = Outcome("the trial itself failed", WRONG, repr(error))
-            row = {"case": name, "index": index, "seconds": round(time.monotonic() - started, 1)}
-            row |= asdict(outcome)
+            row = {"case": name, "index": index, "date": str(today)}
+            row |= {"seconds": round(time.monotonic() - started, 1)} | asdict(outcome)
             kept.append(row)
             with outcomes.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -103,12 +105,13 @@ def main() -> int:
 
 
 def undisturbed(scratch: Path, configuration: str) -> tuple[Workflow, float]:
-    """The reference, built once; and what that took, in seconds."""
+    """The reference, built once for the code as it is now; and what that took, in seconds."""
     folder = scratch / f"undisturbed-{configuration}"
-    took = folder / "seconds"
-    if not took.exists():
+    took, made_of = folder / "seconds", folder / "digest"
+    workflow = configured_checkout(emptied(scratch / "trial") / "checkout", configuration)
+    digest = digest_of(workflow.folder)
+    if not took.exists() or not made_of.exists() or made_of.read_text() != digest:
         shutil.rmtree(folder, ignore_errors=True)
-        workflow = configured_checkout(emptied(scratch / "trial") / "checkout", configuration)
         # Kills are spread over the time of a run whose kernels are compiled already.
         for _ in range(2 if configuration == "short" else 1):
             for name in ("results", ".snakemake"):
@@ -118,8 +121,18 @@ def undisturbed(scratch: Path, configuration: str) -> tuple[Workflow, float]:
             if result.returncode:
                 sys.exit(f"error: the undisturbed run fails: {result.stdout}{result.stderr}")
         (workflow.folder / "seconds").write_text(str(time.monotonic() - started))
+        (workflow.folder / "digest").write_text(digest)
         workflow.folder.rename(folder)
     return Workflow(folder), float(took.read_text())
+
+
+def digest_of(folder: Path) -> str:
+    """Of all files and their names: the code under test and its configuration."""
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name} {hashlib.sha256(files[name].read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def emptied(folder: Path) -> Path:
@@ -140,7 +153,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         found: Counter[str] = Counter()
         for row in rows:
             if row["case"] == name:
-                found[row["outcome"]] += row.get("faults", 1)
+                faults = row.get("faults", 1)
+                # What is wrong counts, whether or not a fault had been made by then.
+                found[row["outcome"]] += max(faults, 1) if row["outcome"] == WRONG else faults
+                found[_NOT_COUNTED] += faults == 0 and row["outcome"] != WRONG
         total += found
         lines.append(row_of(description, found))
     lines.append(row_of("all", total))
@@ -148,15 +164,27 @@ def table(rows: list[dict[str, Any]]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     lines.append("")
     lines.append(
-        f"*Counted {date.today()} on {platform.system()} ({os.cpu_count()} cores), "
+        f"*Counted {days_of(rows)} on {platform.system()} ({os.cpu_count()} cores), "
         f"Python {platform.python_version()}, {versions}.*"
     )
     return "\n".join([*lines, "", ""])
 
 
 def row_of(name: str, found: Counter[str]) -> str:
-    counts = [found.total(), *(found[outcome] for outcome in (SAME, MESSAGE, FOREIGN, WRONG))]
-    return f"| {name} | {' | '.join(map(str, counts))} |"
+    counts = [found[outcome] for outcome in (SAME, MESSAGE, FOREIGN, WRONG)]
+    if late := found[_NOT_COUNTED]:
+        name += f" ({late} more not counted: over before the fault)"
+    return f"| {name} | {' | '.join(map(str, [sum(counts), *counts]))} |"
+
+
+def days_of(rows: list[dict[str, Any]]) -> str:
+    """When the trials were, from the first to the last."""
+    ours = [row for row in rows if row["case"] in CASES]
+    days = sorted({row["date"] for row in ours if "date" in row})
+    if not days:
+        return "on days not kept"
+    span = " to ".join(dict.fromkeys((days[0], days[-1])))
+    return span if all("date" in row for row in ours) else f"{span} and on days not kept"
 
 
 if __name__ == "__main__":

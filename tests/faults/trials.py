@@ -34,6 +34,14 @@ STAGES = {
     "report": "report.pdf",
 }
 """A command, and the artefacts that are taken away so that it runs."""
+KEEPING = ("train", "map-weights")
+"""Commands that would find all that they should train among what was kept, and train nothing."""
+KEPT = {
+    "checkpoints/own/falling/*.safetensors": ("models/own", "train/own/falling.log"),
+    "checkpoints/maps/own/weights/*/*.parquet": ("maps/own/weights", "map_weights/own/*.log"),
+    "checkpoints/maps/own/solutions/*.parquet": ("maps/own/solutions", "map_solutions/own/*.log"),
+}
+"""What training keeps, the artefacts that are made of it, and the logs of the jobs that read it."""
 DAMAGED = {
     "schedules of a case": "schedules/*/*.parquet",
     "schedules": "schedules/*.parquet",
@@ -68,6 +76,9 @@ DAMAGED = {
 CHAIN = 5
 """So many kills, each of the run that goes on from the last."""
 HOW = ("truncated", "bit-flipped", "empty")
+FULL = "No space left on device"
+READ_ONLY = "Read-only file system"
+NOT_WHOLE = "not a whole .* file"
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,7 @@ class Outcome:
     outcome: str
     said: str = ""
     faults: int = 1
-    """How many faults at once."""
+    """How many faults at once; none if it was over before anything was done to it."""
 
 
 Trial = Callable[[Place, int], Outcome]
@@ -142,6 +153,25 @@ def errors(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("error: ")]
 
 
+def unclear(line: str, workflow: Workflow, reason: str) -> bool:
+    """Whether an error names no path of this folder, or not this reason (a pattern)."""
+    named = re.match(f"error: (.+?): .*({reason})", line)
+    if named is None:
+        return True
+    path = Path(named[1])
+    return not (path.is_relative_to(workflow.folder) or path.parts[0] == "results")
+
+
+def own_traceback(text: str) -> bool:
+    """Whether there is a traceback that goes through this package, not through Snakemake alone."""
+    return "Traceback" in text and re.search('File ".*/workflow/src/superposition_atlas/', text) is not None
+
+
+def uncounted(outcome: Outcome) -> Outcome:
+    """No fault was made; what is wrong is wrong nevertheless."""
+    return outcome if outcome.outcome == WRONG else replace(outcome, faults=0)
+
+
 def again(workflow: Workflow, place: Place, what: str, said: str = "") -> Outcome:
     """The same command once more; it must end well, and with the same bytes."""
     result = workflow.run("all")
@@ -153,16 +183,30 @@ def again(workflow: Workflow, place: Place, what: str, said: str = "") -> Outcom
     return Outcome(what, MESSAGE if said else SAME, said)
 
 
-def refused(workflow: Workflow, place: Place, what: str, log: str, mend: Callable[[], object]) -> Outcome:
-    """A run that failed: it must have said why, in one line; then `mend` does as it says."""
+def refused(
+    workflow: Workflow,
+    place: Place,
+    what: str,
+    status: int,
+    log: str,
+    reason: str,
+    mend: Callable[[], object],
+) -> Outcome:
+    """A run that failed: each job that did must have said why, in one line; then `mend` does as it says."""
     lines = list(dict.fromkeys(errors(log)))
     mend()
+    if status != 1:
+        return Outcome(what, WRONG, f"exit {status}: {log[-600:]}")
+    if vague := [line for line in lines if unclear(line, workflow, reason)]:
+        return Outcome(what, WRONG, f"names no file, or not the reason: {vague}")
+    if own_traceback(log):
+        return Outcome(what, WRONG, f"a traceback: {log[-1500:]}")
     if lines and "Traceback" not in log:
         return again(workflow, place, what, lines[0])
-    reason = re.search("OSError: .*(No space left on device|Read-only file system).*", log)
-    if reason is None:
+    foreign = re.search(f"OSError: .*({FULL}|{READ_ONLY}).*", log)
+    if foreign is None or reason not in (FULL, READ_ONLY):
         return Outcome(what, WRONG, f"no clear message: {log[-1500:]}")
-    outcome = again(workflow, place, what, lines[0] if lines else reason[0])
+    outcome = again(workflow, place, what, lines[0] if lines else foreign[0])
     return outcome if outcome.outcome == WRONG else replace(outcome, outcome=FOREIGN)
 
 
@@ -190,7 +234,7 @@ def kill_job(place: Place, index: int) -> Outcome:
         done.append(f"{command} after {after:.2f} s")
         if process.returncode == 0 or "Traceback" in log.read_text():
             return Outcome(", ".join(done), WRONG, f"exit {process.returncode}: {log.read_text()[-600:]}")
-    return replace(again(workflow, place, ", ".join(done)), faults=len(done))
+    return replace(again(workflow, place, ", ".join(done) or "no job was met"), faults=len(done))
 
 
 def kill_snakemake(place: Place, index: int) -> Outcome:
@@ -208,7 +252,7 @@ def kill_snakemake(place: Place, index: int) -> Outcome:
         (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
         process.wait()
         done.append(f"{'alone' if alone else 'with its jobs'} after {after:.1f} s")
-    outcome = replace(again(workflow, place, ", ".join(done)), faults=len(done))
+    outcome = replace(again(workflow, place, ", ".join(done) or "it had ended"), faults=len(done))
     for job in left:
         with contextlib.suppress(psutil.Error):
             job.kill()
@@ -248,7 +292,7 @@ def full_disk(place: Place, index: int) -> Outcome:
     disk = workflow.folder if whole else workflow.folder / "results"
     what = f"{stage}, {'the whole folder' if whole else 'results/'}"
     with small_disk(disk):
-        take_away(workflow, STAGES[stage])
+        take_away_all_of(workflow, stage)
         fill(disk, leave=4 * 2**20)
         process = start(workflow, log)
         if wait_for_job(process, [stage]) is None:
@@ -267,8 +311,15 @@ def full_disk(place: Place, index: int) -> Outcome:
         mend = (disk / ".filler").unlink
         if process.returncode == 0:
             mend()
-            return again(workflow, place, f"{what}; it was done before the disk was full")
-        return refused(workflow, place, what, log.read_text(), mend)
+            return uncounted(again(workflow, place, f"{what}; it was done before the disk was full"))
+        return refused(workflow, place, what, process.returncode, log.read_text(), FULL, mend)
+
+
+def take_away_all_of(workflow: Workflow, stage: str) -> None:
+    """What a stage makes, and what it has kept: else there would be nothing to train."""
+    take_away(workflow, STAGES[stage])
+    if stage in KEEPING:
+        take_away(workflow, "checkpoints")
 
 
 def take_away(workflow: Workflow, name: str) -> None:
@@ -287,8 +338,8 @@ def full_before(place: Place, index: int) -> Outcome:
     with small_disk(disk):
         take_away(workflow, "figures")
         fill(disk)
-        start(workflow, log).wait()
-        return refused(workflow, place, what, log.read_text(), (disk / ".filler").unlink)
+        status = start(workflow, log).wait()
+        return refused(workflow, place, what, status, log.read_text(), FULL, (disk / ".filler").unlink)
 
 
 def read_only(place: Place, index: int) -> Outcome:
@@ -297,7 +348,7 @@ def read_only(place: Place, index: int) -> Outcome:
     stages = list(STAGES)
     stage, whole = stages[index % len(stages)], index % 2 == 1
     disk = workflow.folder if whole else workflow.folder / "results"
-    take_away(workflow, STAGES[stage])
+    take_away_all_of(workflow, stage)
     subprocess.run(["mount", "--bind", disk, disk], check=True)
     mounted = True
 
@@ -314,7 +365,7 @@ def read_only(place: Place, index: int) -> Outcome:
         what = f"{STAGES[stage]} missing, {'the whole folder' if whole else 'results/'}"
         if process.returncode == 0:
             return Outcome(what, WRONG, "the run did not notice")
-        return refused(workflow, place, what, log.read_text(), mend)
+        return refused(workflow, place, what, process.returncode, log.read_text(), READ_ONLY, mend)
     finally:
         mend()
 
@@ -345,7 +396,8 @@ def damage(place: Place, index: int) -> Outcome:
         for path in harmed:
             path.unlink()
 
-    return replace(refused(workflow, place, what, log, mend), faults=len(harmed))
+    outcome = refused(workflow, place, what, result.returncode, log, NOT_WHOLE, mend)
+    return replace(outcome, faults=len(harmed))
 
 
 def harm(path: Path, how: str, dice: random.Random, keeps_date: bool) -> None:
@@ -364,12 +416,20 @@ def harm(path: Path, how: str, dice: random.Random, keeps_date: bool) -> None:
 def damage_kept(place: Place, index: int) -> Outcome:
     """What training keeps for a run that is ended is damaged, and then needed."""
     workflow = place.built()
-    kept = sorted((workflow.folder / "results" / "checkpoints").rglob("*.parquet"))
-    path, how = kept[index // len(HOW) % len(kept)], HOW[index % len(HOW)]
+    results = workflow.folder / "results"
+    # A few trials in a row meet every kind and every damage; nine meet each kind with each.
+    kept, (artefacts, logs) = list(KEPT.items())[index % len(KEPT)]
+    how = HOW[(index + index // len(KEPT)) % len(HOW)]
+    path = place.dice.choice(sorted(results.glob(kept)))
     harm(path, how, place.dice, False)
-    table = "weights" if "weights" in path.parts else "solutions"
-    shutil.rmtree(workflow.folder / "results" / "maps" / "own" / table)
-    return again(workflow, place, f"{path.relative_to(workflow.folder / 'results')} {how}")
+    take_away(workflow, artefacts)
+    name = path.relative_to(workflow.folder)
+    outcome = again(workflow, place, f"{name.relative_to('results')} {how}")
+    said = [line for log in results.glob(f"logs/{logs}") for line in log.read_text().splitlines()]
+    ignored = f"what was kept is ignored, and removed: {name}: "
+    if outcome.outcome != WRONG and not any(line.startswith(ignored) for line in said):
+        return replace(outcome, outcome=WRONG, said=f"nobody has noticed: {said[-5:]}")
+    return outcome
 
 
 # --- two at once -------------------------------------------------------------------------------------------
@@ -410,7 +470,8 @@ def dates(place: Place, index: int) -> Outcome:
     if planned:
         return Outcome(f"dates in {which}", WRONG, f"makes again: {sorted(planned)}")
     if index >= 3:
-        take_away(workflow, list(STAGES.values())[index % len(STAGES)])
+        there = [name for name in STAGES.values() if (workflow.folder / "results" / name).exists()]
+        take_away(workflow, there[index % len(there)])
     return again(workflow, place, f"dates in {which}" + (", something is missing" if index >= 3 else ""))
 
 
@@ -426,22 +487,30 @@ def clock_set_back(place: Place, index: int) -> Outcome:
         process.wait(timeout=after)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGSTOP)
+    if process.poll() is not None:  # one that has not ended by now can't, until it goes on
+        what = f"it had ended before {after:.1f} s"
+        if process.returncode:
+            return Outcome(what, WRONG, log.read_text()[-600:])
+        return uncounted(again(workflow, place, what))
+    made = 0
     for folder in ("results", ".snakemake"):
         for path in (workflow.folder / folder).rglob("*"):
             if path.is_file():
                 os.utime(path, (path.stat().st_mtime + 2 * DAY,) * 2)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGCONT)
+                made += folder == "results" and "logs" not in path.parts
+    os.killpg(process.pid, signal.SIGCONT)
     what = f"after {after:.1f} s"
+    killed = False
     if index % 2 == 0:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=place.dice.uniform(0.5, place.seconds / 2))
-        with contextlib.suppress(ProcessLookupError):
+        if killed := process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        what += ", then killed"
-    if process.wait() and index % 2 and "clock skew" not in log.read_text():
+            what += ", then killed"
+    if process.wait() and not killed and "clock skew" not in log.read_text():
         return Outcome(what, WRONG, log.read_text()[-600:])
-    return again(workflow, place, what)
+    outcome = again(workflow, place, what)
+    return outcome if made else uncounted(replace(outcome, what=f"{what}, when nothing was made yet"))
 
 
 CASES: dict[str, tuple[Trial, int, str, str]] = {
@@ -451,7 +520,12 @@ CASES: dict[str, tuple[Trial, int, str, str]] = {
     "full_before": (full_before, 2, "small", "the disk is full before the run"),
     "read_only": (read_only, 4, "small", "results/ or the whole folder is read-only"),
     "damage": (damage, 2 * len(HOW), "every", "an artefact is truncated, bit-flipped or empty"),
-    "damage_kept": (damage_kept, 6, "short", "what training has kept is damaged, and then needed"),
+    "damage_kept": (
+        damage_kept,
+        len(KEPT) * len(HOW),
+        "short",
+        "what training has kept is damaged, and then needed",
+    ),
     "two_runs": (two_runs, 6, "short", "two runs at once in one folder"),
     "dates": (dates, 6, "short", "all files carry wrong dates"),
     "clock_set_back": (clock_set_back, 6, "short", "the clock is set back during a run"),

@@ -11,10 +11,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "sinfo", "squeue", "scancel", "scontrol")
 OF_ACCOUNTS = ("slurmdbd", "sacct", "sacctmgr", "mariadbd", "mariadb-install-db")
@@ -25,6 +27,7 @@ MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
 MEMORY = 16000
 """MB of the node, whether this machine has them or not."""
 _START_SECONDS = 30
+_STOP_SECONDS = 10
 
 _CONFIGURATION = """\
 ClusterName=atlas
@@ -134,24 +137,23 @@ def running_cluster(folder: Path, accounting: bool = False) -> Iterator[Cluster]
     """A Slurm whose files are in a folder of this user's, which must be empty."""
     _configure(folder, accounting)
     cluster = Cluster(folder)
-    CONFIGURED.symlink_to(folder / "slurm.conf")
-    database = None
-    try:
+    # The last is undone first, and each whatever becomes of the others. A daemon's end is put down before its
+    # start: one that starts and then fails is ended as well.
+    with ExitStack() as undone:
+        CONFIGURED.symlink_to(folder / "slurm.conf")
+        undone.callback(CONFIGURED.unlink)
+        undone.callback(_stop, folder / "munged.pid")
         _start_munge(folder)
         if accounting:
-            database = _start_database(folder)
+            _start_database(folder, undone)
+            undone.callback(_stop, folder / "slurmdbd.pid")
             _start_accounts(folder)
+        undone.callback(_stop, folder / "slurmctld.pid")
         _started(["slurmctld", "-c", "-f", str(folder / "slurm.conf")])
+        undone.callback(_stop, folder / "slurmd.pid")
+        undone.callback(_cancel_all)
         cluster.start_slurmd()
         yield cluster
-    finally:
-        subprocess.run(["scancel", "--user=root", "--signal=KILL"], capture_output=True, timeout=30)
-        for name in ("slurmd", "slurmctld", "slurmdbd", "munged"):
-            _stop(folder / f"{name}.pid")
-        if database:
-            database.terminate()
-            database.wait(timeout=_START_SECONDS)
-        CONFIGURED.unlink()
 
 
 def _configure(folder: Path, accounting: bool) -> None:
@@ -189,7 +191,7 @@ def _start_munge(folder: Path) -> None:
     )
 
 
-def _start_database(folder: Path) -> subprocess.Popen[bytes]:
+def _start_database(folder: Path, undone: ExitStack) -> None:
     """Where accounts are kept, reached through a socket alone."""
     data, socket_file = folder / "database", folder / "database.socket"
     _started(
@@ -207,8 +209,8 @@ def _start_database(folder: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
         )
+    undone.callback(_end, database)
     _wait_for(socket_file.exists, "mariadbd")
-    return database
 
 
 def _start_accounts(folder: Path) -> None:
@@ -246,17 +248,39 @@ def _started(command: list[str], **environment: str) -> None:
         raise RuntimeError(f"{command[0]}: {done.stdout}{done.stderr}")
 
 
+def _cancel_all() -> None:
+    subprocess.run(["scancel", "--user=root", "--signal=KILL"], capture_output=True, timeout=30)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a child of this process, by force after a while."""
+    process.terminate()
+    try:
+        process.wait(timeout=_START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def _stop(pid_file: Path) -> None:
     """Ends a daemon, by force after a while, and waits until it is gone."""
-    if not pid_file.exists():
-        return
     try:
         process = int(pid_file.read_text())
-        os.kill(process, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            os.kill(process, 0)
-            time.sleep(0.05)
-        os.kill(process, signal.SIGKILL)
-    except (ProcessLookupError, ValueError):
-        pass
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            os.kill(process, number)
+            deadline = time.monotonic() + _STOP_SECONDS
+            while time.monotonic() < deadline:
+                if _gone(process):
+                    return
+                time.sleep(0.05)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return
+    raise RuntimeError(f"{pid_file.stem} (process {process}) does not end")
+
+
+def _gone(process: int) -> bool:
+    """Whether it has ended: in a container nobody may wait for those whose parent is gone."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
