@@ -396,6 +396,11 @@ def test_check_config_says_what_a_configuration_comes_to(
     )
     run("check-config", first, second)
     assert "30 toy models" in capsys.readouterr().out
+    second.write_text("experiments: {least: {like: talk, claims: true}, least_all: {like: least}}")
+    assert cli.main(["check-config", str(first), str(second)]) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: experiments.least_all: got a name that gives the figure"
+    )
 
 
 # --- bad input ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from snakemake.utils import update_config
 from superposition_atlas import schedules
 from superposition_atlas.config import load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
+from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.config.schema import definition, resolved, schema
 from superposition_atlas.errors import ConfigError
@@ -594,6 +595,46 @@ def test_wrong_at_the_top_and_in_like(raw: Any, named: list[str]) -> None:
         assert part in text
 
 
+TESTED = {"n_features": 4, "n_hidden": 3, "claims": True}
+
+
+@pytest.mark.parametrize(
+    ("experiments", "named"),
+    [
+        (
+            {"least": TESTED | {"n_hidden": 2, "cases": {"a": {}}}, "least_all": {"like": "least"}},
+            ["experiments.least_all:", "least_all_cases", "one of experiments.least as well"],
+        ),
+        (
+            {"a": TESTED | {"cases": {"b_c": {}}}, "a_b": TESTED | {"cases": {"c": {}}}},
+            ["experiments.a_b.cases.c:", "a_b_c_bars", "one of experiments.a.cases.b_c as well"],
+        ),
+        (
+            {"a": TESTED | {"cases": {"b_C": {}}}, "a_b": TESTED | {"cases": {"c": {}}}},
+            ["experiments.a_b.cases.c:", "a_b_c_bars", "one of experiments.a.cases.b_C as well"],
+        ),
+        (
+            {"slide11": TESTED | {"cases": {"a": {}}}, "talk": TESTED | {"cases": {"a": {}}}},
+            ["experiments.slide11:", "slide11_cases", "one of every report as well"],
+        ),
+    ],
+    ids=["experiments", "cases", "upper and lower case", "a slide"],
+)
+def test_names_whose_figures_would_be_one_are_refused(experiments: Any, named: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_figures(load({"experiments": experiments}))
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(named[0])
+    for part in named:
+        assert part in text
+
+
+def test_the_talks_figures_have_names_of_their_own() -> None:
+    for layers in ([], [SMOKE], [ROOT / "config" / "atlas.yaml"], [ROOT / "config" / "norms.yaml"]):
+        check_figures(load(laid_over(*[read(layer) for layer in layers])))
+
+
 def test_an_anchor_that_contains_itself_is_refused() -> None:
     raw: dict[str, Any] = yaml.safe_load("experiments: &e {talk: *e}")
     assert "YAML anchor" in message(raw)
@@ -832,7 +873,8 @@ def test_the_readmes_message_is_what_one_gets() -> None:
 
 def test_reading_the_configuration_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from superposition_atlas.config import load, read; load(read(sys.argv[1])); "
+        "import sys; from superposition_atlas.config import load, read; "
+        "from superposition_atlas.config.figures import check_figures; check_figures(load(read(sys.argv[1]))); "
         "print(*({'torch', 'numba', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas import costs
+from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
@@ -50,6 +51,7 @@ try:
     )
     CONFIG = configuration.load(RAW)
     check_saes(CONFIG)
+    check_figures(CONFIG)
     for described in CONFIG.maps.values():
         check_points(described)
 except ConfigError as error:
