@@ -301,6 +301,8 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("saes.RELU", {"n_latents": 2}, ["talk.saes:", "'RELU'", "differs from 'relu'"]),
     ("family", "a/b", ["talk.family:", "'a/b'", "a letter followed by"]),
     ("title", "two\nlines", ["talk.title:", r"'two\nlines'", "text on one line"]),
+    ("title", "a\ufffe", ["talk.title:", r"'a\ufffe'", "text on one line"]),
+    ("cases.case1.title", "\uffff", ["cases.case1.title:", r"'\uffff'", "text on one line"]),
     # sizes and seeds
     ("n_hidden", 0, ["talk.n_hidden:", "0", "an integer ≥ 1"]),
     ("n_hidden", -2, ["talk.n_hidden:", "-2", "an integer ≥ 1"]),
@@ -874,7 +876,8 @@ def test_the_readmes_message_is_what_one_gets() -> None:
 def test_reading_the_configuration_imports_nothing_heavy() -> None:
     program = (
         "import sys; from superposition_atlas.config import load, read; "
-        "from superposition_atlas.config.figures import check_figures; check_figures(load(read(sys.argv[1]))); "
+        "from superposition_atlas.config.figures import check_figures; "
+        "check_figures(load(read(sys.argv[1]))); "
         "print(*({'torch', 'numba', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run(
