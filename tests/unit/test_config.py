@@ -23,7 +23,7 @@ from superposition_atlas.config import load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
 from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.config.schema import definition, resolved, schema
+from superposition_atlas.config.schema import definition, resolved, schema, shown
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -310,6 +310,8 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("n_features", "5", ["talk.n_features:", "'5'", "an integer ≥ 1", "write 5"]),
     ("n_features", True, ["talk.n_features:", "True", "an integer", "YAML reads yes"]),
     ("n_features", 10**400, ["talk.n_features:", "1000", "an integer ≥ 1"]),
+    ("n_hidden", 16**5000, ["talk.n_hidden: got a number of too many digits,", "at most 308 digits"]),
+    ("seeds", [0, 16**5000], ["talk.seeds[1]: got a number of too many digits,"]),
     ("seeds", 0, ["talk.seeds:", "0", "an integer ≥ 1", "a list of distinct integers ≥ 0"]),
     ("seeds", [], ["talk.seeds:", "[]", "a list of distinct integers ≥ 0"]),
     ("seeds", "eight", ["talk.seeds:", "'eight'", "an integer ≥ 1"]),
@@ -334,6 +336,10 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("training.momentum", 0.9, ["talk.training.momentum:", "0.9", "0 with the optimizer adam"]),
     ("cases.case1.training.momentum", 0.9, ["cases.case1.training.momentum:", "0.9"]),
     ("training", {"optimizer": "sgd", "momentum": 1}, ["talk.training.momentum:", "1", "< 1"]),
+    ("training.learning_rate", 1e308, ["talk.training.learning_rate: got 1e+308,", "at most 1e+36"]),
+    ("training.init_scale", 1e308, ["talk.training.init_scale: got 1e+308,", "at most 1e+36"]),
+    ("cases.case1.training.init_scale", 1e308, ["talk.cases.case1.training.init_scale: got 1e+308,"]),
+    ("training.bias", [1e37, 0, 0, 0, 0], ["talk.training.bias: got 1e+37,", "at most 1e+36"]),
     ("training.warmup_steps", 100, ["talk.training.warmup_steps:", "100", "< 100, the steps"]),
     ("training.learning_rate_schedule", "step", ["learning_rate_schedule:", "'step'", "quarter_cosine"]),
     ("training.output", "tanh", ["training.output:", "'tanh'", "relu or linear"]),
@@ -411,9 +417,19 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     (
         "importance",
         {"family": "constant", "value": -1},
-        ["talk.importance.value:", "-1", "a number ≥ 0 (importance)"],
+        ["talk.importance.value:", "-1", "a number ≥ 0 and ≤ 1e+36 (importance)"],
     ),
     ("importance", {"family": "constant", "value": math.inf}, ["talk.importance.value:", "inf", "a number"]),
+    (
+        "importance",
+        {"family": "constant", "value": 1e37},
+        ["talk.importance.value: got 1e+37,", "a number ≥ 0 and ≤ 1e+36 (importance)"],
+    ),
+    (
+        "cases.case1.importance",
+        {"family": "geometric", "first": 1e36, "ratio": 2},
+        ["cases.case1.importance:", "≤ 1e+36 for every feature (feature 1 would have 2e+36)"],
+    ),
     ("importance", {"family": "constant", "value": 0}, ["talk.importance:", "'value': 0", "above 0"]),
     (
         "importance",
@@ -523,7 +539,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "named"), WRONG, ids=[f"{k}={v!r}"[:60] for k, v, _ in WRONG])
+@pytest.mark.parametrize(("key", "value", "named"), WRONG, ids=[f"{k}={shown(v)}"[:60] for k, v, _ in WRONG])
 def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[str]) -> None:
     raw = talk_with(key, value)
     if key.startswith("cases.../"):
@@ -545,6 +561,7 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
         ({"experiments": {"a": None}}, ["experiments:", "{}", "at least one experiment"]),
         ({"experiments": ["talk"]}, ["experiments:", "['talk']", "a mapping"]),
         ({"experiments": {"../up": {}}}, ["experiments:", "'../up'", "a letter followed by"]),
+        ({"experiments": {16**5000: {}}}, ["experiments:", "a number of too many digits", "text"]),
         ({"experiments": {True: {}}}, ["experiments:", "True", "text", "put it in quotes"]),
         ({"experiments": {"talk": 5}}, ["experiments.talk:", "5", "a mapping"]),
         (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused, torch or cuda"]),
@@ -588,13 +605,27 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
             ],
         ),
     ],
-    ids=lambda value: str(value)[:50] if isinstance(value, dict) else "",
+    ids=lambda value: shown(value)[:50] if isinstance(value, dict) else "",
 )
 def test_wrong_at_the_top_and_in_like(raw: Any, named: list[str]) -> None:
     text = message(raw)
     assert "\n" not in text
     for part in named:
         assert part in text
+
+
+def test_a_line_of_experiments_may_be_longer_than_pythons_stack() -> None:
+    line = {f"e{i}": {"like": f"e{i + 1}" if i < 1499 else "talk", "title": f"{i}"} for i in range(1500)}
+    raw = changed({})
+    raw["experiments"] = line | raw["experiments"]
+    loaded = load(raw).experiments
+    assert (loaded["e0"].title, loaded["e0"].cases.keys()) == ("0", loaded["talk"].cases.keys())
+    raw["experiments"]["e1499"]["like"] = "e7"
+    text = message(raw)
+    assert text.startswith(
+        "experiments.e1499.like: got 'e7', allowed is an experiment that does not start from"
+    )
+    assert "\n" not in text
 
 
 TESTED = {"n_features": 4, "n_hidden": 3, "claims": True}

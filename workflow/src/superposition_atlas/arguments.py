@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -105,6 +106,8 @@ def number(name: str, value: Any, *, above: float | None = None, least: float | 
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     # Compared, not converted: an integer may have a thousand digits.
     in_range = is_number and abs(value) <= LARGEST
+    if is_number and LARGEST < abs(value) < math.inf:
+        allowed += f", at most {LARGEST:g}"
     if not in_range or (above is not None and value <= above) or (least is not None and value < least):
         raise TrainingError(f"{name} is {value!r}: must be {allowed}")
     return float(value)

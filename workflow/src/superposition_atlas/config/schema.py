@@ -63,7 +63,10 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def shown(value: object) -> str:
     """A value on one line, cut short where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        text = "a number of too many digits"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
@@ -74,7 +77,7 @@ def wrong(path: Iterable[str | int], value: object, allowed_text: str, hint: str
 
 def wrong_to_the_library(path: Iterable[str | int], error: TrainingError) -> ConfigError:
     """What the library says of its arguments, said of the configuration: key, value and what is allowed."""
-    said = re.fullmatch("([a-z_]+) is (.*): must be (.*)", str(error))
+    said = re.fullmatch("(?:an? [a-z]+ of )?([a-z_]+) is (.*): must be (.*)", str(error))
     if said is None:
         return ConfigError(f"{dotted(path)}: {str(error).replace(': must be ', ', allowed is ')}")
     allows = said[3].replace("left out", "to leave it out", 1)
