@@ -917,6 +917,42 @@ def test_reading_the_configuration_imports_nothing_heavy() -> None:
     assert ran.stdout.strip() == ""
 
 
+def test_a_long_list_without_aliases_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("seeds:\n" + "".join(f"- {seed}\n" for seed in range(100_001)))
+    assert read(path) == {"seeds": list(range(100_001))}
+
+
+def test_json_is_read_as_json(tmp_path: Path) -> None:
+    raw = {"rate": 5e-05, "large": 1e16, "title": "\N{GRINNING FACE}", "n": [1, True, None, {"é": 1.5}]}
+    path = tmp_path / "mine.json"
+    for ensure_ascii in (True, False):
+        path.write_text(json.dumps(raw, ensure_ascii=ensure_ascii), encoding="utf-8")
+        assert read(path) == raw
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('{"a": 1,\n "a": 2}', ["line 2", "'a'", "given twice, first on line 1"]),
+        ('{"a": {"b": 1, "b": 2}}', ["line 1", "'b'", "given twice"]),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", ["nested too deeply"]),
+        ('{"a": ' + "9" * 5000 + "}", ["not YAML", "4300"]),
+        ("[1]", ["a mapping", "list"]),
+    ],
+    ids=["twice", "twice inside", "deep", "digits", "list"],
+)
+def test_what_json_can_not_be_is_said_as_of_yaml(tmp_path: Path, content: str, named: list[str]) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in named:
+        assert part in text
+
+
 def test_a_few_lines_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.yaml"
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
