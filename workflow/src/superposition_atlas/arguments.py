@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -74,11 +75,14 @@ def shard(number: int, shards: int) -> tuple[int, int]:
 def spec(*keys: str, each: bool = False) -> Callable[[str], dict[str, Any]]:
     """The type of a command's `--spec`: a JSON object that has these keys, or whose values have them.
 
+    `-` stands for what standard input holds: an argument may be 128 KiB at most.
+
     What the function that it gives raises, argparse turns into a line.
     """
 
     def parsed(text: str) -> dict[str, Any]:
         try:
+            text = sys.stdin.read() if text == "-" else text
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise argparse.ArgumentTypeError(f"no JSON ({error}): {text!r:.60}") from None
