@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -223,9 +224,16 @@ def _as_config_error(error: ValidationError) -> ConfigError:
         deeper = _meant_alternative(error)
         return _as_config_error(deeper) if deeper else wrong(path, value, allowed(part), _hint(value, part))
     if error.validator == "uniqueItems":
-        twice = next(item for item in value if value.count(item) > 1)
+        twice = _given_twice(value)
         return wrong(path, value, allowed(part), f" ({twice!r} is given twice)")
     return wrong(path, value, allowed(part), _hint(value, part))
+
+
+def _given_twice(items: list[Any]) -> Any:
+    try:
+        return next(item for item, count in Counter(items).items() if count > 1)
+    except TypeError:  # lists or mappings among them
+        return next(item for item in items if items.count(item) > 1)
 
 
 def _meant_alternative(error: ValidationError) -> ValidationError | None:
