@@ -664,7 +664,9 @@ def figure_labels(wildcards):
 
 
 def figure_report_labels(wildcards):
-    return {"figure": wildcards.figure, **figure_labels(wildcards)}
+    labels = {"figure": wildcards.figure, **figure_labels(wildcards)}
+    # Snakemake takes braces in a title for wildcards, unless an (invisible) word joiner follows.
+    return {key: text.replace("{", "{\u2060") for key, text in labels.items()}
 
 
 def figure_category(wildcards):
