@@ -1,5 +1,6 @@
 """The commands, as the workflow's rules call them: a small real chain, and what they say to bad input."""
 
+import io
 import json
 import subprocess
 import sys
@@ -396,6 +397,11 @@ def test_check_config_says_what_a_configuration_comes_to(
     )
     run("check-config", first, second)
     assert "30 toy models" in capsys.readouterr().out
+    second.write_text("experiments: {least: {like: talk, claims: true}, least_all: {like: least}}")
+    assert cli.main(["check-config", str(first), str(second)]) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: experiments.least_all: got a name that gives the figure"
+    )
 
 
 # --- bad input ---------------------------------------------------------------------------------------------
@@ -658,6 +664,30 @@ def test_a_spec_that_says_too_little_is_refused(
         cli.main([command, "--spec", spec])
     assert caught.value.code == 2
     assert f"error: argument --spec: {said}" in capsys.readouterr().err
+
+
+def test_a_spec_may_come_through_standard_input(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rules give it: an argument may be 128 KiB at most."""
+    path = tmp_path / "schedules.parquet"
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(SPEC)))
+    run("schedules", "--experiment", "talk", "--spec", "-", "--output", path)
+    assert path.read_bytes() == chain.schedules.read_bytes()
+
+
+def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("[1]"))
+    with pytest.raises(SystemExit):
+        cli.main(["saes", "--spec", "-"])
+    assert "error: argument --spec: it is [1]: must be a JSON object" in capsys.readouterr().err
+
+
+def test_rules_give_specs_through_standard_input() -> None:
+    rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
+    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 8
 
 
 def test_an_interruption_is_one_line(

@@ -21,8 +21,9 @@ from snakemake.utils import update_config
 from superposition_atlas import schedules
 from superposition_atlas.config import load, read, sae_spec, schedule_source
 from superposition_atlas.config.document import with_tables
+from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.config.schema import definition, resolved, schema
+from superposition_atlas.config.schema import definition, resolved, schema, shown
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -300,6 +301,8 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("saes.RELU", {"n_latents": 2}, ["talk.saes:", "'RELU'", "differs from 'relu'"]),
     ("family", "a/b", ["talk.family:", "'a/b'", "a letter followed by"]),
     ("title", "two\nlines", ["talk.title:", r"'two\nlines'", "text on one line"]),
+    ("title", "a\ufffe", ["talk.title:", r"'a\ufffe'", "text on one line"]),
+    ("cases.case1.title", "\uffff", ["cases.case1.title:", r"'\uffff'", "text on one line"]),
     # sizes and seeds
     ("n_hidden", 0, ["talk.n_hidden:", "0", "an integer ≥ 1"]),
     ("n_hidden", -2, ["talk.n_hidden:", "-2", "an integer ≥ 1"]),
@@ -307,6 +310,8 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("n_features", "5", ["talk.n_features:", "'5'", "an integer ≥ 1", "write 5"]),
     ("n_features", True, ["talk.n_features:", "True", "an integer", "YAML reads yes"]),
     ("n_features", 10**400, ["talk.n_features:", "1000", "an integer ≥ 1"]),
+    ("n_hidden", 16**5000, ["talk.n_hidden: got a number of too many digits,", "at most 308 digits"]),
+    ("seeds", [0, 16**5000], ["talk.seeds[1]: got a number of too many digits,"]),
     ("seeds", 0, ["talk.seeds:", "0", "an integer ≥ 1", "a list of distinct integers ≥ 0"]),
     ("seeds", [], ["talk.seeds:", "[]", "a list of distinct integers ≥ 0"]),
     ("seeds", "eight", ["talk.seeds:", "'eight'", "an integer ≥ 1"]),
@@ -331,6 +336,10 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("training.momentum", 0.9, ["talk.training.momentum:", "0.9", "0 with the optimizer adam"]),
     ("cases.case1.training.momentum", 0.9, ["cases.case1.training.momentum:", "0.9"]),
     ("training", {"optimizer": "sgd", "momentum": 1}, ["talk.training.momentum:", "1", "< 1"]),
+    ("training.learning_rate", 1e308, ["talk.training.learning_rate: got 1e+308,", "at most 1e+36"]),
+    ("training.init_scale", 1e308, ["talk.training.init_scale: got 1e+308,", "at most 1e+36"]),
+    ("cases.case1.training.init_scale", 1e308, ["talk.cases.case1.training.init_scale: got 1e+308,"]),
+    ("training.bias", [1e37, 0, 0, 0, 0], ["talk.training.bias: got 1e+37,", "at most 1e+36"]),
     ("training.warmup_steps", 100, ["talk.training.warmup_steps:", "100", "< 100, the steps"]),
     ("training.learning_rate_schedule", "step", ["learning_rate_schedule:", "'step'", "quarter_cosine"]),
     ("training.output", "tanh", ["training.output:", "'tanh'", "relu or linear"]),
@@ -408,9 +417,19 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     (
         "importance",
         {"family": "constant", "value": -1},
-        ["talk.importance.value:", "-1", "a number ≥ 0 (importance)"],
+        ["talk.importance.value:", "-1", "a number ≥ 0 and ≤ 1e+36 (importance)"],
     ),
     ("importance", {"family": "constant", "value": math.inf}, ["talk.importance.value:", "inf", "a number"]),
+    (
+        "importance",
+        {"family": "constant", "value": 1e37},
+        ["talk.importance.value: got 1e+37,", "a number ≥ 0 and ≤ 1e+36 (importance)"],
+    ),
+    (
+        "cases.case1.importance",
+        {"family": "geometric", "first": 1e36, "ratio": 2},
+        ["cases.case1.importance:", "≤ 1e+36 for every feature (feature 1 would have 2e+36)"],
+    ),
     ("importance", {"family": "constant", "value": 0}, ["talk.importance:", "'value': 0", "above 0"]),
     (
         "importance",
@@ -520,7 +539,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "named"), WRONG, ids=[f"{k}={v!r}"[:60] for k, v, _ in WRONG])
+@pytest.mark.parametrize(("key", "value", "named"), WRONG, ids=[f"{k}={shown(v)}"[:60] for k, v, _ in WRONG])
 def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[str]) -> None:
     raw = talk_with(key, value)
     if key.startswith("cases.../"):
@@ -542,6 +561,7 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
         ({"experiments": {"a": None}}, ["experiments:", "{}", "at least one experiment"]),
         ({"experiments": ["talk"]}, ["experiments:", "['talk']", "a mapping"]),
         ({"experiments": {"../up": {}}}, ["experiments:", "'../up'", "a letter followed by"]),
+        ({"experiments": {16**5000: {}}}, ["experiments:", "a number of too many digits", "text"]),
         ({"experiments": {True: {}}}, ["experiments:", "True", "text", "put it in quotes"]),
         ({"experiments": {"talk": 5}}, ["experiments.talk:", "5", "a mapping"]),
         (changed({"engine": "numpy"}), ["engine:", "'numpy'", "auto, fused, torch or cuda"]),
@@ -585,13 +605,67 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
             ],
         ),
     ],
-    ids=lambda value: str(value)[:50] if isinstance(value, dict) else "",
+    ids=lambda value: shown(value)[:50] if isinstance(value, dict) else "",
 )
 def test_wrong_at_the_top_and_in_like(raw: Any, named: list[str]) -> None:
     text = message(raw)
     assert "\n" not in text
     for part in named:
         assert part in text
+
+
+def test_a_line_of_experiments_may_be_longer_than_pythons_stack() -> None:
+    line = {f"e{i}": {"like": f"e{i + 1}" if i < 1499 else "talk", "title": f"{i}"} for i in range(1500)}
+    raw = changed({})
+    raw["experiments"] = line | raw["experiments"]
+    loaded = load(raw).experiments
+    assert (loaded["e0"].title, loaded["e0"].cases.keys()) == ("0", loaded["talk"].cases.keys())
+    raw["experiments"]["e1499"]["like"] = "e7"
+    text = message(raw)
+    assert text.startswith(
+        "experiments.e1499.like: got 'e7', allowed is an experiment that does not start from"
+    )
+    assert "\n" not in text
+
+
+TESTED = {"n_features": 4, "n_hidden": 3, "claims": True}
+
+
+@pytest.mark.parametrize(
+    ("experiments", "named"),
+    [
+        (
+            {"least": TESTED | {"n_hidden": 2, "cases": {"a": {}}}, "least_all": {"like": "least"}},
+            ["experiments.least_all:", "least_all_cases", "one of experiments.least as well"],
+        ),
+        (
+            {"a": TESTED | {"cases": {"b_c": {}}}, "a_b": TESTED | {"cases": {"c": {}}}},
+            ["experiments.a_b.cases.c:", "a_b_c_bars", "one of experiments.a.cases.b_c as well"],
+        ),
+        (
+            {"a": TESTED | {"cases": {"b_C": {}}}, "a_b": TESTED | {"cases": {"c": {}}}},
+            ["experiments.a_b.cases.c:", "a_b_c_bars", "one of experiments.a.cases.b_C as well"],
+        ),
+        (
+            {"slide11": TESTED | {"cases": {"a": {}}}, "talk": TESTED | {"cases": {"a": {}}}},
+            ["experiments.slide11:", "slide11_cases", "one of every report as well"],
+        ),
+    ],
+    ids=["experiments", "cases", "upper and lower case", "a slide"],
+)
+def test_names_whose_figures_would_be_one_are_refused(experiments: Any, named: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_figures(load({"experiments": experiments}))
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(named[0])
+    for part in named:
+        assert part in text
+
+
+def test_the_talks_figures_have_names_of_their_own() -> None:
+    for layers in ([], [SMOKE], [ROOT / "config" / "atlas.yaml"], [ROOT / "config" / "norms.yaml"]):
+        check_figures(load(laid_over(*[read(layer) for layer in layers])))
 
 
 def test_an_anchor_that_contains_itself_is_refused() -> None:
@@ -832,13 +906,51 @@ def test_the_readmes_message_is_what_one_gets() -> None:
 
 def test_reading_the_configuration_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from superposition_atlas.config import load, read; load(read(sys.argv[1])); "
+        "import sys; from superposition_atlas.config import load, read; "
+        "from superposition_atlas.config.figures import check_figures; "
+        "check_figures(load(read(sys.argv[1]))); "
         "print(*({'torch', 'numba', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program, str(TALK)], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == ""
+
+
+def test_a_long_list_without_aliases_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("seeds:\n" + "".join(f"- {seed}\n" for seed in range(100_001)))
+    assert read(path) == {"seeds": list(range(100_001))}
+
+
+def test_json_is_read_as_json(tmp_path: Path) -> None:
+    raw = {"rate": 5e-05, "large": 1e16, "title": "\N{GRINNING FACE}", "n": [1, True, None, {"é": 1.5}]}
+    path = tmp_path / "mine.json"
+    for ensure_ascii in (True, False):
+        path.write_text(json.dumps(raw, ensure_ascii=ensure_ascii), encoding="utf-8")
+        assert read(path) == raw
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('{"a": 1,\n "a": 2}', ["line 2", "'a'", "given twice, first on line 1"]),
+        ('{"a": {"b": 1, "b": 2}}', ["line 1", "'b'", "given twice"]),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", ["nested too deeply"]),
+        ('{"a": ' + "9" * 5000 + "}", ["not YAML", "4300"]),
+        ("[1]", ["a mapping", "list"]),
+    ],
+    ids=["twice", "twice inside", "deep", "digits", "list"],
+)
+def test_what_json_can_not_be_is_said_as_of_yaml(tmp_path: Path, content: str, named: list[str]) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in named:
+        assert part in text
 
 
 def test_a_few_lines_that_stand_for_billions_are_refused(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("heads", [0], ["mine.heads[0]:", "0", "≥ 1"]),
     ("n_keys", 0, ["mine.n_keys:", "0", "an integer ≥ 1"]),
     ("learning_rate", "1e-3", ["mine.learning_rate:", "'1e-3'", "a number > 0", "write 0.001"]),
+    ("learning_rate", 1e308, ["mine.learning_rate: got 1e+308,", "at most 1e+36"]),
     ("probability", LINEAR | {"first": 1.5}, ["mine.probability.first:", "1.5", "a number > 0 and ≤ 1"]),
     ("probability", "base", ["mine.probability:", "'base'", "a mapping with the key family"]),
     ("probability", {"family": "mean", "of": "base"}, ["mine.probability.of:", "'base'"]),

@@ -282,6 +282,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"points__family": ["zipf"]}, [f"{POINTS}.family[0]:", "'zipf'", "geometric or linear"]),
     ({"points__family": "linear"}, [f"{POINTS}.family:", "'linear'", "a list of geometric and linear"]),
     ({"points__order": ["sideways"]}, [f"{POINTS}.order[0]:", "'sideways'", "aligned or reversed"]),
+    ({"training": {"learning_rate": 1e308}}, ["maps.small.training.learning_rate: got 1e+308,", "1e+36"]),
+    ({"variants": {"a": {"init_scale": 1e308}}}, ["maps.small.variants.a.init_scale: got 1e+308,"]),
     ({"points__order": [-1]}, [f"{POINTS}.order[0]:", "-1", "an integer ≥ 0"]),
     ({"points__importance_ratio": [1.1]}, [f"{POINTS}.importance_ratio[0]:", "1.1", "> 0 and ≤ 1"]),
     ({"points__first": [0.5]}, [f"{POINTS}:", "first", "either mean_density and steepness, or first and"]),

@@ -111,6 +111,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
         "moons",
         ["mine.data_set:", "'moons'", "circle, xor, gaussian, spiral, plane or multi_gaussian"],
     ),
+    ("learning_rate", 1e308, ["mine.learning_rate: got 1e+308,", "at most 1e+36"]),
     ("data_set", "spirals", ["mine.data_set:", "'spirals'", "did you mean spiral?"]),
     ("data_set", None, ["mine.data_set:", "missing", "circle, xor"]),
     ("dataset", "xor", ["mine.dataset:", "unknown key", "did you mean data_set?"]),

@@ -35,6 +35,13 @@ def experiment(seeds: Any, **changes: Any) -> dict[str, Any]:
     return {"experiments": {"small": described}}
 
 
+def test_what_experiments_keep_is_apart_from_what_maps_keep() -> None:
+    """An experiment may be named maps, and a case of it as a map is."""
+    for rules, folder in (("train", "experiments/{experiment}"), ("maps", "maps/{map}")):
+        text = (Path(__file__).parents[2] / "workflow" / "rules" / f"{rules}.smk").read_text()
+        assert text.count("results/checkpoints/") == text.count(f"results/checkpoints/{folder}/") == 3
+
+
 def run(*arguments: object) -> None:
     assert cli.main([str(argument) for argument in arguments]) == 0
 

@@ -139,12 +139,12 @@ def test_explain_says_in_a_line_that_it_knows_nothing(
 
 OWN = """
   mine:
-    title: 'Braces {wildcards.case}, $\\mathbb{R}^2$, {{ 7*7 }}, #emph[x], $(touch pwned)'
+    title: '😀 Braces {wildcards.case}, {x}, $\\mathbb{R}^2$, {{ 7*7 }}, #emph[x], $(touch pwned)'
     n_features: 3
     n_hidden: 2
     seeds: [4, 7]
     claims: true
-    training: {steps: 20, batch_size: 3}
+    training: {steps: 20, batch_size: 3, learning_rate: 5.0e-05}
     cases: {first: {}, second: {probability: {family: zipf, first: 0.9, exponent: 1.0}}}
 """
 
@@ -164,6 +164,10 @@ def test_an_experiment_of_ones_own_alone_ends_in_a_report(unbuilt: Workflow) -> 
         assert result.returncode == 0, result.stdout + result.stderr
         assert (unbuilt.folder / "results/report.pdf").read_bytes().startswith(b"%PDF")
         assert not (unbuilt.folder / "pwned").exists()
+    # It gives the configuration as JSON, in which 5.0e-05 has no dot and the title's first character is two.
+    result = unbuilt.run("report_zip")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (unbuilt.folder / "results/report.zip").is_file()
 
 
 def test_another_family_replaces_the_keys_of_the_one_before(unbuilt: Workflow) -> None:

@@ -22,8 +22,8 @@ rule attention:
         code=command_digest("attention"),
         spec=attention_json,
     shell:
-        "python -m superposition_atlas attention --spec {params.spec:q} --threads {threads}"
-        " --folder results/attention 2> {log:q}"
+        "python -m superposition_atlas attention --spec - --threads {threads}"
+        " --folder results/attention 2> {log:q} <<< {params.spec:q}"
 
 
 rule pivot_tables:

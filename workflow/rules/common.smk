@@ -8,6 +8,7 @@ from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas import costs
+from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
@@ -50,6 +51,7 @@ try:
     )
     CONFIG = configuration.load(RAW)
     check_saes(CONFIG)
+    check_figures(CONFIG)
     for described in CONFIG.maps.values():
         check_points(described)
 except ConfigError as error:
@@ -665,7 +667,9 @@ def figure_labels(wildcards):
 
 
 def figure_report_labels(wildcards):
-    return {"figure": wildcards.figure, **figure_labels(wildcards)}
+    labels = {"figure": wildcards.figure, **figure_labels(wildcards)}
+    # Snakemake takes braces in a title for wildcards, unless an (invisible) word joiner follows.
+    return {key: text.replace("{", "{\u2060") for key, text in labels.items()}
 
 
 def figure_category(wildcards):

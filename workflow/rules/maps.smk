@@ -25,8 +25,8 @@ rule map_points:
         spec=map_points_json,
         shards=map_shards,
     shell:
-        "python -m superposition_atlas map-points --spec {params.spec:q} --shard {wildcards.shard}"
-        " --shards {params.shards} --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas map-points --spec - --shard {wildcards.shard}"
+        " --shards {params.shards} --output {output:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule map_weights:
@@ -56,9 +56,9 @@ rule map_weights:
         store="results/checkpoints/maps/{map}/weights",
         checkpoint="results/checkpoints/maps/{map}/shard={shard}.safetensors",
     shell:
-        "python -m superposition_atlas map-weights --points {input:q} --spec {params.spec:q}"
+        "python -m superposition_atlas map-weights --points {input:q} --spec -"
         " --shards {params.shards} --engine {params.engine} --device {params.device} --threads {threads}"
-        " --store {params.store:q} --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q}"
+        " --store {params.store:q} --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule map_solutions:

@@ -23,6 +23,6 @@ rule playground:
         code=command_digest("playground"),
         spec=playground_json,
     shell:
-        "python -m superposition_atlas playground --spec {params.spec:q} --output-runs {output.runs:q}"
+        "python -m superposition_atlas playground --spec - --output-runs {output.runs:q}"
         " --output-curves {output.curves:q} --output-points {output.points:q} --output-units {output.units:q}"
-        " --output-weights {output.weights:q} 2> {log:q}"
+        " --output-weights {output.weights:q} 2> {log:q} <<< {params.spec:q}"

@@ -36,9 +36,9 @@ rule report:
         code=command_digest("report"),
         spec=whole_json,
     shell:
-        "python -m superposition_atlas report --spec {params.spec:q} --template {input.template:q}"
+        "python -m superposition_atlas report --spec - --template {input.template:q}"
         " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
-        " --output {output.pdf:q} 2> {log:q}"
+        " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule report_zip:

@@ -21,5 +21,5 @@ rule saes:
         code=command_digest("saes"),
         spec=sae_json,
     shell:
-        "python -m superposition_atlas saes --models {input.models:q} --spec {params.spec:q} --threads {threads}"
-        " --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
+        " --output {output:q} 2> {log:q} <<< {params.spec:q}"

@@ -27,8 +27,8 @@ rule schedule:
         code=command_digest("schedules"),
         spec=case_json,
     shell:
-        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec {params.spec:q}"
-        " --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
+        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule schedules:
@@ -49,5 +49,5 @@ rule schedules:
         code=command_digest("schedules"),
         spec=experiment_json,
     shell:
-        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec {params.spec:q}"
-        " --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
+        " --output {output:q} 2> {log:q} <<< {params.spec:q}"

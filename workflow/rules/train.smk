@@ -28,8 +28,8 @@ rule train:
         engine=CONFIG.engine,
         device=CONFIG.device,
         # No outputs: Snakemake would remove them when a job fails, or runs again.
-        store="results/checkpoints/{experiment}/{case}",
-        checkpoint="results/checkpoints/{experiment}/{case}.safetensors",
+        store="results/checkpoints/experiments/{experiment}/{case}",
+        checkpoint="results/checkpoints/experiments/{experiment}/{case}.safetensors",
         part="",
     shell:
         "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
@@ -47,7 +47,7 @@ use rule train as train_shard with:
     wildcard_constraints:
         experiment="|".join(CUT) or "none",
     params:
-        checkpoint="results/checkpoints/{experiment}/{case}/shard={shard}.checkpoint",
+        checkpoint="results/checkpoints/experiments/{experiment}/{case}/shard={shard}.checkpoint",
         part=shard_arguments,
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -73,11 +75,14 @@ def shard(number: int, shards: int) -> tuple[int, int]:
 def spec(*keys: str, each: bool = False) -> Callable[[str], dict[str, Any]]:
     """The type of a command's `--spec`: a JSON object that has these keys, or whose values have them.
 
+    `-` stands for what standard input holds: an argument may be 128 KiB at most.
+
     What the function that it gives raises, argparse turns into a line.
     """
 
     def parsed(text: str) -> dict[str, Any]:
         try:
+            text = sys.stdin.read() if text == "-" else text
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise argparse.ArgumentTypeError(f"no JSON ({error}): {text!r:.60}") from None
@@ -105,6 +110,8 @@ def number(name: str, value: Any, *, above: float | None = None, least: float | 
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     # Compared, not converted: an integer may have a thousand digits.
     in_range = is_number and abs(value) <= LARGEST
+    if is_number and LARGEST < abs(value) < math.inf:
+        allowed += f", at most {LARGEST:g}"
     if not in_range or (above is not None and value <= above) or (least is not None and value < least):
         raise TrainingError(f"{name} is {value!r}: must be {allowed}")
     return float(value)

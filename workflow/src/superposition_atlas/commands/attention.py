@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "training",
             each=True,
         ),
-        help="the settings by name, as JSON",
+        help="the settings by name, as JSON; - reads it from standard input",
     )
     parser.add_argument("--threads", default=1, type=int, help="threads of the engines")
     parser.add_argument(

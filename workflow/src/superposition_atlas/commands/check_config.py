@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from superposition_atlas import config
+from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.maps.points import points_of
 
@@ -18,6 +19,7 @@ def run(arguments: argparse.Namespace) -> None:
     merged = config.laid_over(*[config.read(path) for path in arguments.files])
     loaded = config.load(merged)
     check_saes(loaded)
+    check_figures(loaded)
     for experiment in loaded.experiments.values():
         n_models = len(experiment.cases) * len(experiment.seeds)
         print(

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--spec",
         required=True,
         type=check.spec("n_features", "n_hidden", "points"),
-        help="n_features, n_hidden and points of the map, as JSON",
+        help="n_features, n_hidden and points of the map, as JSON; - reads it from standard input",
     )
     parser.add_argument("--shard", required=True, type=int, help="number of the shard, from 0")
     parser.add_argument("--shards", required=True, type=int, help="how many there are")

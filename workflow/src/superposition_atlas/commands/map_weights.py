@@ -21,7 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
     parser.add_argument(
-        "--spec", required=True, type=check.spec("seeds", "variants"), help="seeds and variants, as JSON"
+        "--spec",
+        required=True,
+        type=check.spec("seeds", "variants"),
+        help="seeds and variants, as JSON; - reads it from standard input",
     )
     parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])

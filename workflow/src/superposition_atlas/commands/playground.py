@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--spec",
         required=True,
         type=check.spec("seeds", each=True),
-        help="settings and seeds by name, as JSON",
+        help="settings and seeds by name, as JSON; - reads it from standard input",
     )
     for name in TABLES:
         parser.add_argument(f"--output-{name}", required=True, type=Path, help="Parquet file to write")

@@ -18,7 +18,12 @@ from superposition_atlas.report.typesetting import compile_pdf
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--spec", required=True, type=check.spec(), help="the configuration, as JSON")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        type=check.spec(),
+        help="the configuration, as JSON; - reads it from standard input",
+    )
     parser.add_argument("--template", required=True, type=Path, help="typst template")
     parser.add_argument("--captions", required=True, type=Path, help="folder with the figures' captions")
     parser.add_argument("--results", required=True, type=Path, help="folder with the results")

@@ -18,7 +18,12 @@ logger = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
-    parser.add_argument("--spec", required=True, type=check.spec("seeds"), help="the SAE's settings, as JSON")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        type=check.spec("seeds"),
+        help="the SAE's settings, as JSON; - reads it from standard input",
+    )
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
 

@@ -16,7 +16,12 @@ from superposition_atlas.storage import provenance, write_columns
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--experiment", required=True, help="name of the experiment")
-    parser.add_argument("--spec", required=True, type=check.spec(), help="the configuration, as JSON")
+    parser.add_argument(
+        "--spec",
+        required=True,
+        type=check.spec(),
+        help="the configuration, as JSON; - reads it from standard input",
+    )
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.attention.settings import AttentionSettings
 from superposition_atlas.config.schema import Key, definition, wrong, wrong_to_the_library
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.toy_model import TrainingSettings
@@ -90,6 +91,16 @@ def _setting(
         raise wrong((*key, "sae", "n_latents"), sae["n_latents"], allowed)
     if filled["toy_model"]["centred_inputs"]:
         raise wrong((*key, "toy_model", "centred_inputs"), True, "false here: tokens are sums of directions")
+    training = {
+        "n_keys": filled["n_keys"],
+        "steps": filled["steps"],
+        "batch_size": filled["batch_size"],
+        "learning_rate": float(filled["learning_rate"]),
+    }
+    try:
+        AttentionSettings(**training)
+    except TrainingError as error:
+        raise wrong_to_the_library(key, error) from None
     return AttentionSetting(
         name=name,
         title=filled["title"] or name,
@@ -100,12 +111,7 @@ def _setting(
         toy_model=_toy_model((*key, "toy_model"), filled["toy_model"]),
         sae=sae,
         heads=tuple(filled["heads"]),
-        training={
-            "n_keys": filled["n_keys"],
-            "steps": filled["steps"],
-            "batch_size": filled["batch_size"],
-            "learning_rate": float(filled["learning_rate"]),
-        },
+        training=training,
     )
 
 

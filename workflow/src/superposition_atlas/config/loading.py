@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import costs, schedules
+from superposition_atlas.arguments import LARGEST
 from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.norms import check_norm_maps
@@ -30,6 +31,9 @@ from superposition_atlas.toy_model import TrainingSettings
 
 _DEEPEST = 20
 """No key lies deeper, but a YAML anchor may contain itself."""
+
+_MOST_BITS = 2048
+"""Of an integer: twice those of the largest float."""
 
 
 def load(raw: Mapping[str, Any]) -> Config:
@@ -131,7 +135,7 @@ def _whole(raw: Mapping[str, Any]) -> dict[str, Any]:
     check(written, complete=False)
     experiments = written.get("experiments")
     if experiments:
-        written["experiments"] = {name: _with_inherited(experiments, name) for name in experiments}
+        written["experiments"] = _with_inherited(experiments)
     whole = _without_empty(written)
     check(whole, complete=True)
     return dict(whole)
@@ -149,16 +153,33 @@ def _plain(value: Any, key: Key) -> Any:
         return {name: _plain(item, (*key, name)) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, (*key, index)) for index, item in enumerate(value)]
+    # What comes next writes values out, and Python refuses to write out integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise wrong(key, value, "a number of at most 308 digits")
     return value
 
 
-def _with_inherited(experiments: Mapping[str, Any], name: str, heirs: tuple[str, ...] = ()) -> Any:
-    """An experiment with the keys of the one that it is `like`, of what that is like, and so on."""
-    experiment = experiments[name]
-    origin = experiment.get("like") if experiment else None
-    if not origin:
-        return experiment
-    key, line = ("experiments", name, "like"), (*heirs, name)
+def _with_inherited(experiments: Mapping[str, Any]) -> dict[str, Any]:
+    """The experiments, each with the keys of the one that it is `like`, of what that is like, and so on."""
+    whole: dict[str, Any] = {}
+    for first in experiments:
+        # No recursion: a line may be longer than Python's stack.
+        name, heirs = first, []
+        while name not in whole and (origin := (experiments[name] or {}).get("like")):
+            heirs.append(name)
+            _check_origin(experiments, heirs, origin)
+            name = origin
+        whole.setdefault(name, experiments[name])
+        for heir in reversed(heirs):
+            taken_over = {key: value for key, value in whole[name].items() if key != "title"}
+            whole[heir] = _merged(taken_over, experiments[heir])
+            name = heir
+    return {name: whole[name] for name in experiments}
+
+
+def _check_origin(experiments: Mapping[str, Any], line: Sequence[str], origin: str) -> None:
+    """Raises a ConfigError unless the last experiment of a line may be like `origin`."""
+    key = ("experiments", line[-1], "like")
     if origin in line:
         circle = " → ".join((*line[line.index(origin) :], origin))
         raise wrong(key, origin, f"an experiment that does not start from this one ({circle})")
@@ -167,9 +188,6 @@ def _with_inherited(experiments: Mapping[str, Any], name: str, heirs: tuple[str,
             other for other, content in experiments.items() if content is not None and other not in line
         ]
         raise wrong(key, origin, f"the name of another experiment: {', '.join(others) or 'there is none'}")
-    taken_over = dict(_with_inherited(experiments, origin, line))
-    taken_over.pop("title", None)
-    return _merged(taken_over, experiment)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,7 +351,7 @@ def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds:
 
 # --- schedules ---------------------------------------------------------------------------------------------
 
-_RANGES = {"importance": "a number ≥ 0", "probability": "a number > 0 and ≤ 1"}
+_RANGES = {"importance": f"a number ≥ 0 and ≤ {LARGEST:g}", "probability": "a number > 0 and ≤ 1"}
 
 _VALUE_KEYS = ("value", "values", "first", "last", "low", "high")
 """The keys of families that are values themselves, so that a message can name the very number."""
@@ -342,7 +360,7 @@ _VALUE_KEYS = ("value", "values", "first", "last", "low", "high")
 def _in_range(values: Any, quantity: str) -> Any:
     values = np.asarray(values, dtype=np.float64)
     if quantity == "importance":
-        return np.isfinite(values) & np.greater_equal(values, 0)
+        return np.less_equal(values, LARGEST) & np.greater_equal(values, 0)
     return np.greater(values, 0) & np.less_equal(values, 1)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from superposition_atlas.config.schema import Key, wrong
+from superposition_atlas.config.schema import Key, wrong, wrong_to_the_library
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.settings import Settings
 
 
@@ -51,7 +52,10 @@ def _networks(name: str, filled: Mapping[str, Any]) -> PlaygroundNetworks:
         allowed = "0 with the regularization none (l1 and l2 take a number ≥ 0)"
         raise wrong((*key, "regularization_rate"), values["regularization_rate"], allowed)
     # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
-    settings = Settings(**{**values, **{key: float(values[key]) for key in _NUMBERS}})
+    try:
+        settings = Settings(**{**values, **{number: float(values[number]) for number in _NUMBERS}})
+    except TrainingError as error:
+        raise wrong_to_the_library(key, error) from None
     return PlaygroundNetworks(
         name=name,
         title=title or name,

@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -63,7 +64,10 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def shown(value: object) -> str:
     """A value on one line, cut short where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        text = "a number of too many digits"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
@@ -74,7 +78,7 @@ def wrong(path: Iterable[str | int], value: object, allowed_text: str, hint: str
 
 def wrong_to_the_library(path: Iterable[str | int], error: TrainingError) -> ConfigError:
     """What the library says of its arguments, said of the configuration: key, value and what is allowed."""
-    said = re.fullmatch("([a-z_]+) is (.*): must be (.*)", str(error))
+    said = re.fullmatch("(?:an? [a-z]+ of )?([a-z_]+) is (.*): must be (.*)", str(error))
     if said is None:
         return ConfigError(f"{dotted(path)}: {str(error).replace(': must be ', ', allowed is ')}")
     allows = said[3].replace("left out", "to leave it out", 1)
@@ -220,9 +224,16 @@ def _as_config_error(error: ValidationError) -> ConfigError:
         deeper = _meant_alternative(error)
         return _as_config_error(deeper) if deeper else wrong(path, value, allowed(part), _hint(value, part))
     if error.validator == "uniqueItems":
-        twice = next(item for item in value if value.count(item) > 1)
+        twice = _given_twice(value)
         return wrong(path, value, allowed(part), f" ({twice!r} is given twice)")
     return wrong(path, value, allowed(part), _hint(value, part))
+
+
+def _given_twice(items: list[Any]) -> Any:
+    try:
+        return next(item for item, count in Counter(items).items() if count > 1)
+    except TypeError:  # lists or mappings among them
+        return next(item for item in items if items.count(item) > 1)
 
 
 def _meant_alternative(error: ValidationError) -> ValidationError | None:

@@ -1,9 +1,11 @@
 """Settings of training as a configuration has them: what no schema can say of them."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from superposition_atlas.config.schema import Key, wrong
+from superposition_atlas.config.schema import Key, wrong, wrong_to_the_library
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -40,15 +42,19 @@ def training_settings(
     check_record_steps(at("record_steps"), settings["record_steps"], steps)
     # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
     scale = settings["init_scale"]
-    return TrainingSettings(
-        **{
-            **settings,
-            "learning_rate": float(settings["learning_rate"]),
-            "init_scale": scale if isinstance(scale, str) else float(scale),
-            "weight_decay": float(settings["weight_decay"]),
-            "momentum": float(settings["momentum"]),
-        }
-    )
+    plain = {
+        **settings,
+        "learning_rate": float(settings["learning_rate"]),
+        "init_scale": scale if isinstance(scale, str) else float(scale),
+        "weight_decay": float(settings["weight_decay"]),
+        "momentum": float(settings["momentum"]),
+    }
+    try:
+        return TrainingSettings(**plain)
+    except TrainingError as error:
+        # A message begins with the setting's name: where that one stands, all stand.
+        name = next((name for name in settings if re.search(rf"\b{name} is ", str(error))), "")
+        raise wrong_to_the_library(at(name)[:-1], error) from None
 
 
 def check_record_steps(key: Key, record_steps: list[int], steps: int) -> None:

@@ -1,5 +1,6 @@
 """Reading a YAML file as plain data. A key given twice is an error: YAML would silently keep the last."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from superposition_atlas.errors import ConfigError
 
 _MOST_VALUES = 100_000
+"""That aliases may stand for, beside what is written."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,17 +38,39 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def _content(text: bytes) -> Any:
+    """What a document holds. JSON is read as JSON, as Snakemake reads it: to YAML 1.1, 5e-05 is text.
+
+    Where that fails, a key given twice and nesting too deep among it, it is for YAML to say what is wrong.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return _yaml_content(text)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else _no_json("a key given twice")
+
+
+def _no_json(what: str) -> Any:
+    raise ValueError(what)
+
+
+def _yaml_content(text: bytes) -> Any:
     node = yaml.compose(text, Loader=_Loader)
-    if node is not None and _values(node, {}) > _MOST_VALUES:
-        problem = f"aliases stand for too much, allowed are {_MOST_VALUES} values"
-        raise yaml.MarkedYAMLError(problem=problem)
+    if node is not None:
+        known: dict[int, int] = {}
+        # Without aliases they are as many as are written, and those cost no more than to read them.
+        if _values(node, known) - len(known) > _MOST_VALUES:
+            problem = f"aliases stand for too much, allowed are {_MOST_VALUES} values"
+            raise yaml.MarkedYAMLError(problem=problem)
     return yaml.load(text, Loader=_Loader)
 
 
 def _values(node: yaml.Node, known: dict[int, int]) -> int:
     """So many values a document has where aliases are written out: a few lines may stand for billions."""
     if id(node) not in known:
-        known[id(node)] = _MOST_VALUES  # of an alias inside what it stands for, which never ends
+        known[id(node)] = 2 * _MOST_VALUES  # of an alias inside what it stands for, which never ends
         parts = node.value if isinstance(node, yaml.CollectionNode) else []
         inside = (part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,)))
         known[id(node)] = 1 + sum(_values(part, known) for part in inside)

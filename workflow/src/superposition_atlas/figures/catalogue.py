@@ -39,6 +39,8 @@ class FigureTarget:
     """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
     moves: bool = False
     """Whether there is a GIF beside them, whose last frame they are."""
+    named_after: str = ""
+    """Key of the configuration that its name is made of; empty where it is always the same."""
 
 
 def case_table(experiment: str, case: str, table: str) -> str:
@@ -254,6 +256,7 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                 "A grid of planes, cases by SAE architectures, with feature, decoder and encoder directions.",
                 {},
                 {"experiment": compared.name, "title": compared.title},
+                named_after=f"experiments.{compared.name}",
             )
     if talk:
         yield FigureTarget(
@@ -285,6 +288,7 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
                     f"Planes with the feature directions of {name}, one a seed.",
                     {"title": described.title},
                     labels,
+                    named_after=f"experiments.talk.cases.{name}",
                 )
             if wide and name in wide.cases:
                 yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
@@ -317,6 +321,7 @@ def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
                 "of the rule's rows that are read off, and the attention to planted keys.",
                 {"setting": setting.name, **({"control": level[0]} if level else {})},
                 {"setting": setting.name, "title": setting.title, "control": level[0] if level else ""},
+                named_after=f"attention.{setting.name}",
             )
 
 
@@ -331,6 +336,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "Frobenius norms of the trained models by case, with the published maximum of each as a mark.",
             {},
             {"experiment": experiment.name, "title": experiment.title},
+            named_after=f"experiments.{experiment.name}",
         )
     yield from _norms_over_schedules(config)
     if tested:
@@ -408,6 +414,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "Two heat maps, cases by features: importance and feature probability.",
             {},
             labels,
+            named_after=f"experiments.{experiment.name}",
         )
         if experiment.n_hidden == 2:
             yield FigureTarget(
@@ -421,6 +428,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
                 "A grid of planes, cases by seeds, with the feature directions and the number represented.",
                 {},
                 labels,
+                named_after=f"experiments.{experiment.name}",
             )
         else:
             for case_name in experiment.cases:
@@ -519,6 +527,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
         "line an SAE architecture through its levels, baselines in grey.",
         {},
         labels,
+        named_after=f"experiments.{experiment.name}",
     )
     if has_levels:
         yield FigureTarget(
@@ -530,6 +539,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
             "line an SAE architecture.",
             {},
             labels,
+            named_after=f"experiments.{experiment.name}",
         )
     yield FigureTarget(
         f"{experiment.name}_sae_by_feature",
@@ -540,6 +550,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
         "importance, dimensionality and case, with intervals and the number of features in each bin.",
         {},
         labels,
+        named_after=f"experiments.{experiment.name}",
     )
 
 
@@ -553,6 +564,7 @@ def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
         f"Bars of feature norms in {case_name}, coloured by superposition, and heat maps of WᵀW.",
         {"title": case.title},
         {"case": case_name, "title": case.title, "experiment": experiment.name},
+        named_after=f"experiments.{experiment.name}.cases.{case_name}",
     )
 
 
@@ -582,6 +594,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
             "by family and by margin, and the schedules at which they are wrong over density and steepness.",
             {},
             labels,
+            named_after=f"maps.{name}",
         )
         yield FigureTarget(
             f"{name}_predictor_failures",
@@ -592,6 +605,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
             "importance, density, norm and bias of each feature below.",
             {},
             labels,
+            named_after=f"maps.{name}",
         )
     for name in solved_maps(config, "perturbation"):
         described = config.maps[name]
@@ -609,6 +623,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
                 "crossings as circles; below, the share of seeds in each structure.",
                 {"density": str(described.points["density"])},
                 {"map": name, "title": described.title},
+                named_after=f"maps.{name}",
             )
     for name in solved_maps(config, "grid"):
         if config.maps[name].seeds:
@@ -652,6 +667,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             "represent each, and its norm and bias over seeds and in the best solution.",
             biases,
             labels,
+            named_after=f"maps.{described.name}",
         )
     for setting, values in _training_series(described).items():
         yield FigureTarget(
@@ -663,6 +679,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             "features, the mean number of represented features, and median and least excess loss.",
             {"against": setting, "values": json.dumps(values)},
             {**labels, "setting": {"steps": "training steps", "init_scale": "initial scale"}[setting]},
+            named_after=f"maps.{described.name}",
         )
 
 
