@@ -37,7 +37,7 @@ STAGES = {
 KEEPING = ("train", "map-weights")
 """Commands that would find all that they should train among what was kept, and train nothing."""
 KEPT = {
-    "checkpoints/own/falling/*.safetensors": ("models/own", "train/own/falling.log"),
+    "checkpoints/experiments/own/falling/*.safetensors": ("models/own", "train/own/falling.log"),
     "checkpoints/maps/own/weights/*/*.parquet": ("maps/own/weights", "map_weights/own/*.log"),
     "checkpoints/maps/own/solutions/*.parquet": ("maps/own/solutions", "map_solutions/own/*.log"),
 }
