@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -208,6 +209,36 @@ def test_what_nothing_reads_is_checked_as_well(workflow: Workflow) -> None:
     plan = workflow.planned("all")
     assert {"figure_cases", "report"} <= set(plan)
     assert plan["train"] == {"results/models/talk/case2.safetensors"}
+
+
+def test_whole_files_in_each_others_places_are_named(workflow: Workflow) -> None:
+    swapped = [
+        ("results/models/talk/case1.safetensors", "results/models/talk/case2.safetensors"),
+        (
+            "results/maps/atlas/weights/shard=0/part.parquet",
+            "results/maps/atlas/weights/shard=1/part.parquet",
+        ),
+        ("results/figures/slide11_cases.png", "results/figures/slide12_all_cases.png"),
+        ("results/figures/slide11_cases.svg", "results/figures/slide12_all_cases.svg"),
+    ]
+    for pair in swapped:
+        one, other = (workflow.folder / name for name in pair)
+        aside = one.rename(workflow.folder / "aside")
+        other.rename(one)
+        aside.rename(other)
+    result = workflow.run("all")
+    assert result.returncode != 0
+    (line,) = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("error: ")]
+    assert "it was made as another file of results/" in line
+    for pair in swapped:
+        assert all(name in line for name in pair)
+
+
+def test_results_that_nobody_remembers_are_refused(workflow: Workflow) -> None:
+    shutil.rmtree(workflow.folder / ".snakemake")
+    result = workflow.run("all", "--dry-run")
+    assert result.returncode != 0
+    assert "of what configuration it is can't be told" in result.stdout + result.stderr
 
 
 def test_two_runs_at_once_are_refused(workflow: Workflow) -> None:
