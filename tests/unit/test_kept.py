@@ -104,6 +104,21 @@ def test_other_settings_train_all(tmp_path: Path, said: pytest.LogCaptureFixture
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
+def test_what_another_job_is_writing_is_left_alone(tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
+    made(tmp_path, 3)
+    (kept,) = (tmp_path / "kept").iterdir()
+    half = kept.with_name(".0123456789abcdef0123456789abcdef.safetensors.x1.safetensors")
+    half.write_bytes(kept.read_bytes()[:100])
+    own = kept.rename(kept.with_name(f".{kept.name}.x2.safetensors"))  # of this very job, which was killed
+    (tmp_path / "kept" / "folder.safetensors").mkdir()
+    said.clear()
+    made(tmp_path, 3)
+    assert trained(said) == (3, 0)
+    assert half.exists()
+    assert kept.exists()
+    assert not own.exists()
+
+
 def test_what_is_damaged_is_trained_again(tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
     before = made(tmp_path, 3).read_bytes()
     (kept,) = (tmp_path / "kept").iterdir()
