@@ -1,6 +1,6 @@
 """Injects faults, counts what comes of them, and writes the table of docs/faults.md.
 
-    python -m tests.faults.inject --folder /tmp/faults                        # everything: an hour on two cores
+    python -m tests.faults.inject --folder /tmp/faults                      # everything: an hour on two cores
     python -m tests.faults.inject --folder /tmp/faults --cases damage --count 6
     python -m tests.faults.inject --folder /tmp/faults --count 0 --table docs/faults.md
 
