@@ -697,6 +697,18 @@ def test_any_value_anywhere_loads_or_is_refused_in_one_line(key: str, value: Any
 # --- reading -----------------------------------------------------------------------------------------------
 
 
+def assert_refused(path: Path, content: str, named: list[str]) -> None:
+    """In one line, with the file and all of these."""
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert "\n" not in text
+    for part in named:
+        assert part in text
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -716,15 +728,7 @@ def test_any_value_anywhere_loads_or_is_refused_in_one_line(key: str, value: Any
     ],
 )
 def test_an_unreadable_file_is_named_with_its_line(tmp_path: Path, content: str, named: list[str]) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text(content)
-    with pytest.raises(ConfigError) as caught:
-        read(path)
-    text = str(caught.value)
-    assert text.startswith(str(path))
-    assert "\n" not in text
-    for part in named:
-        assert part in text
+    assert_refused(tmp_path / "mine.yaml", content, named)
 
 
 def test_missing_folder_and_binary_files_are_named(tmp_path: Path) -> None:
@@ -943,14 +947,7 @@ def test_json_is_read_as_json(tmp_path: Path) -> None:
     ids=["twice", "twice inside", "deep", "digits", "list"],
 )
 def test_what_json_can_not_be_is_said_as_of_yaml(tmp_path: Path, content: str, named: list[str]) -> None:
-    path = tmp_path / "mine.json"
-    path.write_text(content)
-    with pytest.raises(ConfigError) as caught:
-        read(path)
-    text = str(caught.value)
-    assert "\n" not in text
-    for part in named:
-        assert part in text
+    assert_refused(tmp_path / "mine.json", content, named)
 
 
 def test_a_few_lines_that_stand_for_billions_are_refused(tmp_path: Path) -> None:
