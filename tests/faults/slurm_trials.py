@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.trials import WRONG, Outcome, Place, again, own_traceback
-from tests.workflow.cluster import Cluster, running_cluster
+from tests.workflow.cluster import Cluster, comes_true, running_cluster
 from tests.workflow.conftest import Workflow
 
 _ARGUMENTS = (
@@ -54,7 +54,7 @@ def kill_slurmd(place: Place, index: int) -> Outcome:
             return ""
         os.kill(cluster.daemon("slurmd"), signal.SIGKILL)
         hit = _state(cluster, job) == "RUNNING"
-        time.sleep(gone)
+        time.sleep(gone)  # the fault itself: so long there is no daemon
         cluster.start_slurmd()
         return f"{job['Comment']} after {after:.1f} s, for {gone:.1f} s" if hit else ""
 
@@ -68,21 +68,13 @@ def _state(cluster: Cluster, job: dict[str, str]) -> str:
 
 def _runs_for(cluster: Cluster, job: dict[str, str], seconds: float) -> bool:
     """Waits so long, but only while the job runs; whether it still does."""
-    deadline = time.monotonic() + seconds
-    while _state(cluster, job) == "RUNNING":
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return True
-        time.sleep(min(0.2, left))
-    return False
+    return not comes_true(lambda: _state(cluster, job) != "RUNNING", seconds)
 
 
 def _end_of(cluster: Cluster, job: dict[str, str]) -> str:
     """The state that a job ends in; the last one, if it does not end."""
-    deadline = time.monotonic() + _END_SECONDS
-    while (state := _state(cluster, job)) in ("RUNNING", "COMPLETING") and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return state
+    comes_true(lambda: _state(cluster, job) not in ("RUNNING", "COMPLETING"), _END_SECONDS)
+    return _state(cluster, job)
 
 
 def _trial(place: Place, fault: Fault) -> Outcome:
@@ -128,7 +120,8 @@ def _met(cluster: Cluster, process: subprocess.Popen[bytes], wanted: int, fault:
                 if len(seen) > wanted and (what := fault(cluster, job)):
                     return what
                 break  # what the others do may have changed by now
-        time.sleep(0.2)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)
     return ""
 
 

@@ -27,6 +27,8 @@ MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
 MEMORY = 16000
 """MB of the node, whether this machine has them or not."""
 _START_SECONDS = 30
+_BETWEEN_SECONDS = 0.1
+"""Between two questions."""
 _STOP_SECONDS = 10
 
 _CONFIGURATION = """\
@@ -112,7 +114,7 @@ class Cluster:
     def start_slurmd(self) -> None:
         """Starts the node's daemon, which must not run."""
         _started(["slurmd", "-f", str(self.folder / "slurm.conf")])
-        self._wait_until_idle()
+        _wait_for(self._takes_jobs, "slurmd", self.folder)
 
     def jobs(self) -> list[dict[str, str]]:
         """All jobs that there were, the oldest first, in Slurm's own words."""
@@ -121,15 +123,9 @@ class Cluster:
         listed = self.asked(f"squeue --states=all --noheader --sort=i --Format={columns}")
         return [dict(zip(names, line.split("|"), strict=False)) for line in listed.splitlines()]
 
-    def _wait_until_idle(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            answer = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
-            if answer.stdout.strip() in ("idle", "mixed", "allocated"):
-                return
-            time.sleep(0.1)
-        logs = "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
-        raise RuntimeError(f"Slurm has not started in {_START_SECONDS} s: {answer.stdout}{logs[-3000:]}")
+    def _takes_jobs(self) -> bool:
+        answer = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True)
+        return answer.stdout.strip() in ("idle", "mixed", "allocated")
 
 
 @contextmanager
@@ -210,7 +206,7 @@ def _start_database(folder: Path, undone: ExitStack) -> None:
             stderr=log,
         )
     undone.callback(_end, database)
-    _wait_for(socket_file.exists, "mariadbd")
+    _wait_for(socket_file.exists, "mariadbd", folder)
 
 
 def _start_accounts(folder: Path) -> None:
@@ -224,19 +220,28 @@ def _start_accounts(folder: Path) -> None:
     def answers() -> bool:
         return subprocess.run(["sacctmgr", "list", "cluster"], capture_output=True).returncode == 0
 
-    _wait_for(answers, "slurmdbd")
+    _wait_for(answers, "slurmdbd", folder)
     for what in ("cluster atlas", f"account {ACCOUNT}", f"user root account={ACCOUNT}"):
         _started(["sacctmgr", "--immediate", "add", *what.split()])
     default = f"modify user root set defaultaccount={ACCOUNT}"
     _started(["sacctmgr", "--immediate", *default.split()])
 
 
-def _wait_for(condition: Callable[[], bool], name: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+def _wait_for(condition: Callable[[], bool], name: str, folder: Path) -> None:
+    if not comes_true(condition, _START_SECONDS):
+        logs = "".join(path.read_text() for path in sorted(folder.glob("*.log")))
+        raise RuntimeError(f"{name} has not started in {_START_SECONDS} s: {logs[-3000:]}")
+
+
+def comes_true(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it does within so long. Slurm and its daemons tell nobody, and are asked again and again."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{name} has not started in {_START_SECONDS} s")
-        time.sleep(0.1)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(_BETWEEN_SECONDS, left))
+    return True
 
 
 def _started(command: list[str], **environment: str) -> None:
@@ -268,11 +273,8 @@ def _stop(pid_file: Path) -> None:
         process = int(pid_file.read_text())
         for number in (signal.SIGTERM, signal.SIGKILL):
             os.kill(process, number)
-            deadline = time.monotonic() + _STOP_SECONDS
-            while time.monotonic() < deadline:
-                if _gone(process):
-                    return
-                time.sleep(0.05)
+            if comes_true(lambda: _gone(process), _STOP_SECONDS):
+                return
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return
     raise RuntimeError(f"{pid_file.stem} (process {process}) does not end")
