@@ -11,6 +11,8 @@ from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.branches import Place, branch_table, branches, crossings, structure_of
 
 _BIAS = "trained"
+# The last three are those of a map in which one feature is varied.
+_OF_POINTS = ("key", "importance", "probability", "varied", "feature", "importance_ratio")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes the three tables."""
-    storage.read_table(arguments.points[0], ["varied", "feature"])  # says so of a map of another kind
-    points = pd.concat([storage.read_table(path) for path in arguments.points], ignore_index=True)
+    points = pd.concat([storage.read_table(path, _OF_POINTS) for path in arguments.points], ignore_index=True)
     first = read_points(arguments.points[0])
     n_hidden = first.n_hidden
     places = {
