@@ -1,11 +1,8 @@
 """Checks of what functions are given: one line that names the argument, its value and what is allowed."""
 
-import argparse
-import json
 import math
 import operator
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,40 +57,6 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> i
     if most is not None and number > most:
         raise TrainingError(f"{name} is {number}: must be at most {most}")
     return number
-
-
-def shard(number: int, shards: int) -> tuple[int, int]:
-    """Number of a shard, from 0, and how many there are, of a command line.
-
-    Raises:
-        TrainingError: if there is no such shard.
-    """
-    shards = integer("--shards", shards)
-    return integer("--shard", number, least=0, most=shards - 1), shards
-
-
-def spec(*keys: str, each: bool = False) -> Callable[[str], dict[str, Any]]:
-    """The type of a command's `--spec`: a JSON object that has these keys, or whose values have them.
-
-    `-` stands for what standard input holds: an argument may be 128 KiB at most.
-
-    What the function that it gives raises, argparse turns into a line.
-    """
-
-    def parsed(text: str) -> dict[str, Any]:
-        try:
-            text = sys.stdin.read() if text == "-" else text
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise argparse.ArgumentTypeError(f"no JSON ({error}): {text!r:.60}") from None
-        for where, part in value.items() if each and isinstance(value, dict) else (("", value),):
-            if not isinstance(part, dict):
-                raise argparse.ArgumentTypeError(f"{where or 'it'} is {part!r:.60}: must be a JSON object")
-            if missing := [key for key in keys if key not in part]:
-                raise argparse.ArgumentTypeError(f"{f'{where}.' if where else ''}{missing[0]} is missing")
-        return value
-
-    return parsed
 
 
 def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas import arguments as check
 from superposition_atlas.artefacts.attention import write_attention
 from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.artefacts.saes import write_saes
 from superposition_atlas.attention.training import train_attention
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.sae.training import train_saes
 from superposition_atlas.schedules import explicit
@@ -23,22 +23,8 @@ logger = logging.getLogger(__name__)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec(
-            "n_features",
-            "n_hidden",
-            "probability",
-            "seeds",
-            "toy_model",
-            "sae",
-            "heads",
-            "training",
-            each=True,
-        ),
-        help="the settings by name, as JSON; - reads it from standard input",
-    )
+    sizes, trained = ("n_features", "n_hidden", "probability", "seeds"), ("toy_model", "sae", "training")
+    add_spec(parser, "the settings by name", *sizes, *trained, "heads", each=True)
     parser.add_argument("--threads", default=1, type=int, help="threads of the engines")
     parser.add_argument(
         "--folder", required=True, type=Path, help="to write, a folder in it for each setting"

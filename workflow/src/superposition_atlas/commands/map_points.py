@@ -3,20 +3,15 @@
 import argparse
 from pathlib import Path
 
-from superposition_atlas import arguments as check
 from superposition_atlas.artefacts.maps import remove_other_shards, write_points
+from superposition_atlas.command_line import add_spec, shard
 from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.points import in_shard, make_points, points_digest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec("n_features", "n_hidden", "points"),
-        help="n_features, n_hidden and points of the map, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "n_features, n_hidden and points of the map", "n_features", "n_hidden", "points")
     parser.add_argument("--shard", required=True, type=int, help="number of the shard, from 0")
     parser.add_argument("--shards", required=True, type=int, help="how many there are")
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
@@ -25,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Makes all points and writes those of the shard."""
     spec = arguments.spec
-    shard, shards = check.shard(arguments.shard, arguments.shards)
+    number, shards = shard(arguments.shard, arguments.shards)
     points = make_points(spec["n_features"], spec["n_hidden"], spec["points"])
-    own = in_shard(points, shard, shards)
+    own = in_shard(points, number, shards)
     rows = [
         {
             "key": point.key,
@@ -41,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     about = {
         "n_features": spec["n_features"],
         "n_hidden": spec["n_hidden"],
-        "shard": shard,
+        "shard": number,
         "shards": shards,
         "points": points_digest(own),
     }

@@ -9,6 +9,7 @@ import pandas as pd
 from superposition_atlas import arguments as check
 from superposition_atlas import storage
 from superposition_atlas.artefacts.maps import read_points, remove_other_shards, write_map_models
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.maps.training import train_points
 from superposition_atlas.toy_model import TrainingSettings
@@ -20,12 +21,7 @@ logger = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--points", required=True, type=Path, help="the shard's points (Parquet)")
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec("seeds", "variants"),
-        help="seeds and variants, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "seeds and variants", "seeds", "variants")
     parser.add_argument("--shards", required=True, type=int, help="how many shards there are")
     parser.add_argument("--engine", default="auto", choices=["auto", "fused", "torch", "cuda"])
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])

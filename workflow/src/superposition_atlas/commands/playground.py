@@ -4,8 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from superposition_atlas import arguments as check
 from superposition_atlas import storage
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.settings import Settings
@@ -19,12 +19,7 @@ TABLES = ("runs", "curves", "points", "units", "weights")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec("seeds", each=True),
-        help="settings and seeds by name, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "settings and seeds by name", "seeds", each=True)
     for name in TABLES:
         parser.add_argument(f"--output-{name}", required=True, type=Path, help="Parquet file to write")
 

@@ -6,8 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas import arguments as check
 from superposition_atlas import config, storage
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.embedded import KEY
 from superposition_atlas.figures import catalogue
@@ -18,12 +18,7 @@ from superposition_atlas.report.typesetting import compile_pdf
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec(),
-        help="the configuration, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "the configuration")
     parser.add_argument("--template", required=True, type=Path, help="typst template")
     parser.add_argument("--captions", required=True, type=Path, help="folder with the figures' captions")
     parser.add_argument("--results", required=True, type=Path, help="folder with the results")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from superposition_atlas import arguments as check
 from superposition_atlas.artefacts.models import read_models
 from superposition_atlas.artefacts.saes import write_saes
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.sae.training import train_saes
 
@@ -18,12 +18,7 @@ logger = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec("seeds"),
-        help="the SAE's settings, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "the SAE's settings", "seeds")
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
 

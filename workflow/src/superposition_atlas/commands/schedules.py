@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas import arguments as check
 from superposition_atlas import config
+from superposition_atlas.command_line import add_spec
 from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.storage import provenance, write_columns
@@ -16,12 +16,7 @@ from superposition_atlas.storage import provenance, write_columns
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--experiment", required=True, help="name of the experiment")
-    parser.add_argument(
-        "--spec",
-        required=True,
-        type=check.spec(),
-        help="the configuration, as JSON; - reads it from standard input",
-    )
+    add_spec(parser, "the configuration")
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
 
 

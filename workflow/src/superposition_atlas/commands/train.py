@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from superposition_atlas import arguments as check
+from superposition_atlas import command_line
 from superposition_atlas.artefacts.experiments import read_experiment
 from superposition_atlas.artefacts.models import write_models
 from superposition_atlas.digest import code_digest
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Trains what is missing and writes all."""
-    shard, shards = check.shard(arguments.shard, arguments.shards)
+    shard, shards = command_line.shard(arguments.shard, arguments.shards)
     experiment = read_experiment(arguments.schedules)
     case = experiment.case(arguments.case)
     own = np.array(
