@@ -38,7 +38,7 @@ def test_a_seal_is_found_wherever_it_stands_and_any_damage_is_noticed(
 ) -> None:
     monkeypatch.setattr(seal, "_BLOCK", block)
     path = tmp_path / "file"
-    content = before + LIKE_A_SEAL * like + b"," + seal.PLACE.encode() + after
+    content = before + LIKE_A_SEAL * like + b"," + seal.BLANK.encode() + after
     whole = sealed(path, content)
     assert whole.replace(hashlib.sha256(content).hexdigest().encode(), b"0" * 64) == content
     assert seal.flaw(path) is None
@@ -57,10 +57,10 @@ def test_a_file_without_a_seal_is_not_ours(tmp_path: Path) -> None:
 
 
 @over_again
-@given(title=st.text(max_size=30), place=st.sampled_from([seal.PLACE, seal.PLACE.replace("0", "a")]))
+@given(title=st.text(max_size=30), place=st.sampled_from([seal.BLANK, seal.BLANK.replace("0", "a")]))
 def test_what_looks_like_a_seal_does_no_harm(tmp_path: Path, title: str, place: str) -> None:
     path = tmp_path / "file"
-    whole = sealed(path, f"{place} {title} {seal.PLACE} {place}".encode("utf-8", "replace"))
+    whole = sealed(path, f"{place} {title} {seal.BLANK} {place}".encode("utf-8", "replace"))
     assert seal.flaw(path) is None
     path.write_bytes(whole + b" ")
     assert seal.flaw(path) == "its checksum is wrong"
@@ -70,7 +70,7 @@ def test_a_file_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "models"
     folder.mkdir(parents=True)
     first, second, copy = folder / "a.safetensors", folder / "b.safetensors", tmp_path / "copy.safetensors"
-    whole = sealed(first, seal.PLACE.encode())
+    whole = sealed(first, seal.BLANK.encode())
     assert seal.flaw(first) is None
     for path, wrong in ((second, "it was made as another file of results/"), (copy, None)):
         path.write_bytes(whole)
@@ -78,7 +78,7 @@ def test_a_file_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
     # Another checkout's file has the same place, and the same bytes.
     other = tmp_path / "other" / "results" / "models" / "a.safetensors"
     other.parent.mkdir(parents=True)
-    assert sealed(other, seal.PLACE.encode()) == whole
+    assert sealed(other, seal.BLANK.encode()) == whole
     # And a place that was tampered with is no place.
     first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert seal.flaw(first) == "its checksum is wrong"

@@ -6,12 +6,12 @@ of its metadata.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from superposition_atlas import seal, storage
-from superposition_atlas.errors import ArtefactError
 
 KEY = storage.PROVENANCE_KEY
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -26,13 +26,13 @@ def figure_metadata(path: Path, provenance: Mapping[str, Any]) -> dict[str, str 
     if path.suffix == ".svg":
         return {"Description": text, "Date": None}
     # Never sealed: a checksum inside would break those that a PNG has of its parts.
-    return {"Description": text.replace(seal.PLACE, seal.unsummed(path)), "Software": None}
+    return {"Description": text.replace(seal.BLANK, seal.unsummed(path)), "Software": None}
 
 
 def with_comment(gif: bytes, provenance: Mapping[str, Any]) -> bytes:
     """A GIF with its provenance as a comment."""
     # The seal comes first: no block's length may stand inside it.
-    text = f"{seal.PLACE} {storage.provenance_text(provenance, ascii_only=True)}".encode()
+    text = f"{seal.BLANK} {storage.provenance_text(provenance, ascii_only=True)}".encode()
     parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
     blocks = b"".join(bytes([len(part)]) + part for part in parts)
     start = _after_colours(gif)
@@ -47,11 +47,10 @@ def read_provenance(path: Path) -> dict[str, Any]:
     """
     kind = path.suffix.removeprefix(".").upper()
     storage.check_seal(path, kind)
-    try:
-        return storage.parsed_provenance(READERS[path.suffix](path.read_bytes()))
-    except (LookupError, ValueError, ElementTree.ParseError):
-        # Whole, and somebody else's: nobody is told to delete it.
-        raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it") from None
+    text: str | bytes = ""
+    with suppress(LookupError, ValueError, ElementTree.ParseError):
+        text = READERS[path.suffix](path.read_bytes())
+    return storage.parsed_provenance(text, path)
 
 
 def _from_svg(content: bytes) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 _MARK = "superposition_atlas:sha256:"
 _ANYWHERE = "0" * 16
 """Belongs to no place below results/."""
-PLACE = f"{_MARK}{'0' * 64}:{_ANYWHERE}"
+BLANK = f"{_MARK}{'0' * 64}:{_ANYWHERE}"
 """What a file holds until it is sealed."""
 _SEAL = re.compile(re.escape(_MARK.encode()) + rb"[0-9a-f]{64}:[0-9a-f]{16}")
 _BLOCK = 1 << 20
@@ -25,9 +25,15 @@ _BLOCK = 1 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
+def below_results(path: Path) -> str | None:
+    """The path below results/, or None where it is not there."""
+    above, results, below = path.absolute().as_posix().rpartition("/results/")
+    return below if above and results else None
+
+
 def unsummed(path: Path) -> str:
     """The seal of the file that is to stand at `path`, with zeros for the checksum."""
-    return PLACE.removesuffix(_ANYWHERE) + _place(path)
+    return BLANK.removesuffix(_ANYWHERE) + _place(path)
 
 
 def seal(path: Path, belongs: Path) -> None:
@@ -37,12 +43,11 @@ def seal(path: Path, belongs: Path) -> None:
         path: the file.
         belongs: where it will stand.
     """
-    blank = unsummed(belongs).encode()
-    checksum = _checksum(path, PLACE.encode(), blank)
-    places = [start for start, piece, is_seal in _pieces(path) if is_seal and piece == PLACE.encode()]
+    checksum = _checksum(path, BLANK.encode(), unsummed(belongs).encode())
+    starts = [start for start, piece, is_seal in _pieces(path) if is_seal and piece == BLANK.encode()]
     with path.open("r+b") as stream:
-        for place in places:
-            stream.seek(place)
+        for start in starts:
+            stream.seek(start)
             stream.write(checksum)
 
 
@@ -60,7 +65,7 @@ def flaw(path: Path) -> str | None:
     if not found:
         return "no checksum: it ends early, or this pipeline did not make it"
     for piece in found:
-        if _checksum(path, piece, PLACE.encode()[: -len(_ANYWHERE)] + piece[-len(_ANYWHERE) :]) == piece:
+        if _checksum(path, piece, BLANK.encode()[: -len(_ANYWHERE)] + piece[-len(_ANYWHERE) :]) == piece:
             return _misplaced(path, _SEAL.match(piece))
     return "its checksum is wrong"
 
@@ -74,8 +79,9 @@ def _misplaced(path: Path, found: re.Match[bytes] | None) -> str | None:
 
 
 def _place(path: Path) -> str:
-    above, results, below = path.absolute().as_posix().rpartition("/results/")
-    return hashlib.sha256(below.encode()).hexdigest()[: len(_ANYWHERE)] if above and results else _ANYWHERE
+    """Where a file belongs, as its seal has it."""
+    below = below_results(path)
+    return _ANYWHERE if below is None else hashlib.sha256(below.encode()).hexdigest()[: len(_ANYWHERE)]
 
 
 def png_parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -131,7 +137,7 @@ def _pieces(path: Path) -> Iterator[tuple[int, bytes, bool]]:
                 yield start + match.start(), match[0], True
                 end = match.end()
             # One may stand across the border of two blocks.
-            whole = max(end, len(rest) - len(PLACE) + 1)
+            whole = max(end, len(rest) - len(BLANK) + 1)
             yield start + end, rest[end:whole], False
             start, rest = start + whole, rest[whole:]
     yield start, rest, False

@@ -241,7 +241,7 @@ def table_provenance(path: Path) -> dict[str, Any]:
     """
     with _opened(path) as file:
         metadata = file.schema_arrow.metadata or {}
-    return _carried(metadata.get(PROVENANCE_KEY.encode(), b""), path, "Parquet")
+    return parsed_provenance(metadata.get(PROVENANCE_KEY.encode(), b""), path)
 
 
 def _parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
@@ -296,7 +296,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             text = (file.metadata() or {}).get(PROVENANCE_KEY, "")
     except (SafetensorError, OSError) as error:
         raise damaged(path, "safetensors", str(error)) from None
-    return tensors, _carried(text, path, "safetensors")
+    return tensors, parsed_provenance(text, path)
 
 
 def write_sealed(content: bytes, path: Path) -> None:
@@ -334,22 +334,19 @@ def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
     )
 
 
-def _carried(text: str | bytes, path: Path, kind: str) -> dict[str, Any]:
-    try:
-        return parsed_provenance(text)
-    except ValueError:
-        raise damaged(path, kind, "it carries no provenance") from None
-
-
-def parsed_provenance(text: str | bytes) -> dict[str, Any]:
-    """The provenance that `provenance_text` made text of.
+def parsed_provenance(text: str | bytes, path: Path) -> dict[str, Any]:
+    """The provenance of a file, of the text that `provenance_text` made of it.
 
     Raises:
-        ValueError: if it is none.
+        ArtefactError: if it is none.
     """
-    parsed = json.loads(text)
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = None
     if not isinstance(parsed, dict) or "checksum" not in parsed:
-        raise ValueError("no provenance")
+        # The file is whole, and somebody else's: nobody is told to delete it.
+        raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it")
     del parsed["checksum"]
     return parsed
 
@@ -357,5 +354,5 @@ def parsed_provenance(text: str | bytes) -> dict[str, Any]:
 def provenance_text(provenance: Mapping[str, Any], ascii_only: bool = False) -> str:
     """Provenance as files carry it: JSON, with a place for the file's seal."""
     return json.dumps(
-        {**provenance, "checksum": seal.PLACE}, sort_keys=True, ensure_ascii=ascii_only, allow_nan=False
+        {**provenance, "checksum": seal.BLANK}, sort_keys=True, ensure_ascii=ascii_only, allow_nan=False
     )

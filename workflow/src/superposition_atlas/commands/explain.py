@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints what the file is, the command that makes it again, and its provenance, as JSON."""
     path = arguments.file
-    place = _place(path)
+    place = seal.below_results(path)
     kind, command = _kind(place)
     provenance = _provenance(path, place)
     if not isinstance(provenance.get("spec"), dict) or not isinstance(provenance.get("code"), str):
@@ -79,12 +79,6 @@ def _provenance(path: Path, place: str | None) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return storage.read_tensors(path)[1]
     return read_provenance(path)
-
-
-def _place(path: Path) -> str | None:
-    """The path below results/, or None where it is not there."""
-    above, results, below = path.absolute().as_posix().rpartition("/results/")
-    return below if above and results else None
 
 
 def _kind(place: str | None) -> tuple[str, str | None]:
