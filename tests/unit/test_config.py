@@ -1,12 +1,14 @@
 """The configuration: what loads, what is refused and how it is said, and that schema and document agree."""
 
+import inspect
 import json
 import math
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,18 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from superposition_atlas import schedules
-from superposition_atlas.config import load, read, sae_spec, schedule_source
-from superposition_atlas.config.document import with_tables
-from superposition_atlas.config.figures import check_figures
+from superposition_atlas.config import declaration, load, read, sae_spec, schedule_source
+from superposition_atlas.config.checking import plain, problems_of
+from superposition_atlas.config.document import SCHEMA_PATH, TABLES, schema_text, with_tables
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.config.schema import definition, resolved, schema, shown
-from superposition_atlas.errors import ConfigError
+from superposition_atlas.config.schema import schema, sentences
+from superposition_atlas.errors import ConfigError, value_text
+from superposition_atlas.figures.distinct_names import check_figures
+from superposition_atlas.sae.settings import SAESettings
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.settings.rules import fields_of
 from superposition_atlas.toy_model import TrainingSettings
+from superposition_atlas.training.train_toy_models import train
 
 ROOT = Path(__file__).resolve().parents[2]
 TALK = ROOT / "config" / "config.yaml"
@@ -168,27 +175,17 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
     assert samples < 1e8
 
 
-def test_defaults_come_from_the_schema_and_are_those_of_the_library() -> None:
+def test_what_is_left_out_has_the_librarys_defaults() -> None:
     config = load({"experiments": {"least": {"n_features": 3, "n_hidden": 2, "cases": {"only": {}}}}})
     least = config.experiments["least"]
     assert (config.engine, config.device) == ("auto", "auto")
     assert (least.title, least.cases["only"].title) == ("least", "only")
     assert least.seeds == tuple(range(8))
     assert least.cases["only"].training == TrainingSettings()
-    assert {field.name for field in fields(TrainingSettings)} == set(definition("training")["properties"])
     assert least.family == "linear"
     assert np.allclose(least.cases["only"].probability, [[0.9, 0.5, 0.1]])
-
-
-def test_sae_defaults_and_names_are_those_of_train_saes() -> None:
-    sae_module = pytest.importorskip("superposition_atlas.sae.ensemble")
-    theirs = {field.name: field for field in fields(sae_module.SAESettings)}
-    assert definition("sae")["properties"].keys() == theirs.keys() | {"record_steps", "seeds"}
-    assert set(definition("sae")["properties"]["architecture"]["enum"]) == set(sae_module.ARCHITECTURES)
-    for name, part in definition("sae")["properties"].items():
-        if name in theirs and "default" in resolved(part):
-            default = resolved(part)["default"]
-            assert theirs[name].default in (default, (default,)) or list(theirs[name].default) == default
+    saes = load(talk_with("saes.relu", {"n_latents": 3})).experiments["talk"].saes["relu"].settings
+    assert SAESettings(**saes) == SAESettings(n_latents=3)
 
 
 def test_a_case_overrides_its_experiments_training() -> None:
@@ -266,11 +263,8 @@ def test_every_family_serves_importance_and_probability(spec: dict[str, Any]) ->
         assert rows.shape == (spec.get("count", 1), 5)
 
 
-def test_the_schema_knows_exactly_the_families_there_are() -> None:
-    parts = schema()["$defs"]
-    assert set(parts["families"]) == set(parts["is"]) == set(schedules.FAMILIES)
-    assert set(definition("own_schedule")["properties"]["family"]["enum"]) == set(schedules.FAMILIES)
-    assert len(parts["own_schedule"]["allOf"]) == len(schedules.FAMILIES)
+def test_exactly_the_families_that_there_are_can_be_configured() -> None:
+    assert set(declaration.FAMILIES) == set(schedules.FAMILIES)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------
@@ -523,7 +517,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("saes.relu.resample_every", 0, ["saes.relu.resample_every:", "0", "an integer ≥ 1"]),
     ("saes.relu.resample_every", 5001, ["saes.relu.resample_every:", "5001", "≤ 5000"]),
     ("saes.relu.dead_window", 2501, ["saes.relu.dead_window: got 2501", "at most resample_every (2500)"]),
-    ("saes.relu.k", 2, ["saes.relu.k: got (2,)", "leave it out with architecture relu"]),
+    ("saes.relu.k", 2, ["saes.relu.k: got 2,", "its default, 1, with architecture relu"]),
     ("saes.relu.sparsity_coefficient", [0.1, -1], ["sparsity_coefficient[1]:", "-1", "a number ≥ 0"]),
     ("saes.relu.sparsity_coefficient", [], ["sparsity_coefficient:", "[]"]),
     ("saes.relu", {"n_latents": 5, "architecture": "topk", "k": 6}, ["saes.relu.k: got 6", "n_latents (5)"]),
@@ -539,7 +533,9 @@ WRONG: list[tuple[str, Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "named"), WRONG, ids=[f"{k}={shown(v)}"[:60] for k, v, _ in WRONG])
+@pytest.mark.parametrize(
+    ("key", "value", "named"), WRONG, ids=[f"{k}={value_text(v)}"[:60] for k, v, _ in WRONG]
+)
 def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[str]) -> None:
     raw = talk_with(key, value)
     if key.startswith("cases.../"):
@@ -605,7 +601,7 @@ def test_a_wrong_value_is_named_in_one_line(key: str, value: Any, named: list[st
             ],
         ),
     ],
-    ids=lambda value: shown(value)[:50] if isinstance(value, dict) else "",
+    ids=lambda value: value_text(value)[:50] if isinstance(value, dict) else "",
 )
 def test_wrong_at_the_top_and_in_like(raw: Any, named: list[str]) -> None:
     text = message(raw)
@@ -825,46 +821,110 @@ def test_an_integer_and_the_same_float_are_one_setting() -> None:
     assert json.dumps(one) == json.dumps(specs(talk_with("training.init_scale", 1.0)))
 
 
-# --- schema and document -----------------------------------------------------------------------------------
+# --- declaration, schema and document -----------------------------------------------------------------------
 
-PARTS = ["experiment", "case", "training", "sae", "map", "range", "network", "attention"]
+DECLARING = [
+    *{each for keys in TABLES.values() for each in keys.classes},
+    *declaration.FAMILIES.values(),
+    *declaration.KINDS.values(),
+]
 
 
-def test_the_schema_is_a_schema() -> None:
+@pytest.mark.parametrize("declaring", DECLARING, ids=lambda declaring: declaring.__name__)
+def test_every_key_has_a_sentence_and_an_optional_one_a_valid_default(declaring: type) -> None:
+    assert declaring.__doc__
+    for key, field in fields_of(declaring).items():
+        assert re.match(r"[A-Z`].*[.)]$", sentences(declaring)[key]), key
+        if field.has_default:
+            problems = list(problems_of(field.rule, plain(field.default), (key,), complete=False))
+            assert not problems, key
+
+
+def test_the_schema_is_a_schema_and_the_file_has_it() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
+    assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), (
+        "python -m superposition_atlas.config.document"
+    )
 
 
-@pytest.mark.parametrize("part", [schema(), *(definition(name) for name in PARTS)], ids=["top", *PARTS])
-def test_every_key_has_a_description_and_an_optional_one_a_valid_default(part: dict[str, Any]) -> None:
-    for key, inner in part["properties"].items():
-        whole = resolved(inner)
-        assert whole["description"].strip().endswith((".", ")")), key
-        if key in part.get("required", ()):
-            assert "default" not in whole, key
+VALIDATOR = jsonschema.Draft202012Validator(schema())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_editors_find_nothing_wrong_with_our_files(path: Path) -> None:
+    VALIDATOR.validate(read(path))
+
+
+@settings(deadline=None)
+@given(key=st.sampled_from(KEYS), value=JSON_LIKE)
+def test_editors_find_nothing_wrong_with_what_loads(key: str, value: Any) -> None:
+    raw = talk_with(key, value)
+    try:
+        load(raw)
+    except ConfigError:
+        return
+    VALIDATOR.validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("n_feature", 5),
+        ("training.lr", 0.1),
+        ("n_features", "5"),
+        ("training.optimizer", "Adam"),
+        ("training.batch_size", 0),
+        ("probability", LINEAR | {"ratio": 0.9}),
+        ("cases.case1.probability", {"family": "gauss"}),
+        ("cases.1st", {}),
+        ("seeds", [3, 4, 3]),
+    ],
+)
+def test_editors_find_what_is_wrong(key: str, value: Any) -> None:
+    assert not VALIDATOR.is_valid(talk_with(key, value))
+
+
+@pytest.mark.parametrize(
+    ("function", "settings_class"),
+    [(train, TrainingSettings), (train_saes, SAESettings)],
+    ids=["train", "train_saes"],
+)
+def test_training_functions_take_the_settings_as_they_are_declared(
+    function: Callable[..., Any], settings_class: type
+) -> None:
+    parameters = inspect.signature(function).parameters
+    documented = documented_arguments(function)
+    for name, field in fields_of(settings_class).items():
+        default = parameters[name].default
+        if field.is_required:
+            assert default is inspect.Parameter.empty, name
         else:
-            rule = {"$defs": schema()["$defs"]} | inner
-            jsonschema.Draft202012Validator(rule).validate(whole["default"])
+            one = field.default[0] if name in ("k", "sparsity_coefficient") else field.default
+            assert default == one, name
+        assert documented[name] == sentences(settings_class)[name], name
 
 
-def test_every_key_of_a_family_has_a_description() -> None:
-    for family, part in schema()["$defs"]["families"].items():
-        assert part["description"]
-        assert part["properties"]["family"] == {"const": family}
-        for key, inner in part["properties"].items():
-            assert key == "family" or inner["description"]
+def documented_arguments(function: Callable[..., Any]) -> dict[str, str]:
+    """The texts of a Google docstring's arguments, each on one line."""
+    text = inspect.getdoc(function) or ""
+    section = re.search(r"\nArgs:\n(.*?)\n\n", text, re.DOTALL)
+    assert section
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section[1], re.MULTILINE)
+    return {name: " ".join(sentence.split()) for name, sentence in entries}
 
 
-def test_the_readme_is_what_the_schema_makes_of_it() -> None:
+def test_the_readme_is_what_the_declarations_make_of_it() -> None:
     """Else: python -m superposition_atlas.config.document config/README.md."""
     text = README.read_text(encoding="utf-8")
     assert with_tables(text) == text
-    for part in ["configuration", *PARTS, "families", "kinds"]:
+    for part in [*TABLES, "families", "kinds"]:
         assert f"<!-- table: {part} -->" in text
 
 
 def test_a_changed_default_changes_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     text = README.read_text(encoding="utf-8")
-    monkeypatch.setitem(schema()["$defs"]["training"]["properties"]["steps"], "default", 12345)
+    changed_field = replace(fields_of(TrainingSettings)["steps"], default=12345)
+    monkeypatch.setitem(fields_of(TrainingSettings), "steps", changed_field)
     assert "`12345`" in with_tables(text)
 
 
@@ -911,7 +971,7 @@ def test_the_readmes_message_is_what_one_gets() -> None:
 def test_reading_the_configuration_imports_nothing_heavy() -> None:
     program = (
         "import sys; from superposition_atlas.config import load, read; "
-        "from superposition_atlas.config.figures import check_figures; "
+        "from superposition_atlas.figures.distinct_names import check_figures; "
         "check_figures(load(read(sys.argv[1]))); "
         "print(*({'torch', 'numba', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas import costs
-from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.distinct_names import check_figures
 from superposition_atlas.storage.lock import lock_folder
-from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
+from superposition_atlas.maps.comparison import searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
 from superposition_atlas.storage import check_writable
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.storage.verify import date_back, refuse_damaged, refuse_unknown
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:

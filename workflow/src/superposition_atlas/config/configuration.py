@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.config.attention import AttentionSetting
-from superposition_atlas.config.playground import PlaygroundNetworks
+from superposition_atlas.playground.network_settings import Settings
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -35,7 +34,7 @@ class SAE:
 
     name: str
     settings: Mapping[str, Any]
-    """As `sae.ensemble.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -90,6 +89,56 @@ class Map:
     """Jobs that the points are divided among."""
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
+
+
+@dataclass(frozen=True)
+class PlaygroundNetworks:
+    """Networks of one name: one a seed."""
+
+    name: str
+    title: str
+    settings: Settings
+    seeds: tuple[int, ...]
+    """The network of the first one is drawn."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything that training depends on, as plain sorted values."""
+        return dict(sorted({**self.settings.as_dict(), "seeds": list(self.seeds)}.items()))
+
+
+@dataclass(frozen=True)
+class AttentionSetting:
+    """Toy models, an SAE on each, and layers of attention on their tokens."""
+
+    name: str
+    title: str
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    probability: Float[np.ndarray, " feature"]
+    """p_i, above 0 and at most 1, of a feature in any token."""
+    toy_model: TrainingSettings
+    sae: Mapping[str, Any]
+    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    heads: tuple[int, ...]
+    """For each number of heads there is a layer of attention on each toy model."""
+    training: Mapping[str, Any]
+    """Of the attention, as `attention.attention_settings.AttentionSettings` names them."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """All that the setting's results depend on, as plain sorted values."""
+        return {
+            "heads": list(self.heads),
+            "n_features": self.n_features,
+            "n_hidden": self.n_hidden,
+            "probability": self.probability.tolist(),
+            "sae": dict(sorted(self.sae.items())),
+            "seeds": list(self.seeds),
+            "toy_model": self.toy_model.as_dict(),
+            "training": dict(sorted(self.training.items())),
+        }
 
 
 @dataclass(frozen=True)

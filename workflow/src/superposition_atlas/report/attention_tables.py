@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from superposition_atlas.config.attention import AttentionSetting
+from superposition_atlas.config.configuration import AttentionSetting
 from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.sae_tables import interval
