@@ -102,7 +102,7 @@ def test_the_digest_does_not_depend_on_folder_or_process(package: Path) -> None:
 
 
 def test_a_module_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.commands\.nothing"):
+    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.cli\.commands\.nothing"):
         code_digest_here("superposition_atlas.cli.commands.nothing")
 
 
@@ -173,7 +173,12 @@ MOVES = {
             *("schedules", "features", "recovery", "collect", "claims", "figure", "report"),
         },
     ),
-    "sae": ({"saes", "recovery"}, {"schedules", "train", "features", "collect", "claims"}),
+    # A configuration is read by the declaration of SAEs' settings, not by what trains them.
+    "sae/settings.py": ({"saes", "recovery", "schedules"}, {"train", "features", "collect", "claims"}),
+    "sae/train_saes.py": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
+    "sae/architectures/relu.py": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
+    "sae/fused": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
+    "settings": ({"schedules", "train", "saes"}, {"collect"}),
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),
     "metrics/recovery.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),
     "metrics/sae_history.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),

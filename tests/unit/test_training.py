@@ -371,8 +371,8 @@ def test_arrays_of_a_problem_may_lie_in_any_order():
 
 def test_the_device_stream_is_the_stream():
     of = problem(n_features=6, n_instances=4)
-    sample = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
-    np.testing.assert_array_equal(sample.numpy(), sample(of.seeds, 12, 101, of.probability))
+    drawn = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
+    np.testing.assert_array_equal(drawn.numpy(), sample(of.seeds, 12, 101, of.probability))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
@@ -483,7 +483,7 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"output": "tanh"}, "output is 'tanh'"),
         ({"bias": "none"}, "bias is 'none'"),
         ({"bias": 0.5}, "bias is 0.5"),
-        ({"bias": [0.5, 0.5]}, "bias is [0.1, 0.2]: must be a list of 3 numbers, one a feature (it has 2)"),
+        ({"bias": [0.5, 0.5]}, "bias is [0.5, 0.5]: must be a list of 3 numbers, one a feature (it has 2)"),
         ({"bias": [0.5, float("inf"), 0.1]}, "a value of bias is inf"),
         ({"centred_inputs": 1}, "centred_inputs is 1"),
         ({"magnitudes": "gaussian"}, "magnitudes is 'gaussian'"),
