@@ -176,7 +176,6 @@ MOVES = {
     # A configuration is read by the declaration of SAEs' settings, not by what trains them.
     "sae/settings.py": ({"saes", "recovery", "schedules"}, {"train", "features", "collect", "claims"}),
     "sae/train_saes.py": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
-    "sae/architectures/relu.py": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
     "sae/fused": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
     "settings": ({"schedules", "train", "saes"}, {"collect"}),
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),

@@ -69,7 +69,7 @@ FIGURE_FILES = [
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
-    if experiment.claims or name == "controls"
+    if experiment.claims or experiment.role == "known_answers"
 ]
 WHOLE = [name for name, experiment in EXPERIMENTS.items() if experiment.shards == 1]
 CUT = [name for name in EXPERIMENTS if name not in WHOLE]
@@ -89,10 +89,12 @@ TABLES = [
     )
 ]
 JUDGED = [
-    layout.experiment_table(name, "solutions")
+    name
     for name in TESTED
     if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= LARGEST_SOLVED
 ]
+JUDGED_BY = CONFIG.map_of_role("observations")
+JUDGING_MAP = JUDGED_BY.name if JUDGED_BY else "none"
 MAPS = CONFIG.maps
 
 
@@ -684,9 +686,11 @@ def report_sources():
     ]
     if catalogue.answers(CONFIG):
         sources += [layout.answer(), layout.effects()]
-        sources += [layout.map_table("atlas", table) for table in ("points", "models")]
-    if "random_schedules" in MAPS:
-        sources.append(layout.map_table("random_schedules", "points"))
+        sources += [
+            layout.map_table(JUDGING_MAP, table) for table in ("points", "models")
+        ]
+    for name in catalogue.solved_maps(CONFIG, "random")[:1]:
+        sources.append(layout.map_table(name, "points"))
     if CONFIG.playground:
         sources.append(layout.playground_table("runs"))
     if NORM_MAPS:

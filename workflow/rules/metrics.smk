@@ -141,9 +141,10 @@ rule answer:
     """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
     input:
         claims=layout.claims(),
-        points=layout.map_table("atlas", "points"),
-        features=layout.map_table("atlas", "features"),
-        solutions=JUDGED,
+        points=layout.map_table(JUDGING_MAP, "points"),
+        features=layout.map_table(JUDGING_MAP, "features"),
+        solutions=[layout.experiment_table(name, "solutions") for name in JUDGED],
+        schedules=[layout.schedules(name) for name in JUDGED],
     output:
         answer=layout.answer(),
         effects=layout.effects(),
@@ -161,5 +162,5 @@ rule answer:
         code=command_digest("answer"),
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
-        " --features {input.features:q} --solutions {input.solutions:q} --output-answer {output.answer:q}"
-        " --output-effects {output.effects:q} 2> {log:q}"
+        " --features {input.features:q} --solutions {input.solutions:q} --schedules {input.schedules:q}"
+        " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

@@ -21,6 +21,10 @@ class Case:
 
     name: str
     title: str
+    role: str
+    """What the talk's observations take it for; empty for a case beside theirs."""
+    slide: int
+    """The talk's slide that shows it; 0 for none."""
     importance: Float[np.ndarray, "importance_variant feature"]
     """I_i, finite and at least 0, not all 0."""
     probability: Float[np.ndarray, "probability_variant feature"]
@@ -46,19 +50,25 @@ class Experiment:
 
     name: str
     title: str
+    role: str
+    """What slides and report take it for; empty for others."""
     family: str
     """What tables call the base schedule."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
     shown_seeds: int
-    """So many of the seeds, the first ones, are drawn in figures."""
+    """Number of seeds that figures draw, the first ones."""
     shards: int
     """Jobs that the seeds of a case are divided among."""
     claims: bool
     """Whether the talk's observations are tested here."""
     cases: dict[str, Case]
     saes: dict[str, SAE]
+
+    def cases_of_role(self, *roles: str) -> list[Case]:
+        """The cases that have one of these roles."""
+        return [case for case in self.cases.values() if case.role in roles]
 
     @property
     def compares_architectures(self) -> bool:
@@ -75,6 +85,8 @@ class Map:
 
     name: str
     title: str
+    role: str
+    """`observations` where the talk's observations are judged by it, else empty."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
@@ -152,10 +164,18 @@ class Config:
     playground: dict[str, PlaygroundNetworks]
     attention: dict[str, AttentionSetting]
 
+    def experiment_of_role(self, role: str) -> Experiment | None:
+        """The experiment that has this role, if there is one."""
+        return next((each for each in self.experiments.values() if each.role == role), None)
+
+    def map_of_role(self, role: str) -> Map | None:
+        """The map that has this role, if there is one."""
+        return next((each for each in self.maps.values() if each.role == role), None)
+
     @property
     def norm_maps(self) -> list[Map]:
         """Maps whose norms are compared with the published ones; they are of one size."""
-        return [described for described in self.maps.values() if described.compare_norms]
+        return [each for each in self.maps.values() if each.compare_norms]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

@@ -44,6 +44,12 @@ Share = Annotated[float, Range(above=0, most=1)]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+ExperimentRole = Literal["", "slides", "post", "known_answers", "sae_slides"]
+CaseRole = Literal[
+    "", "aligned", "reversed", "random", "equal", "densities", "matched", "pentagon", "no_sparsity"
+]
+MapRole = Literal["", "observations"]
+
 
 # --- families of schedules ---------------------------------------------------------------------------------
 
@@ -174,6 +180,14 @@ class CaseKeys:
 
     title: Title = ""
     """What figures and tables call the case; empty means its name."""
+    role: CaseRole = ""
+    """What the talk's observations take the case for: probability falls with importance (`aligned`, its case
+    1) or rises (`reversed`, case 2), is in `random` order, importance is `equal`; controls are uniform
+    sparsity at several `densities` or at the `matched` mean density, equal and rare features that form a
+    `pentagon`, and `no_sparsity`. Empty means that it is a case beside these."""
+    slide: Annotated[int, Range(0, 100)] = 0
+    """The talk's slide that shows the case, in the experiments of the roles `slides`, `post` and
+    `known_answers`; bars are on the next slide. 0 means none."""
     importance: CaseSchedule = "base"
     """Importance I_i of each feature, at least 0, at most 1e36, and not all 0."""
     probability: CaseSchedule = "base"
@@ -203,8 +217,13 @@ class ExperimentKeys:
 
     title: Title = ""
     """What figures and tables call the experiment; empty means its name."""
+    role: ExperimentRole = ""
+    """What slides and report take the experiment for, each role for one experiment: the `slides` show its
+    cases; the `post` published norms at its size; `known_answers` are controls; `sae_slides` has the SAEs of
+    slides 6 to 10 (else the first SAEs are drawn). Empty means that it is another experiment."""
     like: Annotated[str, Worded("the name of another experiment")] = ""
-    """Another experiment, from which this one starts: it says only what differs. Empty means none."""
+    """Another experiment, from which this one starts, without its title and role: it says only what differs.
+    Empty means none."""
     n_features: Size
     """Number of features, n."""
     n_hidden: Size
@@ -226,8 +245,7 @@ class ExperimentKeys:
     training: Training = NOTHING
     """How the toy models are trained."""
     claims: bool = False
-    """Whether the talk's observations are tested here. They speak of cases by name (`case1` … `case5`,
-    `post4`, `uniform`)."""
+    """Whether the talk's observations are tested here, on the cases whose roles they speak of."""
     cases: Annotated[Mapping[str, Any], ByName(CASE, 1, words="a mapping of at least one case by name")]
     """The cases by name; a case is one schedule of importance and probability."""
     saes: Annotated[Mapping[str, Any], ByName(SAE, words="a mapping of SAEs by name")] = NOTHING
@@ -331,6 +349,9 @@ class MapKeys:
 
     title: Title = ""
     """What figures and tables call the map; empty means its name."""
+    role: MapRole = ""
+    """`observations` for the one map that the talk's observations are judged by and that the atlas's figures
+    draw; empty for others."""
     n_features: Annotated[int, Range(2, 1000)]
     """Number of features, n."""
     n_hidden: Annotated[int, Range(1, 1000)]

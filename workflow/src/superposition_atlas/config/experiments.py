@@ -59,6 +59,7 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
     return Experiment(
         name=name,
         title=filled["title"] or name,
+        role=filled["role"],
         family=filled["probability"]["family"] if filled["family"] == "auto" else filled["family"],
         n_features=n_features,
         n_hidden=filled["n_hidden"],
@@ -104,6 +105,8 @@ def _case(
     return Case(
         name=name,
         title=settings["title"] or name,
+        role=settings["role"],
+        slide=settings["slide"],
         importance=rows["importance"],
         probability=rows["probability"],
         # A case leaves out what it shares with its experiment, so its own defaults must not count.

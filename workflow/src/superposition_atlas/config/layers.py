@@ -10,6 +10,9 @@ from superposition_atlas.errors import ConfigError, value_text
 _DEEPEST = 20
 """No key lies deeper, but a YAML anchor may contain itself."""
 
+_NOT_TAKEN_OVER = ("title", "role")
+"""Keys that an experiment has for itself alone, whatever it is like."""
+
 _MOST_BITS = 2048
 """Of an integer: twice those of the largest float."""
 
@@ -70,7 +73,7 @@ def _with_inherited(experiments: Mapping[str, Any]) -> dict[str, Any]:
             name = origin
         whole.setdefault(name, experiments[name])
         for heir in reversed(heirs):
-            taken_over = {key: value for key, value in whole[name].items() if key != "title"}
+            taken_over = {key: value for key, value in whole[name].items() if key not in _NOT_TAKEN_OVER}
             whole[heir] = _merged(taken_over, experiments[heir])
             name = heir
     return {name: whole[name] for name in experiments}

@@ -35,6 +35,8 @@ def load(raw: Mapping[str, Any]) -> Config:
         raise refused(("device",), "cpu", "auto or cuda with the engine cuda")
     for group in ("experiments", "maps", "playground", "attention"):
         check_names_differ((group,), filled[group])
+    for group in ("experiments", "maps"):
+        _check_roles_differ(group, filled[group])
     maps = {
         name: read_map(name, described, written["maps"][name].get("variants", {}))
         for name, described in filled["maps"].items()
@@ -53,11 +55,19 @@ def load(raw: Mapping[str, Any]) -> Config:
     )
 
 
+def _check_roles_differ(group: str, by_name: Mapping[str, Mapping[str, Any]]) -> None:
+    owners: dict[str, str] = {}
+    for name, keys in by_name.items():
+        owner = owners.setdefault(keys["role"], name) if keys["role"] else name
+        if owner != name:
+            raise refused((group, name, "role"), keys["role"], f"another role: {group}.{owner} has this one")
+
+
 def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) -> dict[str, Any]:
     """One experiment as a configuration of its own: nothing taken over, nothing left to defaults, no SAEs.
 
     It changes when the experiment's schedules or their description do, and not when another experiment does.
-    With `case`, it holds that case alone and only what its toy models depend on: no titles, no figures.
+    With `case`, it holds that case alone and only what its toy models depend on: no titles, no roles.
 
     Raises:
         ConfigError: as `load`.
@@ -70,12 +80,14 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         for key, settings in filled["cases"].items()
     }
     if case is None:
-        kept = {key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")}
-        return {"experiments": {name: kept | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
+        described = {
+            key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")
+        }
+        return {"experiments": {name: described | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
         "seeds": seeds_as_written(loaded.seeds),
-        "cases": {case: {key: value for key, value in cases[case].items() if key != "title"}},
+        "cases": {case: {key: cases[case][key] for key in ("importance", "probability", "training")}},
     }
     return {"experiments": {name: alone}}
 

@@ -60,6 +60,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
     return Map(
         name=name,
         title=filled["title"] or name,
+        role=filled["role"],
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds),

@@ -35,7 +35,8 @@ def answer(sources: Sources) -> Document | None:
     Raises:
         ArtefactError: if a table is missing, damaged, or lacks a column.
     """
-    if not catalogue.answers(sources.config):
+    judged_by = sources.config.map_of_role("observations")
+    if judged_by is None or not catalogue.answers(sources.config):
         return None
     verdicts = read_table(sources.locate(layout.answer()))
     statements = {observation.name: observation.statement for observation in claims.OBSERVATIONS}
@@ -46,7 +47,7 @@ def answer(sources: Sources) -> Document | None:
         for row in verdicts.to_dict("records")
     ]
     effects = read_table(sources.locate(layout.effects()))
-    points = read_table(sources.locate(layout.map_table("atlas", "points")), _POINTS)
+    points = read_table(sources.locate(layout.map_table(judged_by.name, "points")), _POINTS)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),
@@ -83,9 +84,10 @@ def _training(points: pd.DataFrame) -> Document:
 
 
 def _predictor(sources: Sources) -> Document | None:
-    if "random_schedules" not in sources.config.maps:
+    random = catalogue.solved_maps(sources.config, "random")
+    if not random:
         return None
-    points = read_table(sources.locate(layout.map_table("random_schedules", "points")))
+    points = read_table(sources.locate(layout.map_table(random[0], "points")))
     points = points.drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):

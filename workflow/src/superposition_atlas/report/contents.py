@@ -182,6 +182,8 @@ def _experiment(
             {
                 "name": case.name,
                 "title": case.title,
+                "role": case.role,
+                "slide": experiment.cases[case.name].slide,
                 "importance": shared_tables.span(case.importance),
                 "probability": shared_tables.span(case.probability),
                 "mean_probability": float(case.probability.mean()),
@@ -199,6 +201,7 @@ def _experiment(
     return {
         "name": name,
         "title": description.title,
+        "role": experiment.role,
         "family": description.family,
         "n_features": description.n_features,
         "n_hidden": description.n_hidden,

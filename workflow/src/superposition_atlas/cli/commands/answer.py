@@ -6,6 +6,7 @@ from pathlib import Path
 from superposition_atlas.maps.effects import effects
 from superposition_atlas.observations.answer import judge
 from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.storage.provenance import provenance_of
 
@@ -16,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", required=True, type=Path, help="the atlas's points")
     parser.add_argument("--features", required=True, type=Path, help="the atlas's features")
     parser.add_argument("--solutions", required=True, type=Path, nargs="*", help="of the talk's experiments")
+    parser.add_argument("--schedules", required=True, type=Path, nargs="*", help="of the same experiments")
     parser.add_argument("--output-answer", required=True, type=Path, help="Parquet, one row an observation")
     parser.add_argument("--output-effects", required=True, type=Path, help="Parquet, one row a coefficient")
 
@@ -23,14 +25,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
+    described = [read_experiment(path) for path in arguments.schedules]
+    roles = {experiment.name: experiment.roles for experiment in described}
     points, claims = read_table(arguments.points), read_table(arguments.claims)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),
         "features": str(arguments.features),
         "solutions": [str(path) for path in arguments.solutions],
+        "schedules": [str(path) for path in arguments.schedules],
     }
     provenance = provenance_of(spec, code_digest("superposition_atlas.cli.commands.answer"))
     found = effects(read_table(arguments.features))
     write_table(found, arguments.output_effects, provenance)
-    write_table(judge(points, claims, solved, found), arguments.output_answer, provenance)
+    write_table(judge(points, claims, solved, roles, found), arguments.output_answer, provenance)
