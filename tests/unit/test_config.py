@@ -643,7 +643,10 @@ TESTED = {"n_features": 4, "n_hidden": 3, "claims": True}
             ["experiments.a_b.cases.c:", "a_b_c_bars", "one of experiments.a.cases.b_C as well"],
         ),
         (
-            {"slide11": TESTED | {"cases": {"a": {}}}, "talk": TESTED | {"cases": {"a": {}}}},
+            {
+                "slide11": TESTED | {"cases": {"a": {}}},
+                "talk": TESTED | {"role": "slides", "cases": {"a": {}}},
+            },
             ["experiments.slide11:", "slide11_cases", "one of every report as well"],
         ),
     ],
@@ -853,6 +856,9 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
 def test_editors_find_nothing_wrong_with_our_files(path: Path) -> None:
     VALIDATOR.validate(read(path))
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    schema_file = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / schema_file).resolve() == SCHEMA_PATH
 
 
 @settings(deadline=None)

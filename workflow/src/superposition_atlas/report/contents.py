@@ -10,6 +10,7 @@ from superposition_atlas import __version__
 from superposition_atlas.config import Experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.report import (
     answer_tables,
     attention_tables,
@@ -87,7 +88,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "sae_groups": {
             "rare_probability": sae_tables.RARE_PROBABILITY,
-            "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
+            "dedicated_dimensionality": DEDICATED_DIMENSIONALITY,
         },
         "theory": theory_tables.comparisons(sources),
         "provenance": {
