@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from superposition_atlas import schedules
-from superposition_atlas.config import declaration, load, read, sae_spec, schedule_source
+from superposition_atlas.config import declaration, families, load, read, sae_spec, schedule_source
 from superposition_atlas.config.checking import plain, problems_of
 from superposition_atlas.config.document import SCHEMA_PATH, TABLES, schema_text, with_tables
 from superposition_atlas.config.saes import check_saes
@@ -264,7 +264,7 @@ def test_every_family_serves_importance_and_probability(spec: dict[str, Any]) ->
 
 
 def test_exactly_the_families_that_there_are_can_be_configured() -> None:
-    assert set(declaration.FAMILIES) == set(schedules.FAMILIES)
+    assert set(families.FAMILIES) == set(schedules.FAMILIES)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------
@@ -828,7 +828,7 @@ def test_an_integer_and_the_same_float_are_one_setting() -> None:
 
 DECLARING = [
     *{each for keys in TABLES.values() for each in keys.classes},
-    *declaration.FAMILIES.values(),
+    *families.FAMILIES.values(),
     *declaration.KINDS.values(),
 ]
 

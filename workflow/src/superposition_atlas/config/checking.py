@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from superposition_atlas.config.declaration import CONFIGURATION, NAME
+from superposition_atlas.config.declaration import CONFIGURATION
+from superposition_atlas.config.families import NAME
 from superposition_atlas.config.messages import (
     Key,
     allowed,

@@ -15,6 +15,7 @@ import yaml
 
 from superposition_atlas.config import declaration
 from superposition_atlas.config.checking import plain
+from superposition_atlas.config.families import FAMILIES
 from superposition_atlas.config.messages import allowed
 from superposition_atlas.config.schema import schema, sentences, sentences_of
 from superposition_atlas.errors import ConfigError
@@ -55,7 +56,7 @@ def schema_text() -> str:
 
 def _table(name: str) -> str:
     if name == "families":
-        return _options("Family", declaration.FAMILIES)
+        return _options("Family", FAMILIES)
     if name == "kinds":
         return _options("Kind", declaration.KINDS)
     if name not in TABLES:

@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any
 
 from superposition_atlas.config.checking import keys_of_option, plain
-from superposition_atlas.config.declaration import CONFIGURATION, NAME
+from superposition_atlas.config.declaration import CONFIGURATION
+from superposition_atlas.config.families import NAME
 from superposition_atlas.config.messages import allowed
 from superposition_atlas.settings.rules import (
     Boolean,
