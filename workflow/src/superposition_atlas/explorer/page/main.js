@@ -56,6 +56,7 @@ store.on(SETTINGS, () => {
   clearTimeout(following);
   following = setTimeout(follow, 150);
 });
+if (data.listener) follow();
 window.addEventListener("hashchange", () => store.set(fromFragment(location.hash)));
 window.addEventListener("resize", () => views.forEach((view) => view.draw()));
 training.onFinished(() => tour.trained());

@@ -6,7 +6,7 @@ export const LIMITS = {
 };
 
 export const DEFAULTS = {
-  importance: [1, 0.9, 0.81, 0.729, 0.6561], probability: [1, 0.376, 0.141, 0.053, 0.02],
+  importance: [1, 0.9, 0.81, 0.729, 0.6561], probability: [1, 0.3760603093, 0.1414213562, 0.05318295897, 0.02],
   m: 2, initScale: 0.2, learningRate: 0.001, batchSize: 1024, steps: 10000, seeds: 8, firstSeed: 0,
 };
 

@@ -1,7 +1,7 @@
 // The talk in eight steps, a paragraph each. A step sets the page: values, the section it is about, and what to do there.
 
 const falling = [1, 0.9, 0.81, 0.729, 0.6561], equal = [1, 1, 1, 1, 1];
-const geometric = [1, 0.376, 0.141, 0.0532, 0.02], same = (p) => [p, p, p, p, p];
+const geometric = [1, 0.3760603093, 0.1414213562, 0.05318295897, 0.02], same = (p) => [p, p, p, p, p];
 const usual = { m: 2, initScale: 0.2, learningRate: 0.001, batchSize: 1024, seeds: 8, firstSeed: 0, chosen: 0 };
 const fast = { ...usual, learningRate: 0.005, steps: 3000 };
 
