@@ -5,13 +5,12 @@ import pytest
 from scipy.stats import chi2_contingency
 
 import superposition_atlas as sa
-from superposition_atlas import metrics
+from superposition_atlas.metrics.features import represented
+from superposition_atlas.stream import words
 from superposition_atlas.toy_model import initial_weights
 from tests.explorer.browser import Tab, in_chromium
 
 pytestmark = in_chromium
-
-words = pytest.importorskip("superposition_atlas.stream").words
 
 TRAIN = """async ({seeds, settings, steps}) => {
   const worker = explorer.makeWorker();
@@ -111,8 +110,8 @@ def test_after_10000_steps_as_many_features_are_represented_as_in_the_fused_engi
         sa.schedules.explicit(importance, probability), n_hidden=2, seeds=range(100, 132), init_scale=0.2,
         engine="fused",
     )  # fmt: skip
-    here = metrics.features.represented(W.reshape(32, 2, 5)).sum(axis=1)
-    there = metrics.features.represented(models.W.astype(float)).sum(axis=1)
+    here = represented(W.reshape(32, 2, 5)).sum(axis=1)
+    there = represented(models.W.astype(float)).sum(axis=1)
     counts = np.array([[np.sum(of == number) for number in range(6)] for of in (here, there)])
     assert set(here) & set(there)
     # Other seeds, so that this is no repetition: two samples of one distribution.
@@ -122,7 +121,7 @@ def test_after_10000_steps_as_many_features_are_represented_as_in_the_fused_engi
         sa.schedules.explicit(importance, probability), n_hidden=2, seeds=range(32), init_scale=0.2,
         engine="fused",
     )  # fmt: skip
-    alike = metrics.features.represented(same.W.astype(float)).sum(axis=1) == here
+    alike = represented(same.W.astype(float)).sum(axis=1) == here
     assert alike.mean() > 0.8
 
 

@@ -118,7 +118,7 @@ def _policy(script: str, style: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_digest(script)}'",
+            f"script-src '{_digest(script)}' 'wasm-unsafe-eval'",  # WebAssembly, and no eval of scripts
             f"style-src '{_digest(style)}'",
             "worker-src blob:",
             "img-src data:",

@@ -1,6 +1,7 @@
 // One toy model in training: h = W x, x' = ReLU(Wᵀ h + b), on fresh batches of its seed's stream.
 
 import { Adam } from "./adam.js";
+import { FastBatch, TURN } from "./fast_batch.js";
 import { PURPOSE, Sampler, standardNormal } from "./philox.js";
 
 /** Xavier's normal scale of one instance's W. */
@@ -21,9 +22,18 @@ export function initialWeights(seed, n, m, initScale) {
   return Float32Array.from(normal, (value) => scale * value);
 }
 
+/** WebAssembly where the browser has it and the page may use it, else null. */
+function fastBatch(seed, settings) {
+  try {
+    return new FastBatch(seed, settings, PURPOSE.INPUTS);
+  } catch {
+    return null;
+  }
+}
+
 /** Trains one toy model, a step at a time. */
 export class ToyModel {
-  /** settings: importance, probability, m, batchSize, learningRate, initScale. */
+  /** settings: importance, probability, m, batchSize, learningRate, initScale; plain: without WebAssembly. */
   constructor(seed, settings) {
     const n = settings.probability.length, m = settings.m;
     this.seed = seed;
@@ -42,6 +52,7 @@ export class ToyModel {
     this.h = new Float64Array(m);
     this.dh = new Float64Array(m);
     this.step = 0;
+    this.fast = settings.plain ? null : fastBatch(seed, settings);
   }
 
   get W() {
@@ -57,8 +68,10 @@ export class ToyModel {
     const { n, m, batchSize, x, current, gradient } = this;
     current.set(this.parameters);
     gradient.fill(0);
-    let loss = 0;
-    for (let quad = 0; 4 * quad < batchSize; quad += 1) {
+    // What WebAssembly does not take, which is less than a turn of it or everything, is done here.
+    const turns = this.fast ? Math.floor(batchSize / TURN) : 0;
+    let loss = turns ? this.fast.add(this.parameters, this.step, turns, gradient) : 0;
+    for (let quad = (turns * TURN) / 4; 4 * quad < batchSize; quad += 1) {
       this.sampler.fill(quad, this.step, x);
       const samples = Math.min(4, batchSize - 4 * quad);
       loss += m === 2 ? this.planar(samples) : this.general(samples);

@@ -162,9 +162,8 @@ export class TrainingView {
     this.cells.forEach(({ seed, canvas, title, note, button }, index) => {
       const { W } = ensemble.models[index], look = measure(W, n, m), kept = count(look.represented), alone = count(look.dedicated);
       drawFeatures(frame(canvas, inks, m), inks, W, n, m, { size: this.cells.length > 8 ? 0.85 : 1, turn: this.turn });
-      const parts = [`${kept} of ${n}`, alone ? `${alone} alone` : ""].filter(Boolean).join(" · ");
       setText(title, `seed ${seed}`);
-      setText(note, parts);
+      setText(note, `${kept} of ${n}`);
       const label = `Seed ${seed}: ${kept} of ${n} features represented, ${alone} alone`;
       if (button.ariaLabel !== label) button.ariaLabel = label;
       button.setAttribute("aria-pressed", String(index === chosen));
