@@ -35,16 +35,16 @@ import numpy as np
 import torch
 import torch_loops
 from sae_loops import LOOPS
-from superposition_atlas.sae import cuda as sae_cuda
-from superposition_atlas.sae.architecture import find
+from superposition_atlas.sae import cuda_engine as sae_cuda
+from superposition_atlas.sae.architectures.base import find
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.sae.training import _initial_state, _training_data
+from superposition_atlas.sae.train_saes import _initial_state, _training_data
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
-from superposition_atlas.training import random_dictionaries
-from superposition_atlas.training.cuda_engine import CudaEngine
-from superposition_atlas.training.state import Problem, TrainingState
+from superposition_atlas.training.cuda.cuda_engine import CudaEngine
+from superposition_atlas.training.problem import Problem, TrainingState
 from superposition_atlas.training.torch_engine import TorchEngine
+from superposition_atlas.training.train_toy_models import random_dictionaries
 
 RESULTS = Path(__file__).parent / "results"
 SLICES = 20

@@ -47,25 +47,29 @@ TILES = {"CENTRED": False, "FEATURES": 32}
 
 def kernels(shapes: list[tuple[int, int]]) -> dict[str, tuple[Any, dict[str, Any], int]]:
     """Name → kernel, its constants, its warps."""
-    from superposition_atlas.gpu.kernels import draw
-    from superposition_atlas.training.kernels import small, wide
+    from superposition_atlas.sampling.triton_stream import draw
+    from superposition_atlas.training.cuda import small_kernels, wide_kernels
 
     found: dict[str, tuple[Any, dict[str, Any], int]] = {}
     rare = {"CENTRED": True, "MAGNITUDES": "lognormal"}
     for n, m in shapes:
         size = {"N": n, "M": m} | SMALL
         training = size | OPTIMIZER | {"TRAINS_BIAS": True, "WHOLE": True, "LANES": 32 * WARPS}
-        found[f"take_steps {n}-{m}"] = small.take_steps, training, WARPS
-        found[f"take_steps {n}-{m} lognormal"] = small.take_steps, training | rare | {"WHOLE": False}, WARPS
-        found[f"sum_losses {n}-{m}"] = small.sum_losses, size | rare | {"LANES": 32}, 1
+        found[f"take_steps {n}-{m}"] = small_kernels.take_steps, training, WARPS
+        found[f"take_steps {n}-{m} lognormal"] = (
+            small_kernels.take_steps,
+            training | rare | {"WHOLE": False},
+            WARPS,
+        )
+        found[f"sum_losses {n}-{m}"] = small_kernels.sum_losses, size | rare | {"LANES": 32}, 1
     steps = {"STEPS": 4096, "BLOCK": 256} | OPTIMIZER
     drawing = TILES | {"PURPOSE": 0, "MAGNITUDES": "uniform", "QUADS": 16}
     return found | {
         "draw": (draw, drawing, 4),
         "draw lognormal": (draw, drawing | rare, 4),
-        "respond": (wide.respond, TILES | {"RELU": True, "ROWS": 64}, 4),
-        "update_weights": (wide.update_weights, steps, 4),
-        "update_biases": (wide.update_biases, steps | {"TRAINS_BIAS": True}, 4),
+        "respond": (wide_kernels.respond, TILES | {"RELU": True, "ROWS": 64}, 4),
+        "update_weights": (wide_kernels.update_weights, steps, 4),
+        "update_biases": (wide_kernels.update_biases, steps | {"TRAINS_BIAS": True}, 4),
     }
 
 

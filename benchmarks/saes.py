@@ -18,8 +18,8 @@ import measuring
 import numpy as np
 import torch
 from sae_loops import LOOPS
-from superposition_atlas.running import available_threads
-from superposition_atlas.sae.training import train_saes
+from superposition_atlas.backends.threads import available_threads
+from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WHOLE_TRAINING = 20_000

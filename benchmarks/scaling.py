@@ -90,9 +90,9 @@ def slope(points: Sequence[Point], along: str) -> float:
 def draw(record: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-    from superposition_atlas import storage
-    from superposition_atlas.digest import code_digest
-    from superposition_atlas.figures import style
+    from superposition_atlas.figures.parts import style
+    from superposition_atlas.storage.code_digest import code_digest
+    from superposition_atlas.storage.provenance import provenance_of
 
     with style.applied():
         figure = Figure(figsize=(style.WIDTH, 2.7), layout="constrained")
@@ -151,7 +151,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
         of_time.legend(loc="lower right", borderaxespad=0.2)
         of_memory.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
         code = code_digest("superposition_atlas.training")
-        style.save(figure, path, storage.provenance({"figure": "scaling"}, code, engine="matplotlib"))
+        style.save(figure, path, provenance_of({"figure": "scaling"}, code, engine="matplotlib"))
 
 
 def main() -> None:
@@ -168,7 +168,7 @@ def main() -> None:
         print(json.dumps(worker(*args.worker)))
         return
 
-    from superposition_atlas.running import available_threads
+    from superposition_atlas.backends.threads import available_threads
 
     threads = args.threads or available_threads()
     print(

@@ -34,11 +34,11 @@ import measuring
 import numpy as np
 import torch
 import torch_loops
-from superposition_atlas.running import available_threads
+from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
-from superposition_atlas.training.fused_engine import FusedEngine
-from superposition_atlas.training.state import Problem, TrainingState
+from superposition_atlas.training.fused.fused_engine import FusedEngine
+from superposition_atlas.training.problem import Problem, TrainingState
 from torch_loops import Task, Trainer
 
 GEOMETRIC = "1 to .02"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from superposition_atlas import seal
+from superposition_atlas.storage import checksums
 
 from tests.workflow.conftest import Workflow, checkout
 
@@ -84,7 +84,7 @@ def differences(workflow: Workflow, reference: Workflow) -> list[str]:
     found += [f"{name}: differs" for name in here.keys() & there.keys() if here[name] != there[name]]
     for name in _REPORT:
         path = workflow.folder / "results" / name
-        reason = seal.flaw(path) if path.is_file() else "missing"
+        reason = checksums.flaw(path) if path.is_file() else "missing"
         found += [f"{name}: {reason}"] if reason else []
     if not found and set_report(workflow, reference) != set_report(reference, reference):
         found.append("the report: differs in more than times")

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.locking import lock_folder
+from superposition_atlas.storage.lock import lock_folder
 
 from tests.faults.folders import configured_checkout
 from tests.faults.slurm_trials import cancel_job, kill_slurmd

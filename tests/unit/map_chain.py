@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas import cli, config
+from superposition_atlas import config
+from superposition_atlas.cli.main import main
 from superposition_atlas.figures import catalogue
 
 TINY = {"steps": 60, "batch_size": 64, "learning_rate": 0.02, "init_scale": 0.2}
@@ -90,7 +91,7 @@ SPEC: dict[str, Any] = {
 
 def run(command: str, *arguments: object) -> None:
     """One command, which must succeed."""
-    assert cli.main([command, *map(str, arguments)]) == 0
+    assert main([command, *map(str, arguments)]) == 0
 
 
 def make_maps(spec: dict[str, Any]) -> None:

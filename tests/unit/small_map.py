@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas import cli, config
+from superposition_atlas import config
+from superposition_atlas.cli.main import main
 from superposition_atlas.config import Map, seeds_as_written
 
 TABLES = ("models", "solutions", "points", "features")
@@ -99,4 +100,4 @@ def _run(command: str, **arguments: object) -> None:
     words = [
         word for name, value in arguments.items() for word in (f"--{name.replace('_', '-')}", str(value))
     ]
-    assert cli.main([command, *words]) == 0
+    assert main([command, *words]) == 0

@@ -4,7 +4,7 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from superposition_atlas.answer import (
+from superposition_atlas.observations.answer import (
     FALSE,
     GENERAL,
     IMPORTANCE,
@@ -16,7 +16,7 @@ from superposition_atlas.answer import (
     verdict,
     with_comparisons,
 )
-from superposition_atlas.claims import EMPTY
+from superposition_atlas.observations.claims import EMPTY
 
 QUESTIONS = ["not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped"]
 

@@ -18,14 +18,16 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from superposition_atlas import config, storage
+from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import atlas_grid, catalogue, style
-from superposition_atlas.figures.atlas_grid import Atlas, Column, edges
-from superposition_atlas.figures.atlas_panel import Layers, count_look, draw_panel
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.parts import atlas_grid, style
+from superposition_atlas.figures.parts.atlas_grid import Atlas, Column, edges
+from superposition_atlas.figures.parts.atlas_panel import Layers, count_look, draw_panel
 from superposition_atlas.maps.cases import cases_at
-from superposition_atlas.maps.observations import OBSERVATIONS
 from superposition_atlas.maps.points import points_of
+from superposition_atlas.observations.map_observations import OBSERVATIONS
+from superposition_atlas.storage.parquet import read_table, write_table
 
 from tests.unit.small_map import RATIO, SPEC, build_map, small_map
 
@@ -44,7 +46,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(path: Path) -> pd.DataFrame:
-    return storage.read_table(path)
+    return read_table(path)
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +56,13 @@ def settings_of_style() -> Iterator[None]:
 
 
 def draw(module: str, path: Path, **options: str) -> Figure:
-    return import_module(f"superposition_atlas.figures.{module}").draw(
+    return import_module(f"superposition_atlas.figures.draw.{module}").draw(
         {"points": path}, **(OPTIONS[module] | options)
     )
 
 
 def changed(table: pd.DataFrame, folder: Path) -> Path:
-    storage.write_table(table, folder / "points.parquet", {"spec": {}, "code": "test"})
+    write_table(table, folder / "points.parquet", {"spec": {}, "code": "test"})
     return folder / "points.parquet"
 
 

@@ -7,19 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import schedules, storage
-from superposition_atlas.artefacts.attention import read_attention, write_attention
-from superposition_atlas.attention import pivot, sequences, tables
-from superposition_atlas.attention.models import AttentionModels, attend, initial_weights
-from superposition_atlas.attention.settings import AttentionSettings
-from superposition_atlas.attention.training import train_attention
-from superposition_atlas.cli import main
+from superposition_atlas import schedules
+from superposition_atlas.attention import cell_tables, pivot, sequences
+from superposition_atlas.attention.attention_settings import AttentionSettings
+from superposition_atlas.attention.heads import AttentionModels, attend, initial_weights
+from superposition_atlas.attention.train_attention import train_attention
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError, TrainingError
 from superposition_atlas.sae.ensemble import SAEs
-from superposition_atlas.sae.training import train_saes
-from superposition_atlas.stream import Purpose
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.sampling.stream import Purpose
+from superposition_atlas.storage.attention_files import read_attention, write_attention
+from superposition_atlas.storage.provenance import provenance_of
+from superposition_atlas.storage.tensors import write_tensors
 from superposition_atlas.toy_model import ToyModels
-from superposition_atlas.training import random_dictionaries, train
+from superposition_atlas.training.train_toy_models import random_dictionaries, train
 
 SMALL = settings(max_examples=20)
 SEEDS = st.integers(0, 10**6)
@@ -117,7 +119,7 @@ def test_tables_do_not_depend_on_the_rotation_of_the_hidden_space(seed: int) -> 
     turned = replace(models, W=(rotation @ models.W).astype(np.float32))
     beside = changed(attention, *(getattr(attention, name) @ rotation.T for name in ("W_Q", "W_K", "W_V")))
     one, other = (
-        tables.measure(*pair, n_sequences=64).cells["true"]
+        cell_tables.measure(*pair, n_sequences=64).cells["true"]
         for pair in ((models, attention), (turned, beside))
     )
     for measure in ("mean_attention", "weight", "contribution", "pivot", "effect", "path"):
@@ -134,7 +136,7 @@ def test_contributions_and_effects_do_not_depend_on_how_long_directions_are(seed
     true = pivot.true_dictionary(models, x)
     longer = replace(true, directions=scale * true.directions, activity=true.activity / scale)
     weights = attend(attention.scores(h))
-    one, other = (tables._cells(attention, own, weights) for own in (true, longer))
+    one, other = (cell_tables._cells(attention, own, weights) for own in (true, longer))
     for measure in ("mean_attention", "contribution", "pivot", "effect", "path"):
         np.testing.assert_allclose(getattr(one, measure), getattr(other, measure), rtol=1e-6, atol=1e-9)
 
@@ -238,15 +240,15 @@ def orthogonal(n: int, seeds: range, probability: np.ndarray | float) -> ToyMode
 def test_the_rule_is_read_off_a_head_that_follows_it() -> None:
     models = orthogonal(6, range(3), 0.2)
     rule = sequences.planted_rule(models.seeds, 6)
-    measured = tables.measure(models, by_hand(models, rule, 40.0), n_sequences=512)
-    reading = tables.read_off(measured.cells["true"])
+    measured = cell_tables.measure(models, by_hand(models, rule, 40.0), n_sequences=512)
+    reading = cell_tables.read_off(measured.cells["true"])
     for found in (reading.key, reading.key_by_score, reading.key_by_attention):
         np.testing.assert_array_equal(found, rule.key_of)
     np.testing.assert_array_equal(reading.output, rule.output_of)
     assert (reading.head == 0).all()
-    blind = tables.measure(models, by_hand(models, rule, 0.0), n_sequences=512)
+    blind = cell_tables.measure(models, by_hand(models, rule, 0.0), n_sequences=512)
     assert (blind.loss > measured.loss + 0.2).all()
-    rows = tables.rule_table(measured)
+    rows = cell_tables.rule_table(measured)
     assert rows["read"].all()
     np.testing.assert_allclose(rows.groupby("seed")["pivot_share"].sum(), 1.0, atol=1e-6)
     assert (rows["attention"] > 2 / (rows["n_keys"] + 1)).all()
@@ -257,10 +259,10 @@ def test_nothing_is_read_off_where_nothing_is_written_or_looked_for() -> None:
     rule = sequences.planted_rule(models.seeds, 5)
     attention = by_hand(models, rule, 10.0)
     silent = replace(attention, W_O=np.zeros_like(attention.W_O))
-    cells = tables.measure(models, silent, n_sequences=64).cells["true"]
-    assert (tables.read_off(cells).key == -1).all()
+    cells = cell_tables.measure(models, silent, n_sequences=64).cells["true"]
+    assert (cell_tables.read_off(cells).key == -1).all()
     blind = replace(attention, W_Q=np.zeros_like(attention.W_Q))
-    reading = tables.read_off(tables.measure(models, blind, n_sequences=64).cells["true"])
+    reading = cell_tables.read_off(cell_tables.measure(models, blind, n_sequences=64).cells["true"])
     assert (reading.key == -1).all()
     assert (reading.key_by_score == -1).all()
 
@@ -269,7 +271,7 @@ def test_features_that_never_occur_have_no_attention_and_no_contribution() -> No
     probability = np.array([0.3, 0.3, 0.3, 1e-9])
     models = orthogonal(4, range(2), probability)
     attention = by_hand(models, sequences.planted_rule(models.seeds, 4), 10.0)
-    cells = tables.measure(models, attention, n_sequences=64).cells["true"]
+    cells = cell_tables.measure(models, attention, n_sequences=64).cells["true"]
     assert np.isnan(cells.mean_attention[..., 3]).all()
     assert np.isfinite(cells.mean_attention[..., :3, :3]).all()
     assert (cells.contribution[..., 3] == 0).all()
@@ -297,12 +299,12 @@ def test_the_true_dictionary_as_an_sae_gives_the_true_tables() -> None:
     }
     saes = replace(template, parameters=parameters)
     attention = by_hand(models, sequences.planted_rule(models.seeds, n), 10.0)
-    measured = tables.measure(models, attention, saes, n_sequences=256)
-    table = tables.model_table(measured).query("dictionary == 'sae'")
+    measured = cell_tables.measure(models, attention, saes, n_sequences=256)
+    table = cell_tables.model_table(measured).query("dictionary == 'sae'")
     for agreement in ("agreement", "attention_agreement", "output_agreement", "same_key"):
         np.testing.assert_allclose(table[agreement], 1.0, atol=1e-4)
     assert (table["error_share"] < 1e-8).all()
-    assert (tables.model_table(measured)["max_deviation"] < 1e-5).all()
+    assert (cell_tables.model_table(measured)["max_deviation"] < 1e-5).all()
 
 
 # --- training ----------------------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ def test_four_heads_learn_the_rule_and_the_table_shows_it(
     trained: tuple[ToyModels, dict[int, AttentionModels]],
 ) -> None:
     models, layers = trained
-    table = tables.model_table(tables.measure(models, layers[4]))
+    table = cell_tables.model_table(cell_tables.measure(models, layers[4]))
     assert (table["n_read"] >= 11).all()
     assert (table["n_read"] == 12).sum() >= 3
     assert (table["loss"] < 0.6).all()
@@ -331,7 +333,7 @@ def test_one_head_can_not_tell_antipodal_features_apart(
     trained: tuple[ToyModels, dict[int, AttentionModels]],
 ) -> None:
     models, layers = trained
-    few, many = (tables.rule_table(tables.measure(models, layers[n])) for n in (1, 4))
+    few, many = (cell_tables.rule_table(cell_tables.measure(models, layers[n])) for n in (1, 4))
     tied = (few["tied_key"] >= 0).to_numpy()
     assert tied.sum() >= 8
     assert few.loc[tied, "read"].mean() < 0.9
@@ -376,7 +378,7 @@ def test_attention_comes_back_as_it_was_written(tmp_path: Path) -> None:
     back = read_attention(path)
     assert back.settings == attention.settings
     np.testing.assert_array_equal(back.scores(np.ones((2, 3, 5, 3))), attention.scores(np.ones((2, 3, 5, 3))))
-    storage.write_tensors({"W": np.zeros(3)}, path, storage.provenance({}, "code", settings={}))
+    write_tensors({"W": np.zeros(3)}, path, provenance_of({}, "code", settings={}))
     with pytest.raises(ArtefactError, match=r"heads\.safetensors: holds no attention"):
         read_attention(path)
 

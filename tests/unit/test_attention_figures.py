@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import attention_rare, catalogue, pivot_tables, style
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.draw import attention_rare, pivot_tables
+from superposition_atlas.figures.parts import style
 
 from .test_figures import REPOSITORY, attention_rows, write
 

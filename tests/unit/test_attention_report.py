@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from superposition_atlas import config, intervals, storage
+from superposition_atlas import config
 from superposition_atlas.figures import catalogue
+from superposition_atlas.metrics import intervals
+from superposition_atlas.storage.parquet import read_table
 
 from .test_report import build, change, draw, elements, report, run, text_of
 
@@ -72,7 +74,7 @@ def test_slide_3_comes_before_slide_5_and_says_that_it_is_ours(workplace: Path) 
 
 def test_the_table_counts_the_seeds_in_which_the_rule_is_read_off(workplace: Path) -> None:
     text = text_of(elements("<table-attention>"))
-    models = storage.read_table(Path(catalogue.attention_table("models")))
+    models = read_table(Path(catalogue.attention_table("models")))
     lines = text.split("|level|")[1].split("|graded|")[0]
     for n_heads in (1, 2):
         own = models[(models["setting"] == "level") & (models["n_heads"] == n_heads)]
@@ -89,8 +91,8 @@ def test_the_table_counts_the_seeds_in_which_the_rule_is_read_off(workplace: Pat
 
 def test_numbers_of_slide_3_are_in_the_document(workplace: Path) -> None:
     level, graded = json.loads(Path("results/report.json").read_text())["attention"]
-    models = storage.read_table(Path(catalogue.attention_table("models")))
-    rules = storage.read_table(Path(catalogue.attention_table("rules")))
+    models = read_table(Path(catalogue.attention_table("models")))
+    rules = read_table(Path(catalogue.attention_table("rules")))
     assert [group["name"] for group in level["groups"]] == ["all"]
     assert [group["name"] for group in graded["groups"]] == ["rarest", "commonest"]
     assert graded["groups"][0]["probability"]["high"] < graded["groups"][1]["probability"]["low"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from superposition_atlas import stream
+from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import encode, reconstruct
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -86,7 +86,7 @@ def training(monkeypatch):
 def losses(trainer, of):
     """Of each toy model on one batch that none was trained on."""
     probability = np.tile(of.schedule.probability, (of.n_instances, 1))
-    x = stream.sample(range(1000, 1000 + of.n_instances), 0, 20_000, probability)
+    x = sample(range(1000, 1000 + of.n_instances), 0, 20_000, probability)
     W, b = trainer.W.detach().numpy(), trainer.b.detach().numpy()
     out = reconstruct(encode(x, W), W, b)
     return (of.schedule.importance * (out - x) ** 2).mean((1, 2))

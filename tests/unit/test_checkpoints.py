@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from superposition_atlas import storage
-from superposition_atlas.artefacts.models import write_models
+from superposition_atlas.backends.interruption import deferred_signals
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.running import deferred_signals
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage.model_files import write_models
+from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training import checkpoint as checkpoint_module
-from superposition_atlas.training import fused_engine, pace, train
+from superposition_atlas.training import pace
+from superposition_atlas.training.fused import fused_engine
+from superposition_atlas.training.train_toy_models import train
 
 SCHEDULE = Schedule(np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.9, 0.4]))
 SETTINGS = {"steps": 130, "batch_size": 32, "record_steps": (0, 20, 130), "engine": "fused"}
@@ -211,7 +213,7 @@ import sys
 import numpy as np
 from superposition_atlas import cli
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.training import train
+from superposition_atlas.training.train_toy_models import train
 path, output = sys.argv[1:]
 try:
     models = train(
@@ -281,7 +283,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_one_line(tmp_path, undisturbed, number):
     assert said.startswith(f"error: {name} at step ")
     assert said.count("\n") == 1
     assert str(path) in said
-    saved = storage.read_tensors(path)[1]["step"]
+    saved = read_tensors(path)[1]["step"]
     assert f"at step {saved} of 2500" in said
     assert not output.exists()
     assert start(path, output).wait() == 0

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import claims
-from superposition_atlas.claims import PRIMARY, CaseMeasurements, Thresholds
 from superposition_atlas.metrics import features
+from superposition_atlas.observations import claims
+from superposition_atlas.observations.claims import PRIMARY, CaseMeasurements, Thresholds
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 OBSERVATIONS = {observation.name: observation for observation in claims.OBSERVATIONS}

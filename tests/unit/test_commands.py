@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from superposition_atlas import claims, cli, config, storage
-from superposition_atlas.artefacts.experiments import read_experiment
-from superposition_atlas.artefacts.models import read_models
-from superposition_atlas.digest import code_digest
+from superposition_atlas import config
+from superposition_atlas.cli.commands import explain
+from superposition_atlas.cli.main import main
+from superposition_atlas.observations import claims
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.training import train
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.model_files import read_models
+from superposition_atlas.storage.parquet import read_table, table_provenance
+from superposition_atlas.storage.tensors import read_tensors
+from superposition_atlas.training.train_toy_models import train
 
 SPEC: dict[str, Any] = {
     "experiments": {
@@ -119,7 +124,7 @@ CONTRACT = {
 
 
 def run(command: str, *arguments: object) -> None:
-    assert cli.main([command, *map(str, arguments)]) == 0
+    assert main([command, *map(str, arguments)]) == 0
 
 
 class Chain:
@@ -202,7 +207,7 @@ def test_the_tables_have_the_columns_of_the_contract(chain: Chain) -> None:
     tables = {"schedules": chain.schedules, "claims": chain.claims}
     for name, columns in CONTRACT.items():
         path = tables.get(name, chain.table(name))
-        assert columns <= set(storage.read_table(path).columns), name
+        assert columns <= set(read_table(path).columns), name
 
 
 def test_the_chain_leaves_its_outputs_and_nothing_else(chain: Chain) -> None:
@@ -226,7 +231,7 @@ def test_the_same_commands_give_the_same_bytes(chain: Chain) -> None:
 
 
 def test_schedules_are_the_configured_families(chain: Chain) -> None:
-    table = storage.read_table(chain.schedules)
+    table = read_table(chain.schedules)
     cases = {name: rows.set_index(["variant", "feature"]) for name, rows in table.groupby("case")}
     assert list(table["case"].unique()) == list(CASES)
     np.testing.assert_allclose(cases["case1"]["probability"], [0.9, 0.7, 0.5, 0.3, 0.1])
@@ -293,7 +298,7 @@ def test_more_threads_train_the_same_models(chain: Chain, tmp_path: Path) -> Non
 
 
 def test_tables_have_a_row_for_every_case_seed_and_feature(chain: Chain) -> None:
-    models, features = (storage.read_table(chain.table(name)) for name in ("models", "features"))
+    models, features = (read_table(chain.table(name)) for name in ("models", "features"))
     assert len(models) == len(CASES) * len(SEEDS)
     assert not models.duplicated(["case", "seed"]).any()
     assert len(features) == len(models) * 5
@@ -307,29 +312,27 @@ def test_tables_have_a_row_for_every_case_seed_and_feature(chain: Chain) -> None
 
 
 def test_recovery_measures_each_sae_on_its_own_model(chain: Chain) -> None:
-    saes = storage.read_table(chain.table("saes"))
+    saes = read_table(chain.table("saes"))
     assert set(saes["sae"]) == {"relu_none", "relu_simple"}
     assert saes.groupby("sae")["seed"].apply(list).to_dict() == dict.fromkeys(
         ("relu_none", "relu_simple"), SEEDS[:3]
     )
-    latents, history = (storage.read_table(chain.table(name)) for name in ("latents", "history"))
+    latents, history = (read_table(chain.table(name)) for name in ("latents", "history"))
     assert len(latents) == 2 * 3 * 4
     assert len(history) == 2 * 2 * 3 * 4
     assert set(history["step"]) == {0, 40}
-    units = storage.read_table(chain.table("polysemanticity"))
+    units = read_table(chain.table("polysemanticity"))
     assert len(units) == 2 * 3 * 4 + 3 * 2
     assert set(units.loc[units["sae"].isna(), "kind"]) == {"neuron"}
 
 
 def test_collecting_changes_nothing_but_the_number_of_rows(chain: Chain) -> None:
-    parts = [storage.read_table(chain.table("models", case)) for case in CASES]
-    pd.testing.assert_frame_equal(
-        storage.read_table(chain.table("models")), pd.concat(parts, ignore_index=True)
-    )
+    parts = [read_table(chain.table("models", case)) for case in CASES]
+    pd.testing.assert_frame_equal(read_table(chain.table("models")), pd.concat(parts, ignore_index=True))
 
 
 def test_claims_are_those_of_the_features(chain: Chain) -> None:
-    table = storage.read_table(chain.claims)
+    table = read_table(chain.claims)
     assert set(table["experiment"]) == {"talk"}
     assert set(table["family"]) == {"linear"}
     assert {
@@ -346,7 +349,7 @@ def test_claims_are_those_of_the_features(chain: Chain) -> None:
     } == set(table["observation"])
     assert set(table["n_seeds"]) == {2, 4}
     row = table[(table["observation"] == "O1") & (table["case"] == "case1") & (table["sample"] == "all")]
-    features = storage.read_table(chain.table("features", "case1"))
+    features = read_table(chain.table("features", "case1"))
     all_represented = features.groupby("seed")["represented"].all()
     assert row.loc[row["primary"], "n_holding"].item() == int((~all_represented).sum())
     assert set(table["verdict"]) <= {"holds", "fails", "depends"}
@@ -364,12 +367,10 @@ def test_every_artefact_names_spec_and_code(chain: Chain) -> None:
         chain.claims: "claims",
     }
     for path, command in makers.items():
-        provenance = (
-            storage.table_provenance(path) if path.suffix == ".parquet" else storage.read_tensors(path)[1]
-        )
-        assert provenance["code"] == code_digest(f"superposition_atlas.commands.{command}")
+        provenance = table_provenance(path) if path.suffix == ".parquet" else read_tensors(path)[1]
+        assert provenance["code"] == code_digest(f"superposition_atlas.cli.commands.{command}")
         assert provenance["spec"], path
-        assert provenance["versions"] == storage.package_versions()
+        assert provenance["versions"] == provenance.package_versions()
 
 
 @pytest.mark.parametrize("which", ["schedules", "models"])
@@ -378,10 +379,10 @@ def test_explain_prints_the_provenance(chain: Chain, capsys: pytest.CaptureFixtu
     run("explain", path)
     printed = json.loads(capsys.readouterr().out)
     if which == "schedules":
-        assert printed.items() >= storage.table_provenance(path).items()
+        assert printed.items() >= table_provenance(path).items()
         assert printed["spec"]["seeds"] == SEEDS
     else:
-        assert printed.items() >= storage.read_tensors(path)[1].items()
+        assert printed.items() >= read_tensors(path)[1].items()
         np.testing.assert_allclose(printed["spec"]["probability"], [[0.1, 0.3, 0.5, 0.7, 0.9]])
 
 
@@ -398,7 +399,7 @@ def test_check_config_says_what_a_configuration_comes_to(
     run("check-config", first, second)
     assert "30 toy models" in capsys.readouterr().out
     second.write_text("experiments: {least: {like: talk, claims: true}, least_all: {like: least}}")
-    assert cli.main(["check-config", str(first), str(second)]) == 1
+    assert main(["check-config", str(first), str(second)]) == 1
     assert capsys.readouterr().err.startswith(
         "error: experiments.least_all: got a name that gives the figure"
     )
@@ -574,7 +575,7 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(
     words = [str(word) for word in arguments(chain, tmp_path)]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
     results = chain.contents()
-    assert cli.main(words) == 1
+    assert main(words) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("error: ")
@@ -620,26 +621,26 @@ def test_training_is_quiet_where_there_is_no_terminal(chain: Chain, tmp_path: Pa
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["--help"])
+        main(["--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    for name, summary in cli.COMMANDS.items():
+    for name, summary in main.COMMANDS.items():
         assert name in printed
         assert summary.split()[0] in printed
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_has_help_for_all_its_arguments(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([name, "--help"])
+        main([name, "--help"])
     assert caught.value.code == 0
-    assert cli.COMMANDS[name] in " ".join(capsys.readouterr().out.split())
+    assert main.COMMANDS[name] in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["train", "--case"], ["explain", "a", "b"]])
 def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
+        main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
 
@@ -661,7 +662,7 @@ def test_a_spec_that_says_too_little_is_refused(
     command: str, spec: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([command, "--spec", spec])
+        main([command, "--spec", spec])
     assert caught.value.code == 2
     assert f"error: argument --spec: {said}" in capsys.readouterr().err
 
@@ -681,7 +682,7 @@ def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("[1]"))
     with pytest.raises(SystemExit):
-        cli.main(["saes", "--spec", "-"])
+        main(["saes", "--spec", "-"])
     assert "error: argument --spec: it is [1]: must be a JSON object" in capsys.readouterr().err
 
 
@@ -696,8 +697,8 @@ def test_an_interruption_is_one_line(
     def interrupted(path: Path) -> dict[str, Any]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage, "table_provenance", interrupted)
-    assert cli.main(["explain", "x.parquet"]) == 130
+    monkeypatch.setattr(explain, "table_provenance", interrupted)
+    assert main(["explain", "x.parquet"]) == 130
     assert capsys.readouterr().err == "error: explain was interrupted; run the same command again\n"
 
 
@@ -705,15 +706,15 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(monkeypatch: pytest.MonkeyP
     def broken(path: Path) -> dict[str, Any]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(storage, "table_provenance", broken)
+    monkeypatch.setattr(explain, "table_provenance", broken)
     with pytest.raises(ZeroDivisionError):
-        cli.main(["explain", "x.parquet"])
+        main(["explain", "x.parquet"])
 
 
 @pytest.mark.parametrize("command", ["schedules", "map-points", "features", "collect", "claims", "explain"])
 def test_commands_that_train_nothing_do_not_load_what_trains(command: str) -> None:
     script = (
-        "import sys; from superposition_atlas.cli import main\n"
+        "import sys; from superposition_atlas.cli.main import main\n"
         f"try: main([{command!r}, '--help'])\n"
         "except SystemExit: pass\n"
         "print('LOADED', *sorted({'torch', 'numba'} & set(sys.modules)))"
@@ -736,7 +737,7 @@ def test_jobs_that_measure_and_draw_nothing_do_not_load_pandas(chain: Chain, tmp
         ["explain", models],
     ]
     script = (
-        "import sys; from superposition_atlas.cli import main\n"
+        "import sys; from superposition_atlas.cli.main import main\n"
         f"for command in {commands!r}: assert main(command) == 0\n"
         "print('LOADED', *sorted({'pandas', 'torch'} & set(sys.modules)))"
     )

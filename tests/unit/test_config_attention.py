@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from superposition_atlas.attention.settings import AttentionSettings
+from superposition_atlas.attention.attention_settings import AttentionSettings
 from superposition_atlas.config import load, read
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.config.schema import definition

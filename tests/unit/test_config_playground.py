@@ -12,7 +12,7 @@ from superposition_atlas.config import laid_over, load, read
 from superposition_atlas.config.playground import PlaygroundNetworks
 from superposition_atlas.config.schema import definition
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.playground import settings as playground
+from superposition_atlas.playground import network_settings as playground
 
 ROOT = Path(__file__).resolve().parents[2]
 TALK, SMOKE, TINY = (

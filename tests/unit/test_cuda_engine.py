@@ -18,12 +18,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import stream, training
+from superposition_atlas import training
 from superposition_atlas.errors import DeviceError, TrainingError
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.training import train
-from superposition_atlas.training.state import Problem, TrainingState
+from superposition_atlas.training.problem import Problem, TrainingState
 from superposition_atlas.training.torch_engine import TorchEngine
+from superposition_atlas.training.train_toy_models import train
 
 from tests.unit.test_training import (
     OPTIMIZERS,
@@ -38,9 +40,10 @@ from tests.unit.test_training import (
 triton = pytest.importorskip("triton", reason="Triton is for Linux")
 tl = triton.language
 
-from superposition_atlas.gpu.kernels import magnitude, philox_quad  # noqa: E402
-from superposition_atlas.training import cuda_small, cuda_wide, torch_engine  # noqa: E402
-from superposition_atlas.training.cuda_engine import CudaEngine  # noqa: E402
+from superposition_atlas.sampling.triton_stream import magnitude, philox_quad  # noqa: E402
+from superposition_atlas.training import torch_engine  # noqa: E402
+from superposition_atlas.training.cuda import cuda_small, cuda_wide  # noqa: E402
+from superposition_atlas.training.cuda.cuda_engine import CudaEngine  # noqa: E402
 
 INTERPRETED = triton.knobs.runtime.interpret
 DEVICES = [
@@ -124,7 +127,7 @@ def test_magnitudes_are_the_streams(device, name, p):
     u = word.astype(np.float32) * scale + offset
     expected = np.zeros(size, np.float32)
     active = word <= threshold
-    expected[active] = stream.MAGNITUDES[name].quantile(u[active], np)
+    expected[active] = MAGNITUDES[name].quantile(u[active], np)
     given_to = [torch.from_numpy(a).to(device) for a in (word, threshold, scale, offset)]
     out = torch.zeros(size, device=device)
     write_magnitudes[(1,)](out, *given_to, MAGNITUDES=name, SIZE=size)
@@ -244,7 +247,7 @@ def test_bits_depend_neither_on_neighbours_nor_on_cuts_nor_on_pauses(device, sha
 def cuda_train(request, monkeypatch):
     """`train` with engine "cuda", wherever its kernels run."""
     if request.param == "cpu":
-        module = importlib.import_module("superposition_atlas.training.cuda_engine")
+        module = importlib.import_module("superposition_atlas.training.cuda.cuda_engine")
         monkeypatch.setattr(module, "CudaEngine", partial(CudaEngine, "cpu", lambda: 10**9))
         monkeypatch.setattr(training, "cuda_is_available", lambda: True)
     return partial(train, n_hidden=2, engine="cuda", batch_size=64)

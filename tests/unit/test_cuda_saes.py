@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.training import random_dictionaries
+from superposition_atlas.training.train_toy_models import random_dictionaries
 
 from tests.unit.test_cuda_engine import DEVICES
 
 pytest.importorskip("triton", reason="Triton is for Linux")
 
-from superposition_atlas.sae import cuda
-from superposition_atlas.sae import training as sae_training
-from superposition_atlas.sae.training import train_saes
+from superposition_atlas.sae import cuda_engine
+from superposition_atlas.sae import train_saes as sae_training
+from superposition_atlas.sae.train_saes import train_saes
 
 ARCHITECTURES = {
     "relu": {"sparsity_warmup_steps": 3},
@@ -34,8 +34,8 @@ def on_gpu(request, monkeypatch):
     """`train_saes` with engine "cuda", wherever its kernels run."""
     if request.param == "cpu":
         monkeypatch.setattr(sae_training, "cuda_is_available", lambda: True)
-        monkeypatch.setattr(cuda, "_LARGEST_GROUP", 2)
-        monkeypatch.setattr(cuda, "CudaSAEs", partial(cuda.CudaSAEs, device="cpu"))
+        monkeypatch.setattr(cuda_engine, "_LARGEST_GROUP", 2)
+        monkeypatch.setattr(cuda_engine, "CudaSAEs", partial(cuda_engine.CudaSAEs, device="cpu"))
     return partial(train_saes, engine="cuda", n_latents=5, batch_size=40, dead_window=2)
 
 
@@ -75,7 +75,7 @@ def test_a_failure_names_the_saes(on_gpu, monkeypatch):
     def fails(self):
         raise RuntimeError("CUDA error: out of memory\nmore")
 
-    module = importlib.import_module("superposition_atlas.gpu.graph")
+    module = importlib.import_module("superposition_atlas.backends.cuda_graph")
     monkeypatch.setattr(module.Repeated, "prepare", fails)
     with pytest.raises(DeviceError, match=r"the GPU failed between steps 0 and .*seeds 10 to 11.*out of mem"):
         on_gpu(models(2), steps=4)

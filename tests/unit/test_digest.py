@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import superposition_atlas
-from superposition_atlas import digest
-from superposition_atlas.cli import COMMANDS
+from superposition_atlas.cli.main import COMMANDS
+from superposition_atlas.storage.code_digest import code_digest as code_digest_here
 
 SOURCE = Path(superposition_atlas.__file__).parent
-COMMAND_MODULES = {name: f"superposition_atlas.commands.{name.replace('-', '_')}" for name in COMMANDS}
+COMMAND_MODULES = {name: f"superposition_atlas.cli.commands.{name.replace('-', '_')}" for name in COMMANDS}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def package(tmp_path: Path) -> Path:
 
 def code_digests(package: Path, *roots: tuple[str, ...]) -> list[str]:
     """`code_digest` of a copy, by the copy's own module: nothing is remembered from one call to the next."""
-    spec = importlib.util.spec_from_file_location("digest_of_a_copy", package / "digest.py")
+    spec = importlib.util.spec_from_file_location("digest_of_a_copy", package / "storage/code_digest.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -65,7 +65,9 @@ def small_package(folder: Path, modules: dict[str, str]) -> Path:
         path.write_text(text)
         for parent in path.relative_to(root).parents:
             (root / parent / "__init__.py").touch()
-    shutil.copy(SOURCE / "digest.py", root)
+    (root / "storage").mkdir(exist_ok=True)
+    (root / "storage/__init__.py").touch()
+    shutil.copy(SOURCE / "storage/code_digest.py", root / "storage")
     return root
 
 
@@ -73,19 +75,19 @@ def small_package(folder: Path, modules: dict[str, str]) -> Path:
 
 
 def test_every_command_has_a_module_and_a_digest_of_its_own() -> None:
-    found = {path.stem for path in (SOURCE / "commands").glob("*.py")} - {"__init__"}
+    found = {path.stem for path in (SOURCE / "cli/commands").glob("*.py")} - {"__init__"}
     assert found == {name.replace("-", "_") for name in COMMANDS}
-    values = {command: digest.code_digest(module) for command, module in COMMAND_MODULES.items()}
+    values = {command: code_digest_here(module) for command, module in COMMAND_MODULES.items()}
     assert len(set(values.values())) == len(COMMANDS)
     assert all(len(value) == 16 and int(value, 16) >= 0 for value in values.values())
 
 
 def test_the_digest_does_not_depend_on_folder_or_process(package: Path) -> None:
-    here = digest.code_digest("superposition_atlas.commands.train")
-    assert code_digest(package, "superposition_atlas.commands.train") == here
+    here = code_digest_here("superposition_atlas.cli.commands.train")
+    assert code_digest(package, "superposition_atlas.cli.commands.train") == here
     script = (
-        "from superposition_atlas.digest import code_digest; "
-        "print(code_digest('superposition_atlas.commands.train'))"
+        "from superposition_atlas.storage.code_digest import code_digest; "
+        "print(code_digest('superposition_atlas.cli.commands.train'))"
     )
     # -P: not the working directory, but the copy, comes first.
     result = subprocess.run(
@@ -101,7 +103,7 @@ def test_the_digest_does_not_depend_on_folder_or_process(package: Path) -> None:
 
 def test_a_module_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.commands\.nothing"):
-        digest.code_digest("superposition_atlas.commands.nothing")
+        code_digest_here("superposition_atlas.cli.commands.nothing")
 
 
 def without_comments_and_layout(text: str) -> str:
@@ -160,8 +162,8 @@ def test_documentation_added_or_taken_away_does_not_count(tmp_path: Path) -> Non
 
 MOVES = {
     # what is changed: commands that must follow, commands that must not
-    "stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
-    "storage.py": (set(COMMANDS) - {"check-config"}, {"check-config"}),
+    "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
+    "storage/atomic.py": (set(COMMANDS) - {"check-config"}, {"check-config"}),
     "schedules.py": ({"schedules", "train"}, {"collect"}),
     "toy_model.py": ({"train", "features", "saes", "recovery"}, {"collect"}),
     "training": (
@@ -175,12 +177,12 @@ MOVES = {
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),
     "metrics/recovery.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),
     "metrics/sae_history.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),
-    "claims.py": ({"claims"}, {"schedules", "train", "saes", "features", "recovery", "collect"}),
+    "observations/claims.py": ({"claims"}, {"schedules", "train", "saes", "features", "recovery", "collect"}),
     "figures": (
         {"figure", "report"},
         {"schedules", "train", "saes", "features", "recovery", "collect", "claims"},
     ),
-    "figures/style.py": (
+    "figures/parts/style.py": (
         {"figure"},
         {"schedules", "train", "saes", "features", "recovery", "collect", "claims"},
     ),
@@ -190,11 +192,11 @@ MOVES = {
         {"map-points", "losses", "report"},
         set(COMMANDS) - {"map-points", "losses", "report", "check-config"},
     ),
-    "maps/store.py": (
+    "storage/row_store.py": (
         {"map-weights", "map-solutions"},
         set(COMMANDS) - {"map-weights", "map-solutions", "losses"},
     ),
-    "maps/training.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
+    "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
     "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
     "theory/best.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
@@ -203,8 +205,8 @@ MOVES = {
         {"map-solutions", "map-measures", "losses"},
         {"map-points", "map-weights", "train", "saes", "features", "claims", "collect", "figure"},
     ),
-    "commands/collect.py": ({"collect"}, set(COMMANDS) - {"collect"}),
-    "cli.py": (set(), set(COMMANDS)),
+    "cli/commands/collect.py": ({"collect"}, set(COMMANDS) - {"collect"}),
+    "cli/main.py": (set(), set(COMMANDS)),
 }
 
 
@@ -235,13 +237,15 @@ def test_one_figures_module_moves_that_figure_alone(package: Path) -> None:
     command = COMMAND_MODULES["figure"]
 
     def of_figures() -> dict[str, str]:
-        return {name: code_digest(package, command, f"superposition_atlas.figures.{name}") for name in names}
+        return {
+            name: code_digest(package, command, f"superposition_atlas.figures.draw.{name}") for name in names
+        }
 
     before = of_figures()
-    append(package, "figures/cases.py")
+    append(package, "figures/draw/cases.py")
     after = of_figures()
     assert {name for name in names if before[name] != after[name]} == {"cases"}
-    append(package, "figures/style.py")
+    append(package, "figures/parts/style.py")
     last = of_figures()
     assert all(last[name] != after[name] for name in names)
 

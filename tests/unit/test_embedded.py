@@ -14,18 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
-from superposition_atlas import embedded, storage
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import style
+from superposition_atlas.figures.parts import style
 from superposition_atlas.report.typesetting import compile_pdf
-from superposition_atlas.verifying import date_back, refuse_damaged, refuse_unknown
+from superposition_atlas.storage import embedded
+from superposition_atlas.storage.atomic import write_sealed
+from superposition_atlas.storage.provenance import provenance_of, provenance_text
+from superposition_atlas.storage.verify import date_back, refuse_damaged, refuse_unknown
 
 SPEC = {
     "title": 'ünïcode & "quotes" \\ <b> 100 % --> ]]>',
     "options": {"long": "x" * 1000},
     "values": [1, None],
 }
-PROVENANCE = storage.provenance(SPEC, "0123456789abcdef", engine="by hand")
+PROVENANCE = provenance_of(SPEC, "0123456789abcdef", engine="by hand")
 TEMPLATE = '#set document(title: "T", description: sys.inputs.description, date: none)\n= Heading\n'
 
 
@@ -45,15 +47,15 @@ def as_gif(path: Path, provenance: dict[str, Any]) -> None:
 
 
 def as_json(path: Path, provenance: dict[str, Any]) -> None:
-    carried = json.loads(storage.provenance_text(provenance))
-    storage.write_sealed(json.dumps({"numbers": [1], embedded.KEY: carried}).encode(), path)
+    carried = json.loads(provenance_text(provenance))
+    write_sealed(json.dumps({"numbers": [1], embedded.KEY: carried}).encode(), path)
 
 
 def as_pdf(path: Path, provenance: dict[str, Any]) -> None:
     template, document = path.with_name("template.typ"), path.with_name("document.json")
     template.write_text(TEMPLATE)
     document.write_text("{}")
-    compile_pdf(template, document, [], path, storage.provenance_text(provenance, ascii_only=True))
+    compile_pdf(template, document, [], path, provenance_text(provenance, ascii_only=True))
 
 
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {

@@ -13,13 +13,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from superposition_atlas import claims, config, schedules, storage
-from superposition_atlas.artefacts.experiments import read_experiment
-from superposition_atlas.artefacts.models import write_models
-from superposition_atlas.attention import tables as attention_tables
-from superposition_atlas.attention.training import train_attention
+from superposition_atlas import config, schedules
+from superposition_atlas.attention import cell_tables as attention_tables
+from superposition_atlas.attention.train_attention import train_attention
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue, claim_rows, planes, rows, structures, style
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.parts import claim_rows, planes, rows, structures, style
 from superposition_atlas.maps import measures
 from superposition_atlas.maps.norms import norm_table, schedule_table
 from superposition_atlas.maps.points import make_points
@@ -27,12 +26,16 @@ from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
 from superposition_atlas.metrics.sae_history import history_table
-from superposition_atlas.playground.settings import Settings
-from superposition_atlas.playground.tables import joined
-from superposition_atlas.playground.training import train as train_playground
+from superposition_atlas.observations import claims
+from superposition_atlas.playground.network_settings import Settings
+from superposition_atlas.playground.run_tables import joined
+from superposition_atlas.playground.train_networks import train as train_playground
 from superposition_atlas.report import captions
-from superposition_atlas.sae.training import train_saes
-from superposition_atlas.training import train
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.model_files import write_models
+from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
+from superposition_atlas.training.train_toy_models import train
 
 from tests.unit.small_map import build_map, small_map
 
@@ -55,7 +58,7 @@ SCHEDULES = {
 
 
 def write(frame: pd.DataFrame, path: Path, spec: dict[str, object] | None = None) -> Path:
-    storage.write_table(frame, path, {"spec": spec or {}, "code": "test"})
+    write_table(frame, path, {"spec": spec or {}, "code": "test"})
     return path
 
 
@@ -325,7 +328,7 @@ def map_figure(folder: Path, module: str) -> tuple[dict[str, Path], dict[str, st
 
 
 def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure:
-    return import_module(f"superposition_atlas.figures.{module}").draw(paths, **options)
+    return import_module(f"superposition_atlas.figures.draw.{module}").draw(paths, **options)
 
 
 def configured() -> config.Config:
@@ -400,9 +403,9 @@ COLUMNS = {
 def test_a_missing_column_is_one_line_that_names_it(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
     role = next(role for role in paths if role not in ("published",))
-    table = storage.read_table(paths[role])
+    table = read_table(paths[role])
     column = COLUMNS.get(role, "seed")
-    provenance = storage.table_provenance(paths[role])
+    provenance = table_provenance(paths[role])
     damaged = write(table.drop(columns=column), tmp_path / "table.parquet", provenance["spec"])
     with pytest.raises(ArtefactError, match=f"no column '{column}'") as error:
         draw(module, {**paths, role: damaged}, options)
@@ -454,7 +457,7 @@ def test_verdicts_and_series_differ_in_shape() -> None:
 
 
 def test_a_plane_has_a_line_and_a_dot_for_each_feature(tables: Tables) -> None:
-    features = storage.read_table(tables.folder / "case2/features.parquet")
+    features = read_table(tables.folder / "case2/features.parquet")
     figure = tables.draw("plane")
     panels = [axes for axes in figure.axes if axes.get_title().startswith("seed ")]
     assert len(panels) == N_SHOWN
@@ -487,7 +490,7 @@ def test_labels_keep_clear_of_each_other() -> None:
 
 
 def test_bars_have_the_length_of_the_norms(tables: Tables) -> None:
-    features = storage.read_table(tables.folder / "case2/features.parquet")
+    features = read_table(tables.folder / "case2/features.parquet")
     norms = [group.sort_values("feature")["norm"] for _, group in features[features["shown"]].groupby("seed")]
     widths = [[patch.get_width() for patch in axes.patches] for axes in tables.draw("bars").axes]
     drawn = [row for row in widths if len(row) == N_FEATURES]
@@ -664,9 +667,7 @@ def test_an_unknown_network_is_named(tables: Tables, module: str) -> None:
 def test_a_network_may_have_any_name(tables: Tables, tmp_path: Path) -> None:
     """Also that of an argument."""
     paths = {
-        role: write(
-            storage.read_table(path).replace({"network": {"circle": "paths"}}), tmp_path / f"{role}.parquet"
-        )
+        role: write(read_table(path).replace({"network": {"circle": "paths"}}), tmp_path / f"{role}.parquet")
         for role, path in tables.inputs("playground_data_sets")[0].items()
     }
     figure = draw("playground_data_sets", paths, {"paths": "A title"})
@@ -721,7 +722,7 @@ def written(figure: Figure) -> list[str]:
 
 def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
     figure = tables.draw("predictor")
-    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    table = read_table(tables.inputs("predictor")[0]["predictions"])
     for axes, rule in zip(figure.axes[:2], ("bare", "predicted"), strict=True):
         drawn = [int(text.get_text().split()[0]) for text in axes.texts]
         counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"]).to_numpy()
@@ -731,7 +732,7 @@ def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
 
 
 def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> None:
-    table = storage.read_table(tables.inputs("predictor")[0]["predictions"])
+    table = read_table(tables.inputs("predictor")[0]["predictions"])
     axes = tables.draw("predictor").axes[3]
     n_marks = [len(line.get_xdata()) for line in axes.lines]
     kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structures.kind_of)
@@ -746,7 +747,7 @@ def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> N
 def test_failures_are_drawn_with_their_numbers_or_said_to_be_none(
     tables: Tables, tmp_path: Path, n_wrong: int
 ) -> None:
-    table = storage.read_table(tables.inputs("predictor_failures")[0]["predictions"])
+    table = read_table(tables.inputs("predictor_failures")[0]["predictions"])
     table = table.assign(agrees=np.arange(len(table)) >= n_wrong, best_shape="stack of 3, pair")
     path = write(table.assign(predicted_excess=0.01), tmp_path / "predictions.parquet")
     figure = draw("predictor_failures", {"predictions": path}, {})
@@ -760,7 +761,7 @@ def test_failures_are_drawn_with_their_numbers_or_said_to_be_none(
 def test_seeds_in_each_structure_add_up_and_the_crossing_stands_where_it_is(tables: Tables) -> None:
     paths, options = tables.inputs("perturbation")
     losses, shares = draw("perturbation", paths, options).axes
-    models, crossings = (storage.read_table(paths[role]) for role in ("models", "crossings"))
+    models, crossings = (read_table(paths[role]) for role in ("models", "crossings"))
     heights: dict[float, float] = {}
     for bar in shares.patches:
         heights[bar.get_x()] = heights.get(bar.get_x(), 0.0) + bar.get_height()
@@ -776,7 +777,7 @@ def test_seeds_in_each_structure_add_up_and_the_crossing_stands_where_it_is(tabl
 def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -> None:
     paths, options = tables.inputs("bias")
     figure = draw("bias", paths, options)
-    features = storage.read_table(paths["features"])
+    features = read_table(paths["features"])
     assert len(figure.axes) == features["key"].nunique() * len(options)
     drawn = sorted(bar.get_height() for axes in figure.axes for bar in axes.patches)
     np.testing.assert_allclose(drawn, sorted(features["share_represented"]))
@@ -802,11 +803,11 @@ def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -
     paths, options = tables.inputs("excess_losses")
     figure = draw("excess_losses", paths, options)
     excess, _, counts = figure.axes[:3]
-    losses = storage.read_table(paths["losses.talk"])
+    losses = read_table(paths["losses.talk"])
     dots = [line for line in excess.lines if line.get_marker() == "."]
     assert sum(len(line.get_xdata()) for line in dots) == len(losses)
     frames = [patch for patch in counts.patches if patch.get_facecolor()[3] == 0]
-    solutions = storage.read_table(paths["solutions.talk"])
+    solutions = read_table(paths["solutions.talk"])
     best = solutions[(solutions["kind"] == "minimum") & (solutions["rank"] == 0)]
     assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
 

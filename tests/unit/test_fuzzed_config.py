@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from superposition_atlas.cli import main
+from superposition_atlas.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 TALK: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from superposition_atlas import cli, interchange
-from superposition_atlas.artefacts.models import read_models, write_models
-from superposition_atlas.artefacts.saes import read_saes, write_saes
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
-from superposition_atlas.interchange import (
+from superposition_atlas.sae.architectures.base import find
+from superposition_atlas.sae.ensemble import ARCHITECTURES, ArchitectureName, SAEs, SAESettings
+from superposition_atlas.sae.forward import encode, reconstruct
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage import interchange
+from superposition_atlas.storage.interchange import (
     SAELENS_ARCHITECTURES,
     find_sae,
     find_toy_model,
@@ -26,13 +30,10 @@ from superposition_atlas.interchange import (
     write_saelens,
     write_toy_model,
 )
-from superposition_atlas.sae.architecture import find
-from superposition_atlas.sae.ensemble import ARCHITECTURES, ArchitectureName, SAEs, SAESettings
-from superposition_atlas.sae.forward import encode, reconstruct
-from superposition_atlas.sae.training import train_saes
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage.model_files import read_models, write_models
+from superposition_atlas.storage.sae_files import read_saes, write_saes
 from superposition_atlas.toy_model import TENSORS, ToyModels, TrainingSettings
-from superposition_atlas.training import train
+from superposition_atlas.training.train_toy_models import train
 
 M, N_LATENTS = 3, 7
 SEEDS = (4, 0, 2**64 - 1)
@@ -525,7 +526,7 @@ def assert_one_line_of(path: Path, message: str) -> None:
 
 
 def run(*arguments: object) -> int:
-    return cli.main(["export", *map(str, arguments)])
+    return main(["export", *map(str, arguments)])
 
 
 def test_the_command_writes_an_sae_with_its_provenance(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import cli, costs, storage
-from superposition_atlas.artefacts.models import read_models, write_models
+from superposition_atlas.cli.main import main
 from superposition_atlas.config import load
+from superposition_atlas.plan import costs
+from superposition_atlas.storage.model_files import read_models, write_models
+from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.toy_model import TENSORS
-from superposition_atlas.training.kept import shard_of_seed
+from superposition_atlas.training.trained_before import shard_of_seed
 
 TRAINING = {"steps": 12, "batch_size": 8, "learning_rate": 0.01, "record_steps": [0, 12]}
 
@@ -43,7 +45,7 @@ def test_what_experiments_keep_is_apart_from_what_maps_keep() -> None:
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 def made(folder: Path, seeds: Any, shards: int = 1, **changes: Any) -> Path:
@@ -132,11 +134,11 @@ def test_a_shard_that_lacks_a_seed_is_named(tmp_path: Path, capsys: pytest.Captu
     whole = made(tmp_path, 4, shards=2)
     parts = [tmp_path / f"shard={shard}.safetensors" for shard in range(2)]
     fewer = read_models(parts[0])
-    spec = storage.read_tensors(parts[0])[1]["spec"]
+    spec = read_tensors(parts[0])[1]["spec"]
     write_models(fewer.select(slice(0, len(fewer) - 1)), parts[0], spec, "")
     schedules = tmp_path / "schedules.parquet"
     case = ["--schedules", str(schedules), "--case", "only", "--models", *map(str, parts)]
-    assert cli.main(["join-models", *case, "--output", str(whole)]) == 1
+    assert main(["join-models", *case, "--output", str(whole)]) == 1
     assert f"has no toy model of seed {fewer.seeds[-1]}" in capsys.readouterr().err
 
 

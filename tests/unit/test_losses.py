@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from superposition_atlas import cli, storage
-from superposition_atlas.artefacts.models import read_models, write_models
+from superposition_atlas.cli.main import main
 from superposition_atlas.maps.points import make_points
+from superposition_atlas.storage.model_files import read_models, write_models
+from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.best import best_solutions
 
 SEEDS = [5, 0, 7, 3, 2]
@@ -47,7 +48,7 @@ SEARCHES = {"held": "mean", "linear": ""}
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +74,12 @@ def compare(folder: Path, *cases: str, output: str = "") -> None:
 
 @pytest.fixture(scope="module")
 def losses(made: Path) -> pd.DataFrame:
-    return storage.read_table(made / "losses.parquet")
+    return read_table(made / "losses.parquet")
 
 
 @pytest.fixture(scope="module")
 def solutions(made: Path) -> pd.DataFrame:
-    return storage.read_table(made / "solutions.parquet")
+    return read_table(made / "solutions.parquet")
 
 
 def test_every_toy_model_of_every_case_is_there(made: Path, losses: pd.DataFrame) -> None:
@@ -123,7 +124,7 @@ def test_each_toy_model_has_the_schedule_that_it_was_trained_on(made: Path, loss
     assert len(set(keys["uniform"])) == 3
     assert set(keys["case1"]) == set(keys["same"]) == set(keys["held"])
     assert len(set(keys["case1"] + keys["reversed"] + keys["uniform"])) == 5
-    schedules = storage.read_table(made / "schedules.parquet")
+    schedules = read_table(made / "schedules.parquet")
     uniform = schedules[schedules["case"] == "uniform"].sort_values("feature").groupby("variant")
     for variant, schedule in uniform:
         best = best_solutions(schedule["importance"], schedule["probability"], 2, n_starts=8)[0]
@@ -165,7 +166,7 @@ def test_solutions_are_those_of_each_cases_schedules(losses: pd.DataFrame, solut
 
 def test_a_case_alone_says_the_same(made: Path, losses: pd.DataFrame) -> None:
     compare(made, "reversed", output="_alone")
-    alone = storage.read_table(made / "losses_alone.parquet")
+    alone = read_table(made / "losses_alone.parquet")
     expected = losses[losses["case"] == "reversed"].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, expected)
 
@@ -176,7 +177,7 @@ def test_toy_models_of_no_schedule_are_named(
     path = tmp_path / "mine.safetensors"
     write_models(read_models(made / "models" / "case1.safetensors"), path, {"case": "mine"}, "code")
     outputs = [f"--output-{name}={tmp_path / name}" for name in ("losses", "solutions")]
-    assert cli.main(["losses", "--models", str(path), "--shown-seeds", "2", *outputs]) == 1
+    assert main(["losses", "--models", str(path), "--shown-seeds", "2", *outputs]) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert f"{path}: does not say which schedule" in line
     assert list(tmp_path.iterdir()) == [path]

@@ -6,15 +6,15 @@ import torch
 from numba import types
 from numba.extending import intrinsic
 from scipy import special, stats
-from superposition_atlas import stream
-from superposition_atlas.compiled import compile_kernel
-from superposition_atlas.magnitudes import MAGNITUDES, standard_normal_quantile
-from superposition_atlas.stream import Purpose
+from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.sampling.magnitudes import MAGNITUDES, standard_normal_quantile
+from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.stream import Purpose
 from superposition_atlas.toy_model import TrainingSettings
-from superposition_atlas.training.lanes import LANES, Memory
-from superposition_atlas.training.state import Problem
+from superposition_atlas.training.fused.lanes import LANES, Memory
+from superposition_atlas.training.fused.vector_functions import exp_of_lanes, log_of_lanes
+from superposition_atlas.training.problem import Problem
 from superposition_atlas.training.torch_engine import DeviceStream
-from superposition_atlas.training.vector_functions import exp_of_lanes, log_of_lanes
 
 DISTRIBUTIONS = {
     "uniform": stats.uniform(),
@@ -35,22 +35,22 @@ def test_mean_and_mean_square_are_those_of_the_quantile(name):
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 @pytest.mark.parametrize("p", [0.01, 1.0])
 def test_active_features_have_the_distribution(name, p):
-    x = stream.sample(range(3), 7, 60_000, np.array([p]), magnitudes=name).ravel()
+    x = sample(range(3), 7, 60_000, np.array([p]), magnitudes=name).ravel()
     active = x[x > 0]
     assert abs(active.size / x.size - p) <= 5 * np.sqrt(p * (1 - p) / x.size)
     assert stats.kstest(active, DISTRIBUTIONS[name].cdf).pvalue > 1e-4
 
 
 def test_binary_features_are_zero_or_one():
-    x = stream.sample([1], 0, 10_000, np.array([0.3]), magnitudes="binary")
+    x = sample([1], 0, 10_000, np.array([0.3]), magnitudes="binary")
     assert set(np.unique(x)) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("name", MAGNITUDES)
 def test_which_features_are_active_does_not_depend_on_their_magnitudes(name):
-    plain = stream.sample(range(2), 3, 4000, np.array([0.1, 0.7]))
+    plain = sample(range(2), 3, 4000, np.array([0.1, 0.7]))
     np.testing.assert_array_equal(
-        plain > 0, stream.sample(range(2), 3, 4000, np.array([0.1, 0.7]), magnitudes=name) > 0
+        plain > 0, sample(range(2), 3, 4000, np.array([0.1, 0.7]), magnitudes=name) > 0
     )
 
 
@@ -63,9 +63,9 @@ def test_the_device_stream_is_the_stream(name):
         n_hidden=2,
         settings=TrainingSettings(magnitudes=name),
     )
-    sample = DeviceStream(of, torch.device("cpu")).sample(5, 999, Purpose.INPUTS).numpy()
-    expected = stream.sample(of.seeds, 5, 999, of.probability, magnitudes=name)
-    np.testing.assert_allclose(sample, expected, rtol=2e-6)
+    drawn = DeviceStream(of, torch.device("cpu")).sample(5, 999, Purpose.INPUTS).numpy()
+    expected = sample(of.seeds, 5, 999, of.probability, magnitudes=name)
+    np.testing.assert_allclose(drawn, expected, rtol=2e-6)
 
 
 def test_the_quantile_of_the_normal_distribution():

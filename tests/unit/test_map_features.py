@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from superposition_atlas import cli, storage
+from superposition_atlas.cli.main import main
 from superposition_atlas.maps.features import best_features, feature_table, trained_features
+from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.best import best_solutions
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -36,7 +37,7 @@ VARIANTS = {
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 def measure(folder: Path, seeds: int, solve: bool = True) -> dict[str, pd.DataFrame]:
@@ -61,7 +62,7 @@ def measure(folder: Path, seeds: int, solve: bool = True) -> dict[str, pd.DataFr
     given = [item for name, paths in parts.items() for item in (f"--{name}", *paths) if paths]
     outputs = {table: folder / f"{table}.parquet" for table in tables}
     run("map-measures", *given, *(item for table in tables for item in (f"--output-{table}", outputs[table])))
-    return {table: storage.read_table(path) for table, path in outputs.items()}
+    return {table: read_table(path) for table, path in outputs.items()}
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import cli, storage
-from superposition_atlas.artefacts.maps import MapPoints, distinct_points, read_point_frame, read_solutions
+from superposition_atlas.cli.main import main
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, is_covered, search_of, searches_of
 from superposition_atlas.maps.measures import (
     QUESTIONS,
@@ -24,6 +23,8 @@ from superposition_atlas.maps.measures import (
     solution_table,
 )
 from superposition_atlas.maps.solutions import HELD_BIASES, solutions_of
+from superposition_atlas.storage.map_files import MapPoints, distinct_points, read_point_frame, read_solutions
+from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.exact_loss import exact_loss
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -167,7 +168,7 @@ def test_questions_do_not_depend_on_which_of_equals_comes_first(order: list[int]
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 def parts(folder: Path, table: str) -> list[Path]:
@@ -209,7 +210,7 @@ def measured(folder: Path, *kinds: str) -> Tables:
         *("--solutions", *(parts(folder, "solutions") if "solutions" in kinds else [])),
         *(part for name, path in outputs.items() for part in (f"--output-{name}", path)),
     )
-    return {name: storage.read_table(path) for name, path in outputs.items()}
+    return {name: read_table(path) for name, path in outputs.items()}
 
 
 @pytest.fixture(scope="module")
@@ -231,11 +232,11 @@ def points(made: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def weights(made: Path) -> pd.DataFrame:
-    return pd.concat([storage.read_table(path) for path in parts(made, "weights")], ignore_index=True)
+    return pd.concat([read_table(path) for path in parts(made, "weights")], ignore_index=True)
 
 
 def test_a_shard_of_the_map_is_empty(made: Path) -> None:
-    counts = [len(storage.read_table(path)) for path in parts(made, "points")]
+    counts = [len(read_table(path)) for path in parts(made, "points")]
     assert min(counts) == 0 < max(counts), "else the tests below do not see how empty shards are read"
 
 
@@ -559,6 +560,6 @@ def test_other_tables_are_named(made: Path, tmp_path: Path, capsys: pytest.Captu
     ):
         given_as = {"points": "points", "weights": "weights", "solutions": "solutions"} | wrong
         arguments = [part for name, table in given_as.items() for part in (f"--{name}", *parts(made, table))]
-        assert cli.main(["map-measures", *map(str, arguments), *outputs]) == 1
+        assert main(["map-measures", *map(str, arguments), *outputs]) == 1
         assert said in capsys.readouterr().err
         assert not list(tmp_path.iterdir())

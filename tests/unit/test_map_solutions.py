@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from superposition_atlas import cli, storage
-from superposition_atlas.artefacts.maps import (
+from superposition_atlas.cli.main import main
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.maps import solutions as map_solutions
+from superposition_atlas.maps.points import make_points
+from superposition_atlas.maps.solutions import HELD_BIASES, solve_points
+from superposition_atlas.storage import row_store
+from superposition_atlas.storage.map_files import (
     SOLUTION_SCHEMA,
     MapPoints,
     read_points,
     read_solutions,
     write_points,
 )
-from superposition_atlas.errors import ArtefactError
-from superposition_atlas.maps import solutions as map_solutions
-from superposition_atlas.maps.points import make_points
-from superposition_atlas.maps.solutions import HELD_BIASES, solve_points
+from superposition_atlas.storage.provenance import package_versions
 from superposition_atlas.theory.exact_loss import exact_loss
 
 from tests.unit.said import Said
@@ -147,8 +149,8 @@ def test_what_comes_from_another_search_is_solved_again(
     if change == "code":
         monkeypatch.setattr(map_solutions, "code_digest", lambda *modules: "another")
     elif change == "versions":
-        versions = storage.package_versions() | {"scipy": "0.0.0"}
-        monkeypatch.setattr(storage, "package_versions", lambda: versions)
+        versions = package_versions() | {"scipy": "0.0.0"}
+        monkeypatch.setattr(row_store, "package_versions", lambda: versions)
     again = solved(tmp_path, **other)
     assert said.solved() == (4, 4, 0)
     if change == "biases":
@@ -223,7 +225,7 @@ def test_no_points_are_no_solutions(tmp_path: Path, said: Said) -> None:
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 def write(folder: Path, points: MapPoints, shard: int = 0) -> Path:
@@ -295,7 +297,7 @@ def test_what_can_not_be_solved_is_said_in_a_line(tmp_path: Path, capsys: pytest
         *("map-solutions", "--points", write(tmp_path, wide), "--biases", "trained", "--n-starts", 1),
         *("--shards", 1, "--store", tmp_path / "store", "--output", tmp_path / "out.parquet"),
     ]
-    assert cli.main([str(argument) for argument in arguments]) == 1
+    assert main([str(argument) for argument in arguments]) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert "11 features" in line
     assert not (tmp_path / "out.parquet").exists()

@@ -17,10 +17,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import cli, storage
-from superposition_atlas.artefacts.maps import MapPoints, read_map_models, read_points
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.maps import training as map_training
+from superposition_atlas.maps import train_points as map_training
 from superposition_atlas.maps.points import (
     RANDOM_DENSITIES,
     RANDOM_FAMILIES,
@@ -33,10 +32,14 @@ from superposition_atlas.maps.points import (
     shard_of,
     with_mean,
 )
-from superposition_atlas.maps.training import train_points
+from superposition_atlas.maps.train_points import train_points
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage import row_store
+from superposition_atlas.storage.map_files import MapPoints, read_map_models, read_points
+from superposition_atlas.storage.parquet import read_table, write_table
+from superposition_atlas.storage.provenance import package_versions, provenance_of
 from superposition_atlas.toy_model import TrainingSettings
-from superposition_atlas.training import train
+from superposition_atlas.training.train_toy_models import train
 
 from tests.unit.said import Said
 
@@ -391,7 +394,7 @@ def test_a_damaged_file_is_named_and_not_used(
     said.trained()
     path = sorted(tmp_path.glob("*.parquet"))[0]
     content = path.read_bytes()
-    n_lost = len(storage.read_table(path))
+    n_lost = len(read_table(path))
     if damage == "foreign":
         pd.DataFrame({"key": [1]}).to_parquet(path)
     else:
@@ -419,8 +422,8 @@ def test_what_comes_from_other_settings_or_code_is_trained_again(
     elif change == "code":
         monkeypatch.setattr(map_training, "code_digest", lambda *modules: "another")
     else:
-        versions = storage.package_versions() | {"numba": "0.0.0"}
-        monkeypatch.setattr(storage, "package_versions", lambda: versions)
+        versions = package_versions() | {"numba": "0.0.0"}
+        monkeypatch.setattr(row_store, "package_versions", lambda: versions)
     again = trained(tmp_path / "a", settings=settings)
     assert said.trained() == (12, 12, 0)
     assert_same(again, trained(tmp_path / "b", settings=settings))
@@ -436,8 +439,8 @@ def test_packages_that_decide_no_bits_do_not_count(
 ) -> None:
     trained(tmp_path)
     said.trained()
-    versions = storage.package_versions() | {"pandas": "0.0.0"}
-    monkeypatch.setattr(storage, "package_versions", lambda: versions)
+    versions = package_versions() | {"pandas": "0.0.0"}
+    monkeypatch.setattr(row_store, "package_versions", lambda: versions)
     trained(tmp_path)
     assert said.trained() == (0, 12, 12)
 
@@ -466,7 +469,7 @@ TRAINING = {"seeds": 2, "variants": {"standard": SETTINGS.as_dict()}}
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 def json_of(value: object) -> str:
@@ -567,7 +570,7 @@ def test_other_tables_are_no_points(made: Path, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="has no column 'variant'"):
         read_map_models(next((made / "points").rglob("*.parquet")), 2)
     rows = {"key": ["0"], "importance": [[1.0]], "probability": [[1.0]]}
-    storage.write_table(pd.DataFrame(rows), tmp_path / "x.parquet", storage.provenance({}, "code"))
+    write_table(pd.DataFrame(rows), tmp_path / "x.parquet", provenance_of({}, "code"))
     with pytest.raises(ArtefactError, match="holds no points of a map"):
         read_points(tmp_path / "x.parquet")
 
@@ -634,8 +637,8 @@ def test_an_ended_job_goes_on_to_the_same_bytes(tmp_path: Path, number: signal.S
 IN_CHUNKS = """
 import sys
 from pathlib import Path
-from superposition_atlas.artefacts.maps import read_points
-from superposition_atlas.maps.training import train_points
+from superposition_atlas.storage.map_files import read_points
+from superposition_atlas.maps.train_points import train_points
 from superposition_atlas.toy_model import TrainingSettings
 settings = TrainingSettings(steps=2000, batch_size=256, init_scale=0.2)
 points, store = read_points(Path(sys.argv[1])), Path(sys.argv[2])

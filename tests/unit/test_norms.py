@@ -13,14 +13,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 from scipy import stats
-from superposition_atlas import cli, storage
+from superposition_atlas.cli.main import main
 from superposition_atlas.config import laid_over, load, read
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.figures import catalogue, frobenius_norms_band, frobenius_norms_map, style
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.draw import frobenius_norms_band, frobenius_norms_map
+from superposition_atlas.figures.parts import style
 from superposition_atlas.maps.norms import NON_UNIFORM, case_of, density_of, norm_table, schedule_table
 from superposition_atlas.maps.points import make_points, points_of
-from superposition_atlas.maxima import largest_quantile
 from superposition_atlas.metrics.features import dedicated, represented
+from superposition_atlas.metrics.maxima import largest_quantile
+from superposition_atlas.storage.parquet import read_table, write_table
+from superposition_atlas.storage.provenance import provenance_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NORMS = laid_over(read(ROOT / "config" / "config.yaml"), read(ROOT / "config" / "norms.yaml"))
@@ -452,7 +456,7 @@ MADE = yaml.safe_load(
 
 
 def run(*arguments: object) -> None:
-    assert cli.main([str(argument) for argument in arguments]) == 0
+    assert main([str(argument) for argument in arguments]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -489,7 +493,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_measures_the_weights(made: Path) -> None:
-    table = storage.read_table(made / "norms.parquet")
+    table = read_table(made / "norms.parquet")
     points = pd.concat([pd.read_parquet(made / f"points{shard}.parquet") for shard in range(2)])
     weights = pd.concat([pd.read_parquet(made / f"weights{shard}.parquet") for shard in range(2)])
     described = points.drop_duplicates("key").set_index("key")
@@ -509,7 +513,7 @@ def test_the_command_measures_the_weights(made: Path) -> None:
 
 
 def test_the_control_of_equal_density_is_there_for_every_schedule(made: Path) -> None:
-    table = storage.read_table(made / "norms.parquet")
+    table = read_table(made / "norms.parquet")
     assert table["uniform_norm"].notna().all()
     # The densities of this map are those of its uniform points: nothing lies between.
     uniform = table[table["case"] == "uniform"]
@@ -538,7 +542,7 @@ def test_a_table_of_published_norms_that_is_none_is_one_line(
             wrong.write_text(text)
         path = wrong if text is not None else tmp_path / "missing.csv"
         arguments = ["map-norms", *inputs, "--published", path, *outputs]
-        assert cli.main([str(argument) for argument in arguments]) == 1
+        assert main([str(argument) for argument in arguments]) == 1
         said = capsys.readouterr().err.strip()
         assert said.startswith(f"error: {path}: ")
         assert "\n" not in said
@@ -552,13 +556,13 @@ def settings_of_style() -> Iterator[None]:
 
 
 def altered(made: Path, folder: Path, **columns: Any) -> Path:
-    table = storage.read_table(made / "schedules.parquet").assign(**columns)
-    storage.write_table(table, folder / "altered.parquet", storage.provenance({}, "test"))
+    table = read_table(made / "schedules.parquet").assign(**columns)
+    write_table(table, folder / "altered.parquet", provenance_of({}, "test"))
     return folder / "altered.parquet"
 
 
 def test_the_map_frames_what_meets_all_four(made: Path, tmp_path: Path) -> None:
-    table = storage.read_table(made / "schedules.parquet")
+    table = read_table(made / "schedules.parquet")
     n_within = np.arange(len(table)) % 5
     path = altered(made, tmp_path, n_compared=4, n_within=n_within)
     figure = frobenius_norms_map.draw({"norm_schedules": path}, variant="standard")
@@ -571,7 +575,7 @@ def test_the_map_frames_what_meets_all_four(made: Path, tmp_path: Path) -> None:
 
 
 def test_the_map_marks_schedules_with_the_posts_pictures(made: Path, tmp_path: Path) -> None:
-    n_rows = len(storage.read_table(made / "schedules.parquet"))
+    n_rows = len(read_table(made / "schedules.parquet"))
     pictured = np.arange(n_rows) % 3 == 0
     path = altered(made, tmp_path, as_pictured=pictured)
     figure = frobenius_norms_map.draw({"norm_schedules": path}, variant="standard")
@@ -579,7 +583,7 @@ def test_the_map_marks_schedules_with_the_posts_pictures(made: Path, tmp_path: P
 
 
 def test_the_map_has_a_panel_for_each_family_and_importance(made: Path) -> None:
-    table = storage.read_table(made / "schedules.parquet")
+    table = read_table(made / "schedules.parquet")
     figure = frobenius_norms_map.draw({"norm_schedules": made / "schedules.parquet"}, variant="standard")
     panels = [axes for axes in figure.axes if any(isinstance(patch, Rectangle) for patch in axes.patches)]
     assert len(panels) == table.groupby(["family", "importance_ratio"]).ngroups == 2 * 2
@@ -588,7 +592,7 @@ def test_the_map_has_a_panel_for_each_family_and_importance(made: Path) -> None:
 def test_the_band_has_a_mark_for_every_schedule_and_each_published_norm(made: Path) -> None:
     paths = {"norms": made / "norms.parquet", "norm_schedules": made / "schedules.parquet"}
     (axes,) = frobenius_norms_band.draw(paths, variant="standard").axes[:1]
-    table = storage.read_table(made / "norms.parquet")
+    table = read_table(made / "norms.parquet")
     drawn = np.concatenate([line.get_xdata() for line in axes.lines])
     for name in ("largest", "uniform_norm", "published_norm"):
         wanted = table.loc[(table["case"] != "uniform") | (name != "uniform_norm"), name]

@@ -10,14 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import cli, config, storage
+from superposition_atlas import config
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.data_sets import DATA_SETS, Points, draw_points
 from superposition_atlas.playground.inputs import INPUTS, input_features
+from superposition_atlas.playground.network_settings import DataSetName, InputName, Settings
 from superposition_atlas.playground.networks import ACTIVATIONS, Networks, initial_networks, losses
-from superposition_atlas.playground.settings import DataSetName, InputName, Settings
-from superposition_atlas.playground.tables import GRID, SOLVED, joined, tables
-from superposition_atlas.playground.training import N_RECORDED, train
+from superposition_atlas.playground.run_tables import GRID, SOLVED, joined, tables
+from superposition_atlas.playground.train_networks import N_RECORDED, train
+from superposition_atlas.storage.parquet import read_table, table_provenance
 
 CONFIGURED = config.load(config.read(Path(__file__).parents[2] / "config/config.yaml")).playground
 FRESH = range(500, 504)
@@ -445,13 +447,13 @@ def arguments(folder: Path, spec: dict[str, Any]) -> list[str]:
 def test_the_command_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
     spec = {"mine": {**SETTINGS["first"].as_dict(), "seeds": [4, 2]}}
     for folder in ("once", "again"):
-        assert cli.main(arguments(tmp_path / folder, spec)) == 0
+        assert main(arguments(tmp_path / folder, spec)) == 0
     for name in COLUMNS:
         once, again = (tmp_path / folder / f"{name}.parquet" for folder in ("once", "again"))
         assert once.read_bytes() == again.read_bytes()
-        assert storage.table_provenance(once)["spec"] == {"networks": spec}
+        assert table_provenance(once)["spec"] == {"networks": spec}
     expected = tables("mine", train(SETTINGS["first"], [4, 2]))["runs"]
-    pd.testing.assert_frame_equal(storage.read_table(tmp_path / "once/runs.parquet"), expected)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "once/runs.parquet"), expected)
 
 
 @pytest.mark.parametrize(
@@ -465,7 +467,7 @@ def test_what_goes_wrong_names_the_network_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
 ) -> None:
     spec = {"mine": {**Settings("xor", steps=500).as_dict(), "seeds": [0], **changes}}
-    assert cli.main(arguments(tmp_path, spec)) == 1
+    assert main(arguments(tmp_path, spec)) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: playground.mine: {message}")
     assert said.count("\n") == 1

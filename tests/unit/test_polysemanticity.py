@@ -9,20 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from superposition_atlas import schedules, storage
-from superposition_atlas.cli import main
+from superposition_atlas import schedules
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import polysemanticity as figure
-from superposition_atlas.figures import sae_animation, sae_frames, style
+from superposition_atlas.figures.draw import polysemanticity as figure
+from superposition_atlas.figures.draw import sae_animation, sae_frames
+from superposition_atlas.figures.parts import style
 from superposition_atlas.metrics import polysemanticity
 from superposition_atlas.metrics.features import feature_table
 from superposition_atlas.metrics.polysemanticity import answered, latent_units, neuron_table, readings
 from superposition_atlas.metrics.recovery import evaluate, latent_table, sae_table
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.sae.ensemble import ArchitectureName, SAEs
-from superposition_atlas.sae.training import train_saes
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.toy_model import ToyModels
-from superposition_atlas.training import train
+from superposition_atlas.training.train_toy_models import train
 
 from .test_recovery import dictionary, polygon, toy_models
 
@@ -218,7 +220,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parts.setdefault(table, []).append(rows.assign(sae=name))
     for table, frames in parts.items():
         joined = pd.concat(frames, ignore_index=True).assign(case="case1", shown=True)
-        storage.write_table(joined, folder / f"{table}.parquet", {"spec": {}, "code": "test"})
+        write_table(joined, folder / f"{table}.parquet", {"spec": {}, "code": "test"})
     return folder
 
 
@@ -284,7 +286,7 @@ def test_the_animation_has_a_frame_for_each_recorded_step(tables: Path, tmp_path
 
 
 def test_the_animation_flashes_where_latents_were_resampled(tables: Path) -> None:
-    history = storage.read_table(tables / "history.parquet").query("sae == 'relu'")
+    history = read_table(tables / "history.parquet").query("sae == 'relu'")
     assert history["resampled"].any()
     with style.applied():
         scene = sae_animation._Scene(paths(tables, "features", "history"), "relu")

@@ -10,11 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 import typst
-from superposition_atlas import cli, config, storage
+from superposition_atlas import config
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report import captions, origin, typesetting
+from superposition_atlas.storage.parquet import read_table, table_provenance, write_joined, write_table
+from superposition_atlas.storage.tensors import read_tensors, write_tensors
 
 from .map_chain import SMALL_MAPS, make_maps, run
 
@@ -188,7 +191,7 @@ def report(spec: dict[str, Any] = SPEC) -> int:
         "published": "published.csv",
         "output": "results/report.pdf",
     }
-    return cli.main(["report", *(f"--{name}={value}" for name, value in arguments.items())])
+    return main(["report", *(f"--{name}={value}" for name, value in arguments.items())])
 
 
 @pytest.fixture(scope="module")
@@ -244,8 +247,8 @@ def text_of(element: Any) -> str:
 
 
 def change(path: str, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    provenance = storage.table_provenance(Path(path))
-    storage.write_table(edit(storage.read_table(Path(path))), Path(path), provenance)
+    provenance = table_provenance(Path(path))
+    write_table(edit(read_table(Path(path))), Path(path), provenance)
 
 
 def rename(experiment: str, new: str) -> None:
@@ -262,10 +265,10 @@ def belongs_here(path: Path) -> None:
     """Writes a file anew, since each says where it belongs."""
     elsewhere = path.rename(f"copy{path.suffix}")
     if path.suffix == ".parquet":
-        storage.write_joined([elsewhere], path, storage.table_provenance(elsewhere))
+        write_joined([elsewhere], path, table_provenance(elsewhere))
     else:
-        tensors, provenance = storage.read_tensors(elsewhere)
-        storage.write_tensors(tensors, path, provenance)
+        tensors, provenance = read_tensors(elsewhere)
+        write_tensors(tensors, path, provenance)
     elsewhere.unlink()
 
 
@@ -283,7 +286,7 @@ def test_pdf_is_archival_accessible_and_the_same_each_time(workplace: Path) -> N
 
 
 def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
-    claims = storage.read_table(Path(catalogue.CLAIMS))
+    claims = read_table(Path(catalogue.CLAIMS))
     claims = claims[claims["primary"]]
     talk, controls = (text_of(elements(f"<table-{name}>")) for name in ("outcomes", "controls"))
     assert set(claims["experiment"]) == {"talk", "wide", "controls"}
@@ -302,7 +305,7 @@ def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
 
 def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) -> None:
     table = text_of(elements("<table-norms>"))
-    models = storage.read_table(Path(catalogue.experiment_table("wide", "models")))
+    models = read_table(Path(catalogue.experiment_table("wide", "models")))
     for case, published in (("uniform", 7.55), ("case1", 1.23)):
         largest = models.loc[(models["case"] == case) & models["shown"], "frobenius_norm"].max()
         cells = table.split(f"|{case}")[1].split("|")
@@ -358,7 +361,7 @@ def test_the_nearest_schedules_stand_in_the_report(workplace: Path) -> None:
     draw(spec)
     assert report(spec) == 0
     assert "Which schedule has these norms?" in text_of(elements("heading"))
-    table = storage.read_table(Path(catalogue.norm_table("schedules"))).sort_values("largest_difference")
+    table = read_table(Path(catalogue.norm_table("schedules"))).sort_values("largest_difference")
     assert len(table) == 2 * 2
     lines = text_of(elements("<table-nearest>")).split("|")
     for row in table.to_dict("records"):
@@ -389,7 +392,7 @@ def test_without_a_map_the_report_says_how_to_get_it(workplace: Path) -> None:
 
 
 def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) -> None:
-    runs = storage.read_table(Path(catalogue.playground_table("runs")))
+    runs = read_table(Path(catalogue.playground_table("runs")))
     lines = text_of(elements("<table-playground>")).split("|")
     for name, own in runs.groupby("network"):
         surface = name == "slope"
@@ -419,7 +422,7 @@ def test_slide_4_is_left_out_where_there_is_no_playground(workplace: Path) -> No
 
 
 def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
-    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    table = read_table(Path(catalogue.map_table("atlas", "points")))
     once = {row["key"]: row for row in table.to_dict("records")}
     assert len(once) == 2 * (2 + 3) < len(table)
     rows = text_of(elements("<table-atlas-observations>")).split("|")
@@ -450,7 +453,7 @@ def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
 
 
 def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
-    table = storage.read_table(Path(catalogue.map_table("atlas", "points")))
+    table = read_table(Path(catalogue.map_table("atlas", "points")))
     lines = text_of(elements("<table-atlas-cases>")).split("|")
     for name, ratio, order in (
         ("case1", 0.9, "aligned"),
@@ -504,22 +507,22 @@ def shown_share(n_holding: int, n: int) -> str:
 
 
 def test_theory_stands_in_the_report_as_its_tables_have_it(workplace: Path) -> None:
-    predictions = storage.read_table(Path(catalogue.map_table("drawn", "predictions")))
+    predictions = read_table(Path(catalogue.map_table("drawn", "predictions")))
     lines = text_of(elements("<table-predictor>")).split("|")
     for family, own in predictions.groupby("family"):
         at = lines.index(str(family).replace("_", " "))
         shares = [shown_share(int(own[rule].sum()), len(own)) for rule in ("bare_agrees", "agrees")]
         assert lines[at + 1 : at + 4] == [str(len(own)), *shares]
-    losses = storage.read_table(Path(catalogue.experiment_table("talk", "losses")))
+    losses = read_table(Path(catalogue.experiment_table("talk", "losses")))
     lines = text_of(elements("<table-losses>")).split("|")
     for case, own in losses.groupby("case"):
         at = lines.index(str(case))
         assert lines[at + 3] == shown_share(int((own["n_represented"] == 5).sum()), len(own))
         assert lines[at + 4] == shown_share(int(own["keeps_best"].sum()), len(own))
-    (crossing,) = storage.read_table(Path(catalogue.map_table("one_varied", "crossings"))).to_dict("records")
+    (crossing,) = read_table(Path(catalogue.map_table("one_varied", "crossings"))).to_dict("records")
     numbers = json.loads(Path("results/report.json").read_text())["theory"]
     assert numbers["perturbation"][0]["crossings"][0]["varied"] == crossing["varied"]
-    features = storage.read_table(Path(catalogue.map_table("biases", "features")))
+    features = read_table(Path(catalogue.map_table("biases", "features")))
     densest = features[features["probability"] == features["probability"].max()]
     assert len(numbers["bias"]) == len(densest)
     assert {row["best_bias"] for row in numbers["bias"]} == set(densest["best_bias"])

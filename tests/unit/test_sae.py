@@ -10,13 +10,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import resampling
-from superposition_atlas.sae.architecture import Objective, SAEState, TrainingData, find, join, split
+from superposition_atlas.sae.architectures.base import Objective, SAEState, TrainingData, find, join, split
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
-from superposition_atlas.sae.training import train_saes
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
@@ -117,7 +118,7 @@ def copy_of(state: SAEState) -> SAEState:
 def test_one_fused_step_is_one_step_of_autograd(
     n_features: int, n_hidden: int, n_latents: int, batch_size: int, sparsity_coefficient: float, seed: int
 ) -> None:
-    from superposition_atlas.sae import reference
+    from superposition_atlas.sae import torch_engine
 
     models = random_models(2, n_features, n_hidden, seed)
     data = training_data(models, sparsity_coefficient)
@@ -127,7 +128,7 @@ def test_one_fused_step_is_one_step_of_autograd(
     fused, _ = random_state(seed, 2, n_hidden, n_latents)
     torch_state = copy_of(fused)
     RELU.advance(fused, 1, data, chosen, 1)
-    reference.advance(RELU, torch_state, 1, data, chosen)
+    torch_engine.advance(RELU, torch_state, 1, data, chosen)
 
     # Adam's first moment holds the gradient itself, a step of it only its direction.
     np.testing.assert_allclose(fused.first_moment, torch_state.first_moment, rtol=1e-4, atol=2e-6)
@@ -160,7 +161,7 @@ def test_the_reference_is_torch_optim_adam() -> None:
     parameters = {name: torch.tensor(array, requires_grad=True) for name, array in start.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-3)
     for step in range(20):
-        x = stream.sample(models.seeds, step, 64, models.probability, stream.Purpose.SAE_INPUTS)
+        x = sample(models.seeds, step, 64, models.probability, stream.Purpose.SAE_INPUTS)
         loss, _ = RELU.loss(parameters, torch.from_numpy(hidden(x, models.W)), objective(3))
         optimizer.zero_grad()
         loss.sum().backward()
@@ -182,14 +183,14 @@ def test_loss_is_mean_squared_error_plus_l1() -> None:
     loss, activations = RELU.loss(parameters, torch.tensor(h), objective(1))
 
     by_hand = 0.0
-    for sample in h[0]:
+    for one in h[0]:
         a = [
-            max(0.0, (sample - arrays["b_dec"][0]) @ arrays["W_enc"][0][:, j] + arrays["b_enc"][0, j])
+            max(0.0, (one - arrays["b_dec"][0]) @ arrays["W_enc"][0][:, j] + arrays["b_enc"][0, j])
             for j in range(3)
         ]
         unit = [row / np.linalg.norm(row) for row in arrays["W_dec"][0]]
         back = sum(a[j] * unit[j] for j in range(3)) + arrays["b_dec"][0]
-        by_hand += (((back - sample) ** 2).mean() + 0.2 * sum(a)) / 11
+        by_hand += (((back - one) ** 2).mean() + 0.2 * sum(a)) / 11
     assert loss.item() == pytest.approx(by_hand, rel=1e-6)
     np.testing.assert_allclose(activations.numpy(), RELU.encode(arrays, h, np.ones(1)), rtol=1e-6)
 
@@ -380,9 +381,9 @@ def test_activity_is_counted(engine: str) -> None:
     if engine == "fused":
         RELU.advance(state, 10, data, chosen, 1)
     else:
-        from superposition_atlas.sae import reference
+        from superposition_atlas.sae import torch_engine
 
-        reference.advance(RELU, state, 10, data, chosen)
+        torch_engine.advance(RELU, state, 10, data, chosen)
     assert state.step == 210
     assert (state.last_fired[:, 0] == 209).all()
     assert (state.last_fired[:, 3] == 199).all()
@@ -402,7 +403,7 @@ def test_nothing_is_resampled_before_the_first_step_or_at_the_end() -> None:
 def firing_at_the_end(saes: SAEs, models: ToyModels) -> np.ndarray:
     from superposition_atlas.toy_model import encode as hidden
 
-    x = stream.sample(saes.seeds, 0, 4096, models.probability, stream.Purpose.EVALUATION)
+    x = sample(saes.seeds, 0, 4096, models.probability, stream.Purpose.EVALUATION)
     return (encode(saes, hidden(x, models.W)) > 0).any(axis=1)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from superposition_atlas import stream
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.architecture import Objective, TrainingData, find
+from superposition_atlas.sae.architectures.base import Objective, TrainingData, find
+from superposition_atlas.sae.architectures.selection import largest, numpy_largest
 from superposition_atlas.sae.ensemble import ARCHITECTURES, SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
-from superposition_atlas.sae.selection import largest, numpy_largest
-from superposition_atlas.sae.training import train_saes
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.sampling import stream
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 TRAINED = ("relu", "gated", "jumprelu", "topk", "batch_topk", "matryoshka", "frozen")

@@ -15,14 +15,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from scipy import stats
-from superposition_atlas import config, intervals, schedules, storage
+from superposition_atlas import config, schedules
 from superposition_atlas.errors import ArtefactError, TrainingError
-from superposition_atlas.figures import catalogue, sae_by_feature, sae_series, style
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.draw import sae_by_feature
+from superposition_atlas.figures.parts import sae_series, style
+from superposition_atlas.metrics import intervals
 from superposition_atlas.metrics.recovery import evaluate, recovered_features, sae_table
-from superposition_atlas.sae.architecture import find
+from superposition_atlas.sae.architectures.base import find
 from superposition_atlas.sae.ensemble import ARCHITECTURES, SAESettings
-from superposition_atlas.sae.training import train_saes
-from superposition_atlas.training import train
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
+from superposition_atlas.training.train_toy_models import train
 
 REPOSITORY = Path(__file__).parents[2]
 MODULES = ("sae_pareto", "sae_levels", "sae_by_feature")
@@ -89,12 +93,12 @@ def settings_of_style() -> Iterator[None]:
 
 
 def write(frame: pd.DataFrame, path: Path, spec: dict[str, Any] | None = None) -> None:
-    storage.write_table(frame, path, {"spec": spec or {}, "code": "test"})
+    write_table(frame, path, {"spec": spec or {}, "code": "test"})
 
 
 def draw(module: str, folder: Path) -> Figure:
     names = ("recovered" if module == "sae_by_feature" else "saes", "schedules")
-    drawn = import_module(f"superposition_atlas.figures.{module}").draw(
+    drawn = import_module(f"superposition_atlas.figures.draw.{module}").draw(
         {name: folder / f"{name}.parquet" for name in names}
     )
     assert isinstance(drawn, Figure)
@@ -104,24 +108,24 @@ def draw(module: str, folder: Path) -> Figure:
 def only(tables: Path, folder: Path, **kept: Any) -> Path:
     """The same tables with only those rows whose columns have one of the given values."""
     for name in ("saes", "recovered"):
-        table = storage.read_table(tables / f"{name}.parquet")
+        table = read_table(tables / f"{name}.parquet")
         for column, values in kept.items():
             table = table[table[column].isin(values)]
         write(table, folder / f"{name}.parquet")
-    spec = storage.table_provenance(tables / "schedules.parquet")["spec"]
-    write(storage.read_table(tables / "schedules.parquet"), folder / "schedules.parquet", spec)
+    spec = table_provenance(tables / "schedules.parquet")["spec"]
+    write(read_table(tables / "schedules.parquet"), folder / "schedules.parquet", spec)
     return folder
 
 
 def changed(tables: Path, folder: Path, change: Any) -> Path:
     """The same tables, what `change` makes of the table of SAEs."""
     only(tables, folder)
-    write(change(storage.read_table(tables / "saes.parquet")), folder / "saes.parquet")
+    write(change(read_table(tables / "saes.parquet")), folder / "saes.parquet")
     return folder
 
 
 def saes_of(folder: Path) -> pd.DataFrame:
-    return storage.read_table(folder / "saes.parquet")
+    return read_table(folder / "saes.parquet")
 
 
 def texts(figure: Figure) -> list[str]:
@@ -184,8 +188,8 @@ def test_little_can_be_drawn_too(tables: Path, module: str, kept: dict[str, Any]
 def test_many_cases_stay_on_the_page(tables: Path, module: str, tmp_path: Path) -> None:
     names = [f"case_of_many_{k}" for k in range(13)]
     for name in ("saes", "recovered", "schedules"):
-        table = storage.read_table(tables / f"{name}.parquet")
-        spec = storage.table_provenance(tables / f"{name}.parquet")["spec"]
+        table = read_table(tables / f"{name}.parquet")
+        spec = table_provenance(tables / f"{name}.parquet")["spec"]
         if name == "schedules":
             spec["cases"] = {case: {"title": "Some title " * 4, "training": {}} for case in names}
         first = table[table["case"] == "case1"]
@@ -334,7 +338,7 @@ def test_without_levels_there_is_nothing_to_draw(tables: Path, tmp_path: Path) -
 
 
 def test_each_sae_is_shown_at_the_level_that_recovers_most(tables: Path) -> None:
-    recovered = storage.read_table(tables / "recovered.parquet").query("represented")
+    recovered = read_table(tables / "recovered.parquet").query("represented")
     labels = texts(draw("sae_by_feature", tables))
     for name in ("relu", "topk"):
         level = "k" if name == "topk" else "sparsity_coefficient"
@@ -345,7 +349,7 @@ def test_each_sae_is_shown_at_the_level_that_recovers_most(tables: Path) -> None
 
 def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp_path: Path) -> None:
     folder = only(tables, tmp_path, sae=["relu", "pca"], sparsity_coefficient=[0.2])
-    recovered = storage.read_table(folder / "recovered.parquet").query("represented")
+    recovered = read_table(folder / "recovered.parquet").query("represented")
     figure = draw("sae_by_feature", folder)
     for panel, column in ((1, "probability"), (3, "importance"), (7, "case")):
         axes = figure.axes[panel]
@@ -361,7 +365,7 @@ def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp
 
 def test_intervals_by_feature_are_wilsons(tables: Path, tmp_path: Path) -> None:
     folder = only(tables, tmp_path, sae=["pca"], case=["case1"])
-    recovered = storage.read_table(folder / "recovered.parquet").query("represented")
+    recovered = read_table(folder / "recovered.parquet").query("represented")
     axes = draw("sae_by_feature", folder).axes[7]
     (interval,) = [line for line in axes.lines if line.get_marker() in ("None", None, "")]
     expected = intervals.wilson_interval(int(recovered["recovered_alive"].sum()), len(recovered))
@@ -369,7 +373,7 @@ def test_intervals_by_feature_are_wilsons(tables: Path, tmp_path: Path) -> None:
 
 
 def test_features_are_counted_once_in_each_panel(tables: Path) -> None:
-    recovered = storage.read_table(tables / "recovered.parquet").query("represented")
+    recovered = read_table(tables / "recovered.parquet").query("represented")
     n_features = len(recovered.drop_duplicates(["case", "seed", "feature"]))
     for axes in draw("sae_by_feature", tables).axes[::2]:
         counts = [int(text.get_text()) for text in axes.texts]

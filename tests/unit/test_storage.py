@@ -14,17 +14,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
-from superposition_atlas import storage
-from superposition_atlas.artefacts.experiments import read_experiment
-from superposition_atlas.artefacts.models import read_models, write_models
-from superposition_atlas.artefacts.saes import read_saes
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage.atomic import atomic_path
+from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.model_files import read_models, write_models
+from superposition_atlas.storage.parquet import (
+    read_columns,
+    read_table,
+    table_provenance,
+    write_columns,
+    write_joined,
+    write_table,
+)
+from superposition_atlas.storage.provenance import provenance_of
+from superposition_atlas.storage.sae_files import read_saes
+from superposition_atlas.storage.tensors import read_tensors, write_tensors
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
-from superposition_atlas.training import train
+from superposition_atlas.training.train_toy_models import train
 
 SPEC = {"title": 'ünïcode "quotes" \\ 100 %', "values": [1, 0.1, None, True], "training": {"steps": 3}}
-PROVENANCE = storage.provenance(SPEC, "0123456789abcdef", engine="by hand")
+PROVENANCE = provenance_of(SPEC, "0123456789abcdef", engine="by hand")
 
 TABLE = pd.DataFrame(
     {
@@ -42,14 +52,14 @@ TENSORS = {
 }
 
 Read = Callable[[Path], object]
-READERS: dict[str, Read] = {"Parquet": storage.read_table, "safetensors": storage.read_tensors}
+READERS: dict[str, Read] = {"Parquet": read_table, "safetensors": read_tensors}
 
 
 def write(kind: str, path: Path) -> Path:
     if kind == "Parquet":
-        storage.write_table(TABLE, path, PROVENANCE)
+        write_table(TABLE, path, PROVENANCE)
     else:
-        storage.write_tensors(TENSORS, path, PROVENANCE)
+        write_tensors(TENSORS, path, PROVENANCE)
     return path
 
 
@@ -84,17 +94,17 @@ def content(kind: str, scratch: Path) -> bytes:
 
 def test_a_table_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folders" / "table.parquet"
-    storage.write_table(TABLE, path, PROVENANCE)
-    read = storage.read_table(path)
+    write_table(TABLE, path, PROVENANCE)
+    read = read_table(path)
     assert list(read.columns) == list(TABLE.columns)
     pd.testing.assert_frame_equal(read.drop(columns="weights"), TABLE.drop(columns="weights"))
     np.testing.assert_array_equal(np.stack(read["weights"].to_list()), np.stack(TABLE["weights"].to_list()))
-    assert storage.table_provenance(path) == PROVENANCE
+    assert table_provenance(path) == PROVENANCE
 
 
 def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     path = write("Parquet", tmp_path / "table.parquet")
-    assert list(storage.read_table(path, ["norm", "case"]).columns) == ["norm", "case"]
+    assert list(read_table(path, ["norm", "case"]).columns) == ["norm", "case"]
 
 
 def test_columns_make_the_table_that_pandas_would(tmp_path: Path) -> None:
@@ -104,10 +114,10 @@ def test_columns_make_the_table_that_pandas_would(tmp_path: Path) -> None:
         "probability": np.array([0.1, np.nan, 1e-300]),
         "norm": np.arange(3, dtype=np.float32),
     }
-    storage.write_columns(columns, tmp_path / "table.parquet", PROVENANCE)
-    pd.testing.assert_frame_equal(storage.read_table(tmp_path / "table.parquet"), pd.DataFrame(columns))
-    assert storage.table_provenance(tmp_path / "table.parquet") == PROVENANCE
-    read = storage.read_columns(tmp_path / "table.parquet", ["probability", "case"])
+    write_columns(columns, tmp_path / "table.parquet", PROVENANCE)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "table.parquet"), pd.DataFrame(columns))
+    assert table_provenance(tmp_path / "table.parquet") == PROVENANCE
+    read = read_columns(tmp_path / "table.parquet", ["probability", "case"])
     assert list(read) == ["probability", "case"]
     for name, array in read.items():
         assert array.dtype == columns[name].dtype
@@ -122,9 +132,9 @@ def test_joined_tables_are_those_that_pandas_would_join(tmp_path: Path) -> None:
     parts = []
     for name, part in {"neurons": neurons, "latents": latents, "nothing": nothing}.items():
         parts.append(tmp_path / f"{name}.parquet")
-        storage.write_table(part, parts[-1], PROVENANCE)
-    storage.write_joined(parts, tmp_path / "all.parquet", PROVENANCE)
-    joined = storage.read_table(tmp_path / "all.parquet")
+        write_table(part, parts[-1], PROVENANCE)
+    write_joined(parts, tmp_path / "all.parquet", PROVENANCE)
+    joined = read_table(tmp_path / "all.parquet")
     expected = pd.concat([neurons, latents], ignore_index=True)
     pd.testing.assert_frame_equal(
         joined.drop(columns="weights"), expected.drop(columns="weights").astype({"sae": joined["sae"].dtype})
@@ -132,11 +142,11 @@ def test_joined_tables_are_those_that_pandas_would_join(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         np.stack(joined["weights"].to_list()), np.stack(expected["weights"].to_list())
     )
-    assert storage.table_provenance(tmp_path / "all.parquet") == PROVENANCE
+    assert table_provenance(tmp_path / "all.parquet") == PROVENANCE
 
 
 def test_tensors_come_back(tmp_path: Path) -> None:
-    tensors, provenance = storage.read_tensors(write("safetensors", tmp_path / "models.safetensors"))
+    tensors, provenance = read_tensors(write("safetensors", tmp_path / "models.safetensors"))
     assert provenance == PROVENANCE
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in tensors.items():
@@ -146,8 +156,8 @@ def test_tensors_come_back(tmp_path: Path) -> None:
 
 def test_tensors_that_are_views_come_back(tmp_path: Path) -> None:
     view = TENSORS["W"].swapaxes(1, 2)[::-1]
-    storage.write_tensors({"W": view}, tmp_path / "view.safetensors", PROVENANCE)
-    np.testing.assert_array_equal(storage.read_tensors(tmp_path / "view.safetensors")[0]["W"], view)
+    write_tensors({"W": view}, tmp_path / "view.safetensors", PROVENANCE)
+    np.testing.assert_array_equal(read_tensors(tmp_path / "view.safetensors")[0]["W"], view)
 
 
 JSON = st.recursive(
@@ -165,11 +175,11 @@ JSON = st.recursive(
 
 @given(spec=st.dictionaries(st.text("abcxyz", max_size=4), JSON, max_size=4))
 def test_any_provenance_comes_back(scratch: Path, spec: dict[str, Any]) -> None:
-    provenance = storage.provenance(spec, "code")
-    storage.write_tensors(TENSORS, scratch / "any.safetensors", provenance)
-    storage.write_table(TABLE[["norm"]], scratch / "any.parquet", provenance)
-    assert storage.read_tensors(scratch / "any.safetensors")[1] == provenance
-    assert storage.table_provenance(scratch / "any.parquet") == provenance
+    provenance = provenance_of(spec, "code")
+    write_tensors(TENSORS, scratch / "any.safetensors", provenance)
+    write_table(TABLE[["norm"]], scratch / "any.parquet", provenance)
+    assert read_tensors(scratch / "any.safetensors")[1] == provenance
+    assert table_provenance(scratch / "any.parquet") == provenance
 
 
 def test_provenance_names_spec_code_and_the_packages_that_decide_numbers() -> None:
@@ -181,7 +191,7 @@ def test_provenance_names_spec_code_and_the_packages_that_decide_numbers() -> No
 
 def test_numbers_that_json_lacks_are_no_provenance(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        storage.write_table(TABLE, tmp_path / "t.parquet", storage.provenance({"x": float("nan")}, "code"))
+        write_table(TABLE, tmp_path / "t.parquet", provenance_of({"x": float("nan")}, "code"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,20 +203,20 @@ def test_the_same_content_gives_the_same_bytes(kind: str, tmp_path: Path, conten
 
 def test_the_order_of_keys_does_not_count(tmp_path: Path) -> None:
     for name, spec in (("a", {"x": 1, "y": {"p": 2, "q": 3}}), ("b", {"y": {"q": 3, "p": 2}, "x": 1})):
-        storage.write_tensors(TENSORS, tmp_path / name, storage.provenance(spec, "code"))
+        write_tensors(TENSORS, tmp_path / name, provenance_of(spec, "code"))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_other_provenance_gives_other_bytes(tmp_path: Path) -> None:
-    other = storage.provenance(SPEC, "another digest", engine="by hand")
-    storage.write_tensors(TENSORS, tmp_path / "a", PROVENANCE)
-    storage.write_tensors(TENSORS, tmp_path / "b", other)
+    other = provenance_of(SPEC, "another digest", engine="by hand")
+    write_tensors(TENSORS, tmp_path / "a", PROVENANCE)
+    write_tensors(TENSORS, tmp_path / "b", other)
     assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
 
 
 def test_nothing_is_pickled(kind: str, content: bytes, tmp_path: Path) -> None:
     with pytest.raises(SafetensorError):
-        storage.write_tensors({"W": np.array([{"an": "object"}])}, tmp_path / "objects", PROVENANCE)
+        write_tensors({"W": np.array([{"an": "object"}])}, tmp_path / "objects", PROVENANCE)
     assert list(tmp_path.iterdir()) == []
     assert b"\x80\x04" not in content[:2]
     assert b"numpy.core" not in content
@@ -228,7 +238,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(
     path.write_text("old")
 
     def fail() -> None:
-        with storage.atomic_path(path) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text("half of the new")
             assert path.read_text() == "old"
             assert temporary.parent == path.parent
@@ -244,7 +254,7 @@ def test_a_writer_that_succeeds_replaces_the_file_with_ordinary_permissions(tmp_
     path = tmp_path / "file.txt"
     path.write_text("old")
     ordinary = stat.S_IMODE(path.stat().st_mode)
-    with storage.atomic_path(path) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == ordinary
@@ -252,7 +262,7 @@ def test_a_writer_that_succeeds_replaces_the_file_with_ordinary_permissions(tmp_
 
 
 def test_temporary_files_keep_the_suffix_for_writers_that_go_by_it(tmp_path: Path) -> None:
-    with storage.atomic_path(tmp_path / "figure.svg") as temporary:
+    with atomic_path(tmp_path / "figure.svg") as temporary:
         assert temporary.suffix == ".svg"
         temporary.write_text("<svg/>")
 
@@ -268,7 +278,7 @@ def test_where_nothing_can_be_written_the_file_is_named(kind: str, tmp_path: Pat
 def test_no_space_left_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(ArtefactError) as caught, storage.atomic_path(path):
+    with pytest.raises(ArtefactError) as caught, atomic_path(path):
         raise OSError(28, "No space left on device")
     assert str(caught.value) == f"{path}: can't be written (No space left on device)"
     assert path.read_text() == "old"
@@ -333,14 +343,14 @@ def test_what_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
 def test_provenance_of_a_damaged_table_is_not_read_either(tmp_path: Path) -> None:
     path = write("Parquet", tmp_path / "table.parquet")
     path.write_bytes(path.read_bytes()[:-1])
-    assert_named_in_one_line(storage.table_provenance, path, "not a whole Parquet file")
+    assert_named_in_one_line(table_provenance, path, "not a whole Parquet file")
 
 
 def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
     path = write("Parquet", tmp_path / "table.parquet")
 
     def read(path: Path) -> object:
-        return storage.read_table(path, ["case", "loss"])
+        return read_table(path, ["case", "loss"])
 
     assert_named_in_one_line(read, path, "'loss'", "case, seed, norm, represented, weights")
 

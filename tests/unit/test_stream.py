@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from superposition_atlas import stream
-from superposition_atlas.stream import Purpose
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.stream import Purpose
 
 # Random123 1.14, tests/kat_vectors: counter, key, output.
 ZEROS, ONES = "00000000", "ffffffff"
@@ -58,37 +59,37 @@ def test_a_word_is_philox_of_where_it_stands(seed, step, position, feature):
 )
 def test_compiled_samples_equal_their_definition(seed_list, step, batch_size, probability, purpose):
     arguments = (seed_list, step, batch_size, np.array(probability), purpose)
-    sample = stream.sample(*arguments)
-    assert sample.dtype == np.float32
-    np.testing.assert_array_equal(sample, sample_by_definition(*arguments))
+    drawn = sample(*arguments)
+    assert drawn.dtype == np.float32
+    np.testing.assert_array_equal(drawn, sample_by_definition(*arguments))
 
 
 def test_every_instance_may_have_its_own_probability():
     probability = np.array([[0.1, 1.0], [0.5, 0.01]])
-    both = stream.sample([3, 4], 0, 1000, probability)
+    both = sample([3, 4], 0, 1000, probability)
     for row, seed in enumerate([3, 4]):
-        np.testing.assert_array_equal(both[row], stream.sample([seed], 0, 1000, probability[row])[0])
+        np.testing.assert_array_equal(both[row], sample([seed], 0, 1000, probability[row])[0])
 
 
 def test_a_single_seed_is_one_instance():
     import superposition_atlas as sa
 
     np.testing.assert_array_equal(
-        sa.sample(7, 3, 16, np.array([0.2, 0.8])), stream.sample([7], 3, 16, np.array([0.2, 0.8]))
+        sa.sample(7, 3, 16, np.array([0.2, 0.8])), sample([7], 3, 16, np.array([0.2, 0.8]))
     )
 
 
 @given(seed=seeds, step=st.integers(0, 10**6))
 def test_a_sample_depends_neither_on_batch_size_nor_on_other_features_or_instances(seed, step):
     probability = np.array([0.5, 0.2, 0.9, 0.4])
-    large = stream.sample([17, seed], step, 64, probability)[1]
-    small = stream.sample([seed], step, 9, probability[:2])[0]
+    large = sample([17, seed], step, 64, probability)[1]
+    small = sample([seed], step, 9, probability[:2])[0]
     np.testing.assert_array_equal(large[:9, :2], small)
 
 
 @pytest.mark.parametrize("p", [0.002, 0.05, 0.5, 0.9])
 def test_the_law_of_a_sample(p):
-    x = stream.sample(range(4), 5, 100_000, np.full(3, p)).ravel().astype(float)
+    x = sample(range(4), 5, 100_000, np.full(3, p)).ravel().astype(float)
     active = x[x > 0]
     deviation = np.sqrt(p * (1 - p) / x.size)
     assert abs(active.size / x.size - p) < 5 * deviation
@@ -98,7 +99,7 @@ def test_the_law_of_a_sample(p):
 
 def test_probability_1_leaves_nothing_out():
     assert stream.thresholds(np.array([1.0]))[0] == 2**32 - 1
-    assert (stream.sample([0], 0, 200_000, np.ones(2)) > 0).all()
+    assert (sample([0], 0, 200_000, np.ones(2)) > 0).all()
 
 
 def test_features_positions_steps_seeds_and_purposes_are_unrelated():
@@ -118,7 +119,7 @@ def test_features_positions_steps_seeds_and_purposes_are_unrelated():
 def test_a_probability_out_of_range_is_an_error():
     for p in (0.0, -0.1, 1.0001, np.nan):
         with pytest.raises(ValueError, match="probability"):
-            stream.sample([0], 0, 4, np.array([0.5, p]))
+            sample([0], 0, 4, np.array([0.5, p]))
 
 
 def test_uniform_and_normal_numbers():

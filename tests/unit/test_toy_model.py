@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import stream
-from superposition_atlas.stream import Purpose
+from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.stream import Purpose
 from superposition_atlas.toy_model import (
     ToyModels,
     TrainingSettings,
@@ -38,11 +38,11 @@ def test_reconstruction_is_the_formula() -> None:
     x, W, b = rng.uniform(size=(2, 7, 5)), rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 5))
     hidden, reconstruction = encode(x, W), reconstruct(encode(x, W), W, b)
     for instance in range(2):
-        for sample in range(7):
-            h = W[instance] @ x[instance, sample]
-            np.testing.assert_allclose(hidden[instance, sample], h)
+        for position in range(7):
+            h = W[instance] @ x[instance, position]
+            np.testing.assert_allclose(hidden[instance, position], h)
             expected = np.maximum(W[instance].T @ h + b[instance], 0)
-            np.testing.assert_allclose(reconstruction[instance, sample], expected)
+            np.testing.assert_allclose(reconstruction[instance, position], expected)
 
 
 def test_a_linear_output_has_no_relu() -> None:
@@ -56,9 +56,7 @@ def test_a_linear_output_has_no_relu() -> None:
 def test_a_toy_model_encodes_and_reconstructs_its_own_samples() -> None:
     models = toy_models(3)
     x = models.sample(4, 50)
-    np.testing.assert_array_equal(
-        x, stream.sample(models.seeds, 4, 50, models.probability, Purpose.EVALUATION)
-    )
+    np.testing.assert_array_equal(x, sample(models.seeds, 4, 50, models.probability, Purpose.EVALUATION))
     np.testing.assert_allclose(models.encode(x), encode(x, models.W))
     np.testing.assert_allclose(models.reconstruct(x), reconstruct(encode(x, models.W), models.W, models.b))
     settings = TrainingSettings(centred_inputs=True, magnitudes="binary", output="linear")

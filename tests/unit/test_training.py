@@ -10,16 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from superposition_atlas import stream
-from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.sample import sample
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings, encode, initial_weights, reconstruct
-from superposition_atlas.training import LOSS_WINDOW, random_dictionaries, train
-from superposition_atlas.training.fused_engine import FusedEngine
+from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2
+from superposition_atlas.training.fused.fused_engine import FusedEngine
 from superposition_atlas.training.optimizer import learning_rates
-from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState
+from superposition_atlas.training.problem import HELD_OUT_SAMPLES, Problem, TrainingState
 from superposition_atlas.training.torch_engine import DeviceStream, TorchEngine
+from superposition_atlas.training.train_toy_models import LOSS_WINDOW, random_dictionaries, train
 
 VARIANTS = {
     "plain": {},
@@ -83,7 +84,7 @@ def gradient_by_definition(of, W, b, step):
     """Gradient of Σ_i I_i (x_i - x'_i)², mean over batch and features, and that loss: float64."""
     W, b = W.astype(float), b.astype(float)
     batch_size, output, magnitudes = of.settings.batch_size, of.settings.output, of.settings.magnitudes
-    x = stream.sample(of.seeds, step, batch_size, of.probability, magnitudes=magnitudes).astype(float)
+    x = sample(of.seeds, step, batch_size, of.probability, magnitudes=magnitudes).astype(float)
     importance = of.importance[:, None, :]
     seen = x - of.centre[:, None, :]
     hidden = encode(seen, W)
@@ -191,7 +192,7 @@ def test_centring_is_a_change_of_bias():
 def test_the_held_out_loss_is_that_of_the_model(variant):
     of = problem(probability=0.1, **variant)
     state, _ = trained(FusedEngine(1), of, 200)
-    x = stream.sample(
+    x = sample(
         of.seeds, 0, HELD_OUT_SAMPLES, of.probability, stream.Purpose.EVALUATION, of.settings.magnitudes
     )
     hidden = encode(x - of.centre[:, None, :], state.weights.W)
@@ -371,7 +372,7 @@ def test_arrays_of_a_problem_may_lie_in_any_order():
 def test_the_device_stream_is_the_stream():
     of = problem(n_features=6, n_instances=4)
     sample = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
-    np.testing.assert_array_equal(sample.numpy(), stream.sample(of.seeds, 12, 101, of.probability))
+    np.testing.assert_array_equal(sample.numpy(), sample(of.seeds, 12, 101, of.probability))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
@@ -555,7 +556,7 @@ def test_the_fused_engine_does_not_import_torch():
     program = (
         "import sys, numpy as np\n"
         "from superposition_atlas.schedules import Schedule\n"
-        "from superposition_atlas.training import train\n"
+        "from superposition_atlas.training.train_toy_models import train\n"
         "assert not {'torch', 'numba'} & set(sys.modules)\n"
         "train(Schedule(np.ones(3), np.full(3, .5)), 2, [0], steps=2, engine='fused')\n"
         "assert 'torch' not in sys.modules\n"

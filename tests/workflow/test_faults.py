@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from superposition_atlas import storage
-from superposition_atlas.cli import COMMANDS, main
-from superposition_atlas.locking import lock_folder
+from superposition_atlas.cli.main import COMMANDS, main
+from superposition_atlas.storage.lock import lock_folder
+from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
 
 from .conftest import Workflow
 
@@ -67,7 +67,7 @@ def test_a_killed_run_finishes_with_the_same_command(unbuilt: Workflow) -> None:
     unbuilt.run("--unlock")
     result = unbuilt.run("results/metrics/talk/models.parquet")
     assert result.returncode == 0, result.stdout + result.stderr
-    table = storage.read_table(unbuilt.folder / "results/metrics/talk/models.parquet", ["case", "seed"])
+    table = read_table(unbuilt.folder / "results/metrics/talk/models.parquet", ["case", "seed"])
     assert len(table) == 4 * 4
 
 
@@ -93,9 +93,9 @@ def test_a_truncated_artefact_is_named_and_not_read(workflow: Workflow, file: st
 
 def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     path = workflow.folder / "results/metrics/talk/models.parquet"
-    provenance = storage.table_provenance(path)
-    table: pd.DataFrame = storage.read_table(path)
-    storage.write_table(table.drop(columns="n_represented_l1"), path, provenance)
+    provenance = table_provenance(path)
+    table: pd.DataFrame = read_table(path)
+    write_table(table.drop(columns="n_represented_l1"), path, provenance)
     result = workflow.run("results/report.pdf")
     assert result.returncode != 0
     assert (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from superposition_atlas.artefacts.models import read_models
+from superposition_atlas.storage.model_files import read_models
 
 from .cluster import ACCOUNT, Cluster, missing, running_cluster
 from .conftest import Workflow

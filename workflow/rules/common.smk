@@ -10,14 +10,14 @@ from superposition_atlas import config as configuration
 from superposition_atlas import costs
 from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.digest import code_digest
+from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.locking import lock_folder
+from superposition_atlas.storage.lock import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
 from superposition_atlas.storage import check_writable
-from superposition_atlas.verifying import date_back, refuse_damaged, refuse_unknown
+from superposition_atlas.storage.verify import date_back, refuse_damaged, refuse_unknown
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
     sys.exit(
@@ -289,7 +289,7 @@ def megabytes(amount):
 
 def command_digest(command):
     """The code behind `python -m superposition_atlas COMMAND`: a rule reruns when it changes."""
-    return code_digest(f"superposition_atlas.commands.{command}")
+    return code_digest(f"superposition_atlas.cli.commands.{command}")
 
 
 def experiment_of(wildcards):
@@ -643,8 +643,8 @@ def figure_inputs(wildcards):
 def figure_digest(wildcards):
     """The code of this figure's own module and of what every figure shares."""
     return code_digest(
-        "superposition_atlas.commands.figure",
-        f"superposition_atlas.figures.{figure_of(wildcards).module}",
+        "superposition_atlas.cli.commands.figure",
+        f"superposition_atlas.figures.draw.{figure_of(wildcards).module}",
     )
 
 

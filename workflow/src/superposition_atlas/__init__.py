@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
-    from superposition_atlas.sae.training import train_saes as train_saes
-    from superposition_atlas.stream import sample as sample
+    from superposition_atlas.sae.train_saes import train_saes as train_saes
+    from superposition_atlas.sampling.sample import sample as sample
     from superposition_atlas.theory.best import best_solutions as best_solutions
     from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
     from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
     from superposition_atlas.theory.predictor import predict as predict
-    from superposition_atlas.training import random_dictionaries as random_dictionaries
-    from superposition_atlas.training import train as train
+    from superposition_atlas.training.train_toy_models import random_dictionaries as random_dictionaries
+    from superposition_atlas.training.train_toy_models import train as train
 
 __version__ = "0.1.0"
 
@@ -31,11 +31,11 @@ _WHERE = {
     "exact_loss": ("superposition_atlas.theory.exact_loss", "exact_loss"),
     "metrics": ("superposition_atlas.metrics", None),
     "predict": ("superposition_atlas.theory.predictor", "predict"),
-    "random_dictionaries": ("superposition_atlas.training", "random_dictionaries"),
-    "sample": ("superposition_atlas.stream", "sample"),
+    "random_dictionaries": ("superposition_atlas.training.train_toy_models", "random_dictionaries"),
+    "sample": ("superposition_atlas.sampling.stream", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
-    "train": ("superposition_atlas.training", "train"),
-    "train_saes": ("superposition_atlas.sae.training", "train_saes"),
+    "train": ("superposition_atlas.training.train_toy_models", "train"),
+    "train_saes": ("superposition_atlas.sae.train_saes", "train_saes"),
 }
 
 __all__ = ["__version__", *_WHERE]

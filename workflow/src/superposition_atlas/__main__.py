@@ -2,6 +2,6 @@
 
 import sys
 
-from superposition_atlas.cli import main
+from superposition_atlas.cli.main import main
 
 sys.exit(main())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas import stream
+from superposition_atlas.sampling import stream
 
 Values = Float[np.ndarray, " feature"]
 Spec = Mapping[str, Any] | str

@@ -11,9 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas import arguments, magnitudes, stream
+from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.magnitudes import MAGNITUDES, MagnitudesName
+from superposition_atlas.sampling import magnitudes, stream
+from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
+from superposition_atlas.sampling.sample import sample
 
 InitScale = float | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
@@ -158,9 +160,7 @@ class ToyModels:
         self, step: int, batch_size: int, purpose: stream.Purpose = stream.Purpose.EVALUATION
     ) -> Float[np.ndarray, "instance batch feature"]:
         """Inputs x as each toy model is made for, float32, from its own seed's stream."""
-        return stream.sample(
-            self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes
-        )
+        return sample(self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes)
 
     def select(self, instances: Integer[np.ndarray, " chosen"] | slice) -> "ToyModels":
         """Some of the toy models, by index."""

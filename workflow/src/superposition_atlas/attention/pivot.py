@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from scipy.optimize import linear_sum_assignment
 
-from superposition_atlas.attention.models import AttentionModels, Scores
+from superposition_atlas.attention.heads import AttentionModels, Scores
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode
 from superposition_atlas.toy_model import ToyModels

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas import stream
+from superposition_atlas.sampling import stream
 from superposition_atlas.toy_model import ToyModels
 
 Tokens = Float[np.ndarray, "instance sequence token feature"]

@@ -6,8 +6,8 @@
 Nothing here imports torch, numba or pandas: the Snakefile reads its configuration before every command.
 """
 
+from superposition_atlas.config.configuration import SAE, Case, Config, Experiment, Map, sae_spec
 from superposition_atlas.config.loading import laid_over, load, schedule_source, seeds_as_written
-from superposition_atlas.config.settings import SAE, Case, Config, Experiment, Map, sae_spec
 from superposition_atlas.config.yaml_file import read
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.attention.settings import AttentionSettings
+from superposition_atlas.attention.attention_settings import AttentionSettings
 from superposition_atlas.config.schema import Key, definition, wrong, wrong_to_the_library
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.toy_model import TrainingSettings

@@ -3,7 +3,7 @@
 It stands apart from `load`, so that the commands that read a configuration do not depend on that catalogue.
 """
 
-from superposition_atlas.config.settings import Config
+from superposition_atlas.config.configuration import Config
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas import costs, schedules
+from superposition_atlas import schedules
 from superposition_atlas.arguments import LARGEST
 from superposition_atlas.config.attention import attention_settings
+from superposition_atlas.config.configuration import SAE, Case, Config, Experiment
 from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.norms import check_norm_maps
 from superposition_atlas.config.playground import playground_networks
@@ -24,9 +25,9 @@ from superposition_atlas.config.schema import (
     with_defaults,
     wrong,
 )
-from superposition_atlas.config.settings import SAE, Case, Config, Experiment
 from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.plan import costs
 from superposition_atlas.toy_model import TrainingSettings
 
 _DEEPEST = 20

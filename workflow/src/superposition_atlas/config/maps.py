@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas import costs
+from superposition_atlas.config.configuration import Map
 from superposition_atlas.config.schema import (
     Key,
     check_names_differ,
@@ -14,10 +14,10 @@ from superposition_atlas.config.schema import (
     with_defaults,
     wrong,
 )
-from superposition_atlas.config.settings import Map
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.maps.comparison import LARGEST_SOLVED
+from superposition_atlas.plan import costs
 from superposition_atlas.toy_model import TrainingSettings
 
 _DENSITY = (0.0, 1.0, "a number > 0 and ≤ 1")

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from superposition_atlas.config.configuration import Map
 from superposition_atlas.config.schema import wrong
-from superposition_atlas.config.settings import Map
 
 
 def check_norm_maps(maps: Mapping[str, Map]) -> None:

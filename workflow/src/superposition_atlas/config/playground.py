@@ -6,7 +6,7 @@ from typing import Any
 
 from superposition_atlas.config.schema import Key, wrong, wrong_to_the_library
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.playground.settings import Settings
+from superposition_atlas.playground.network_settings import Settings
 
 
 @dataclass(frozen=True)

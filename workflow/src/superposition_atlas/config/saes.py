@@ -6,8 +6,8 @@ It stands apart from `load`, so that the commands that read a configuration do n
 from collections.abc import Mapping
 from typing import Any
 
+from superposition_atlas.config.configuration import Config
 from superposition_atlas.config.schema import Key, wrong_to_the_library
-from superposition_atlas.config.settings import Config
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.ensemble import SAESettings
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
-from superposition_atlas.sae.kinds import UNTRAINED
+from superposition_atlas.sae.architectures.kinds import UNTRAINED
 from superposition_atlas.toy_model import xavier_scale
 
 RESULTS = "results"

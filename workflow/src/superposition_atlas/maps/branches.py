@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition_atlas import stream
 from superposition_atlas.metrics.features import represented
+from superposition_atlas.sampling import stream
 from superposition_atlas.theory.descent import Landscape
 from superposition_atlas.theory.shapes import shape_of
 from superposition_atlas.theory.structures import PerFeature, drop_costs

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.artefacts.maps import MapPoints
 from superposition_atlas.maps.comparison import is_covered, search_of
 from superposition_atlas.metrics.features import dedicated, interference, represented
+from superposition_atlas.storage.map_files import MapPoints
 from superposition_atlas.theory.exact_loss import exact_loss
 from superposition_atlas.theory.structures import drop_costs
 from superposition_atlas.toy_model import mean_inputs

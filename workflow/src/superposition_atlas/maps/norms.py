@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition_atlas.maxima import largest_quantile
+from superposition_atlas.metrics.maxima import largest_quantile
 
 CONFIDENCE = 0.95
 """Of the interval that the largest norm of new toy models lies in."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas import schedules, stream
+from superposition_atlas import schedules
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.sampling import stream
 
 if TYPE_CHECKING:
-    from superposition_atlas.config.settings import Map
+    from superposition_atlas.config.configuration import Map
 
 Values = Float[np.ndarray, " feature"]
 Coordinates = dict[str, int | float | str]

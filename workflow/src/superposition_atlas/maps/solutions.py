@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition_atlas.artefacts.maps import SOLUTION_SCHEMA, MapPoints
-from superposition_atlas.digest import code_digest
-from superposition_atlas.maps.store import Store
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.map_files import SOLUTION_SCHEMA, MapPoints
+from superposition_atlas.storage.row_store import Store
 from superposition_atlas.theory.best import best_solutions
 from superposition_atlas.theory.predictor import predict, predict_bare
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from superposition_atlas.compiled import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_kernel
 
 
 @compile_kernel(fastmath=False)

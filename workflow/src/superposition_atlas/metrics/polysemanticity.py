@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from superposition_atlas import stream
-from superposition_atlas.magnitudes import MAGNITUDES
 from superposition_atlas.metrics.compiled_readings import best_thresholds, count_readings
 from superposition_atlas.metrics.features import represented
 from superposition_atlas.metrics.recovery import N_SAMPLES, Evaluation
 from superposition_atlas.sae.forward import encode
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.toy_model import ToyModels
 
 ANSWERING_SHARES = {"n_answered": 0.1, "n_answered_02": 0.2, "n_answered_05": 0.5}

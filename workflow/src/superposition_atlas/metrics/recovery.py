@@ -15,10 +15,10 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from scipy.optimize import linear_sum_assignment
 
-from superposition_atlas import stream
 from superposition_atlas.metrics.features import dimensionality, norms, represented
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode, reconstruct
+from superposition_atlas.sampling import stream
 from superposition_atlas.toy_model import ToyModels
 
 N_SAMPLES = 2**14

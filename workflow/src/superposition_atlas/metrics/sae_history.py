@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
-from superposition_atlas import stream
 from superposition_atlas.metrics.recovery import Evaluation
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode
+from superposition_atlas.sampling import stream
 
 
 def history_table(evaluation: Evaluation) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas import stream
-from superposition_atlas.playground.settings import DataSetName
+from superposition_atlas.playground.network_settings import DataSetName
+from superposition_atlas.sampling import stream
 
 Draws = Float[np.ndarray, "instance point draw"]
 Places = Float[np.ndarray, "instance point 2"]

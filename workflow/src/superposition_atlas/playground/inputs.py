@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.playground.settings import InputName
+from superposition_atlas.playground.network_settings import InputName
 
 INPUTS: dict[InputName, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "x1": lambda x1, x2: x1,

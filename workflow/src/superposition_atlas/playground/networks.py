@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas import stream
-from superposition_atlas.playground.settings import ActivationName
+from superposition_atlas.playground.network_settings import ActivationName
+from superposition_atlas.sampling import stream
 
 Responses = Float[np.ndarray, "instance point neuron"]
 Outputs = Float[np.ndarray, "instance point"]

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition_atlas import claims, storage
-from superposition_atlas.answer import IMPORTANCE
 from superposition_atlas.figures import catalogue
-from superposition_atlas.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.observations import claims
+from superposition_atlas.observations.answer import IMPORTANCE
+from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.report.tables import finite
+from superposition_atlas.storage.parquet import read_table
 
 Document = dict[str, Any]
 
@@ -35,7 +36,7 @@ def answer(sources: Sources) -> Document | None:
     """
     if not catalogue.answers(sources.config):
         return None
-    verdicts = storage.read_table(sources.locate(catalogue.ANSWER))
+    verdicts = read_table(sources.locate(catalogue.ANSWER))
     statements = {observation.name: observation.statement for observation in claims.OBSERVATIONS}
     statements[IMPORTANCE] = "Importance decides more than sparsity whether a feature gets a dimension."
     rows = [
@@ -43,8 +44,8 @@ def answer(sources: Sources) -> Document | None:
         | {"statement": statements[row["observation"]]}
         for row in verdicts.to_dict("records")
     ]
-    effects = storage.read_table(sources.locate(catalogue.EFFECTS))
-    points = storage.read_table(sources.locate(catalogue.map_table("atlas", "points")), _POINTS)
+    effects = read_table(sources.locate(catalogue.EFFECTS))
+    points = read_table(sources.locate(catalogue.map_table("atlas", "points")), _POINTS)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),
@@ -83,7 +84,7 @@ def _training(points: pd.DataFrame) -> Document:
 def _predictor(sources: Sources) -> Document | None:
     if "random_schedules" not in sources.config.maps:
         return None
-    points = storage.read_table(sources.locate(catalogue.map_table("random_schedules", "points")))
+    points = read_table(sources.locate(catalogue.map_table("random_schedules", "points")))
     points = points.drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.cases import cases_at
-from superposition_atlas.maps.observations import OBSERVATIONS, MapObservation
+from superposition_atlas.observations.map_observations import OBSERVATIONS, MapObservation
+from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.report.tables import finite
+from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
 
@@ -50,7 +50,7 @@ def atlas(sources: Sources) -> Row | None:
         "frugal_keeps_best",
     ]
     variant = next(iter(described.variants))
-    table = storage.read_table(path, list(dict.fromkeys(columns)))
+    table = read_table(path, list(dict.fromkeys(columns)))
     table = table[table["variant"] == variant]
     if table.empty:
         raise ArtefactError(f"{path}: has no rows of the variant {variant!r}")

@@ -6,10 +6,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from superposition_atlas import __version__, storage
-from superposition_atlas.artefacts.experiments import read_experiment
+from superposition_atlas import __version__
 from superposition_atlas.config import Experiment
-from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.report import (
@@ -20,11 +18,15 @@ from superposition_atlas.report import (
     origin,
     playground_tables,
     sae_tables,
-    tables,
+    shared_tables,
     theory_tables,
 )
 from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.parquet import table_provenance
+from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.toy_model import xavier_scale
 
 Document = dict[str, Any]
@@ -42,10 +44,10 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
     Raises:
         ArtefactError: one line that names the file that is missing or damaged, or lacks a column.
     """
-    claims = tables.claims(sources)
+    claims = shared_tables.claims(sources)
     tested = {name for name, experiment in sources.config.experiments.items() if experiment.claims}
-    observations = tables.observations(claims, tested)
-    models = {name: tables.models(sources, name) for name in sources.config.experiments}
+    observations = shared_tables.observations(claims, tested)
+    models = {name: shared_tables.models(sources, name) for name in sources.config.experiments}
     provenances = _provenances(sources)
     return {
         "version": __version__,
@@ -59,19 +61,19 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "attention": attention_tables.settings(sources),
         "atlas": atlas(sources),
         "observations": observations,
-        "totals": tables.totals(observations),
-        "thresholds": tables.thresholds(claims),
+        "totals": shared_tables.totals(observations),
+        "thresholds": shared_tables.thresholds(claims),
         "norms": [
             row
             for experiment in catalogue.beside_the_published_norms(sources.config)
-            for row in tables.published_norms(sources, experiment.name, models[experiment.name])
+            for row in shared_tables.published_norms(sources, experiment.name, models[experiment.name])
         ],
         "norm_maps": norm_tables.over_schedules(sources),
         "saes": [
             row
             for experiment in sources.config.experiments.values()
             if experiment.saes and not experiment.compares_architectures
-            for row in tables.saes(sources, experiment.name)
+            for row in shared_tables.saes(sources, experiment.name)
         ],
         "sae_comparisons": [
             {
@@ -90,7 +92,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "provenance": {
             "made_by": origin.made_by(
                 {kind: by_file.values() for kind, by_file in provenances.items()}
-                | {"this report": [{"code": code_digest("superposition_atlas.commands.report")}]}
+                | {"this report": [{"code": code_digest("superposition_atlas.cli.commands.report")}]}
             ),
             "versions": origin.versions(
                 provenance for by_file in provenances.values() for provenance in by_file.values()
@@ -110,37 +112,37 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     saes: Provenances = {}
     recovery: Provenances = {}
     for name, experiment in sources.config.experiments.items():
-        schedules[(name,)] = storage.table_provenance(sources.locate(catalogue.schedules(name)))
+        schedules[(name,)] = table_provenance(sources.locate(catalogue.schedules(name)))
         for case in experiment.cases:
-            models[name, case] = storage.read_tensors(sources.models(name, case))[1]
+            models[name, case] = read_tensors(sources.models(name, case))[1]
             for group, table in ((features, "models"), (recovery, "saes")):
                 if group is features or experiment.saes:
                     path = sources.locate(catalogue.case_table(name, case, table))
-                    group[name, case] = storage.table_provenance(path)
+                    group[name, case] = table_provenance(path)
             for sae in experiment.saes:
-                saes[name, case, sae] = storage.read_tensors(sources.saes(name, case, sae))[1]
+                saes[name, case, sae] = read_tensors(sources.saes(name, case, sae))[1]
     attention: Provenances = {}
     pivot_tables: Provenances = {}
     for setting in sources.config.attention.values():
         parts = ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in setting.heads))
         for part in parts:
             path = sources.results / "attention" / setting.name / f"{part}.safetensors"
-            attention[setting.name, part] = storage.read_tensors(path)[1]
+            attention[setting.name, part] = read_tensors(path)[1]
         for table in ("models", "rules"):
             path = sources.locate(catalogue.attention_table(table))
-            pivot_tables[table,] = storage.table_provenance(path)
-    claims: Provenances = {("claims",): storage.table_provenance(sources.locate(catalogue.CLAIMS))}
+            pivot_tables[table,] = table_provenance(path)
+    claims: Provenances = {("claims",): table_provenance(sources.locate(catalogue.CLAIMS))}
     playground: Provenances = {}
     if sources.config.playground:
         path = sources.locate(catalogue.playground_table("runs"))
-        playground["playground",] = storage.table_provenance(path)
+        playground["playground",] = table_provenance(path)
     maps: Provenances = {}
     described = catalogue.atlas(sources.config)
     if described:
         path = sources.locate(catalogue.map_table(described.name, "points"))
-        maps[described.name,] = storage.table_provenance(path)
+        maps[described.name,] = table_provenance(path)
     compared: Provenances = {
-        (path,): storage.table_provenance(sources.locate(path))
+        (path,): table_provenance(sources.locate(path))
         for figure in catalogue.figures(sources.config)
         if figure.category == catalogue.THEORY
         for path in figure.inputs.values()
@@ -180,12 +182,12 @@ def _experiment(
             {
                 "name": case.name,
                 "title": case.title,
-                "importance": tables.span(case.importance),
-                "probability": tables.span(case.probability),
+                "importance": shared_tables.span(case.importance),
+                "probability": shared_tables.span(case.probability),
                 "mean_probability": float(case.probability.mean()),
                 "n_variants": len(case.probability),
-                "all": tables.counts(of_case),
-                "shown": tables.counts(of_case[of_case["shown"]]),
+                "all": shared_tables.counts(of_case),
+                "shown": shared_tables.counts(of_case[of_case["shown"]]),
             }
         )
         training = dict(trained[name, case.name]["spec"]["training"])

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from superposition_atlas import storage
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.report.tables import finite
+from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
 
@@ -34,7 +34,7 @@ def networks(sources: Sources) -> list[Row]:
     if not sources.config.playground:
         return []
     path = sources.locate(catalogue.playground_table("runs"))
-    runs = storage.read_table(path, _COLUMNS)
+    runs = read_table(path, _COLUMNS)
     rows = []
     for name, configured in sources.config.playground.items():
         own = runs[runs["network"] == name]

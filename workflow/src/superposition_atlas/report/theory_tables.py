@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition_atlas import storage
-from superposition_atlas.figures import catalogue, structures
+from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.intervals import wilson_interval
+from superposition_atlas.figures.parts import structures
+from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.report.tables import finite
+from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
 
@@ -97,7 +98,7 @@ def share(n_holding: int, n: int) -> Row:
 
 
 def _read(sources: Sources, figure: FigureTarget, role: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    return storage.read_table(sources.locate(figure.inputs[role]), columns)
+    return read_table(sources.locate(figure.inputs[role]), columns)
 
 
 def _predictions(sources: Sources, figure: FigureTarget) -> list[Row]:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import typst
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.storage import write_sealed
+from superposition_atlas.storage.atomic import write_sealed
 
 if TYPE_CHECKING:
     from typst import PDFStandard

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.kinds import BY_K
+from superposition_atlas.sae.architectures.kinds import BY_K
 
 Resampling = Literal["none", "simple", "advanced"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.sae.architecture import find
+from superposition_atlas.sae.architectures.base import find
 from superposition_atlas.sae.ensemble import SAEs
 
 _ALL = slice(None)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas.arguments import LARGEST, integer
-from superposition_atlas.compiled import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.theory.moments import (
     FIRST,

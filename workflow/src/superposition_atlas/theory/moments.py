@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
-from superposition_atlas.compiled import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_kernel
 
 SQUARE, FIRST, POSITIVE, WITH_OWN = 0, 1, 2, 3
 """Columns of a state's moments: E z₊², E z₊, P(z > 0); from WITH_OWN on, one for each j:"""

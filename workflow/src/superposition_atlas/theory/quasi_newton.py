@@ -6,7 +6,7 @@ of algorithms 3.5 and 3.6 for the strong Wolfe conditions.
 
 import numpy as np
 
-from superposition_atlas.compiled import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.theory.exact_loss import fill_losses
 
 _DECREASE, _CURVATURE = 1e-4, 0.9

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas import storage
-from superposition_atlas.digest import code_digest
 from superposition_atlas.errors import ArtefactError, TrainingError
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.provenance import package_versions, provenance_of
+from superposition_atlas.storage.tensors import read_tensors, write_tensors
 from superposition_atlas.toy_model import HISTORY_TENSORS
-from superposition_atlas.training.state import Problem, TrainingState, Weights
+from superposition_atlas.training.problem import Problem, TrainingState, Weights
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,13 @@ class Checkpoint:
         self.path = path
         self._seconds = seconds
         self._engine = engine
-        self._code = code_digest("superposition_atlas.training")
+        self._code = code_digest("superposition_atlas.training.train_toy_models")
         self._spec = {
             "problem": _fingerprint(problem),
             "settings": problem.settings.as_dict(),
             "engine": engine,
             "kind": _KIND,
-            "versions": storage.package_versions(),
+            "versions": package_versions(),
         }
         self._due = time.monotonic() + seconds
         self._exists = False
@@ -65,7 +66,7 @@ class Checkpoint:
                 f"checkpoint is {self.path}: must be a new file or a checkpoint, and this is something else"
             )
         try:
-            tensors, provenance = storage.read_tensors(self.path)
+            tensors, provenance = read_tensors(self.path)
         except ArtefactError as error:
             logger.warning("checkpoint ignored: %s", error)
             return None
@@ -98,9 +99,9 @@ class Checkpoint:
             part: Weights = getattr(state, name)
             tensors |= {f"{name}.W": part.W, f"{name}.b": part.b}
         tensors |= {f"recorded.{name}": array for name, array in stacked(records, state.weights).items()}
-        provenance = storage.provenance(self._spec, self._code, engine=self._engine, step=state.step)
+        provenance = provenance_of(self._spec, self._code, engine=self._engine, step=state.step)
         self._due = time.monotonic() + self._seconds  # also of the next attempt, should this one fail
-        storage.write_tensors(tensors, self.path, provenance)
+        write_tensors(tensors, self.path, provenance)
         self._exists = True
 
     def _is_replaceable(self) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2
 from superposition_atlas.toy_model import TrainingSettings
+from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2
 
 
 def learning_rates(settings: TrainingSettings, first_step: int, n_steps: int) -> Float[np.ndarray, " step"]:

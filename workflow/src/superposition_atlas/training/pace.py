@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from superposition_atlas.training.state import Engine, Problem
+from superposition_atlas.training.problem import Engine, Problem
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 
-from superposition_atlas import stream
-from superposition_atlas.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
-from superposition_atlas.magnitudes import MAGNITUDES
-from superposition_atlas.running import torch_threads
+from superposition_atlas.backends.threads import torch_threads
+from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.magnitudes import MAGNITUDES
+from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import Output
+from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.optimizer import learning_rates
-from superposition_atlas.training.state import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
+from superposition_atlas.training.problem import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 
 _LOW_16 = 0xFFFF
 _LOW_32 = 0xFFFFFFFF
@@ -83,7 +84,7 @@ class HostStream:
         """The batch of one step."""
         of = self._problem
         return torch.from_numpy(
-            stream.sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes)
+            sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes)
         )
 
 

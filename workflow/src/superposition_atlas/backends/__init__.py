@@ -1,0 +1,1 @@
+"""What engines need of the machine, and no science: compiled code, threads, signals, GPUs."""

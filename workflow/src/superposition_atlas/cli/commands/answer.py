@@ -1,0 +1,36 @@
+"""Judges the talk's observations by the atlas, and says what decides."""
+
+import argparse
+from pathlib import Path
+
+from superposition_atlas.maps.effects import effects
+from superposition_atlas.observations.answer import judge
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.parquet import read_table, write_table
+from superposition_atlas.storage.provenance import provenance_of
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--claims", required=True, type=Path, help="the tested observations (Parquet)")
+    parser.add_argument("--points", required=True, type=Path, help="the atlas's points")
+    parser.add_argument("--features", required=True, type=Path, help="the atlas's features")
+    parser.add_argument("--solutions", required=True, type=Path, nargs="*", help="of the talk's experiments")
+    parser.add_argument("--output-answer", required=True, type=Path, help="Parquet, one row an observation")
+    parser.add_argument("--output-effects", required=True, type=Path, help="Parquet, one row a coefficient")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes both tables."""
+    solved = {path.parent.name: read_table(path) for path in arguments.solutions}
+    points, claims = read_table(arguments.points), read_table(arguments.claims)
+    spec = {
+        "claims": str(arguments.claims),
+        "points": str(arguments.points),
+        "features": str(arguments.features),
+        "solutions": [str(path) for path in arguments.solutions],
+    }
+    provenance = provenance_of(spec, code_digest("superposition_atlas.cli.commands.answer"))
+    found = effects(read_table(arguments.features))
+    write_table(found, arguments.output_effects, provenance)
+    write_table(judge(points, claims, solved, found), arguments.output_answer, provenance)

@@ -1,0 +1,62 @@
+"""Compiles results/report.pdf; its numbers are written beside it as report.json."""
+
+import argparse
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from superposition_atlas import config
+from superposition_atlas.cli.shared_options import add_spec
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report.contents import gather
+from superposition_atlas.report.sources import Sources
+from superposition_atlas.report.typesetting import compile_pdf
+from superposition_atlas.storage.atomic import write_sealed
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.embedded import KEY
+from superposition_atlas.storage.provenance import provenance_of, provenance_text
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_spec(parser, "the configuration")
+    parser.add_argument("--template", required=True, type=Path, help="typst template")
+    parser.add_argument("--captions", required=True, type=Path, help="folder with the figures' captions")
+    parser.add_argument("--results", required=True, type=Path, help="folder with the results")
+    parser.add_argument("--benchmarks", required=True, type=Path, help="folder with Snakemake's benchmarks")
+    parser.add_argument(
+        "--published",
+        default=Path(catalogue.PUBLISHED_NORMS),
+        type=Path,
+        help="published Frobenius norms (CSV)",
+    )
+    parser.add_argument("--output", required=True, type=Path, help="PDF file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Gathers the numbers and compiles the report."""
+    output, document = arguments.output, arguments.output.with_suffix(".json")
+    # Whatever goes wrong from here on, no older report may pass for this one.
+    for path in (output, document):
+        path.unlink(missing_ok=True)
+    sources = Sources(
+        config=config.load(arguments.spec),
+        results=arguments.results,
+        benchmarks=arguments.benchmarks,
+        captions=arguments.captions,
+        published=arguments.published,
+    )
+    contents = gather(sources, arguments.spec)
+    carried = provenance_text(_provenance(arguments.spec), ascii_only=True)
+    text = json.dumps({**contents, KEY: json.loads(carried)}, ensure_ascii=False, allow_nan=False, indent=1)
+    write_sealed(f"{text}\n".encode(), document)
+    figures = [arguments.results / "figures" / f"{figure['name']}.svg" for figure in contents["figures"]]
+    compile_pdf(arguments.template, document, figures, output, carried)
+
+
+def _provenance(spec: dict[str, Any]) -> dict[str, Any]:
+    code = code_digest("superposition_atlas.cli.commands.report")
+    provenance = provenance_of(spec, code, engine="typst")
+    provenance["versions"] |= {"typst": version("typst")}
+    return provenance

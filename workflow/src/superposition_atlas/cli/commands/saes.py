@@ -1,0 +1,35 @@
+"""Trains one SAE for each of a case's toy models that the configuration names."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from superposition_atlas.cli.shared_options import add_spec
+from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.model_files import read_models
+from superposition_atlas.storage.sae_files import write_saes
+
+logger = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
+    add_spec(parser, "the SAE's settings", "seeds")
+    parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains the SAEs and writes them."""
+    models = read_models(arguments.models)
+    settings = dict(arguments.spec)
+    chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
+    saes = train_saes(models.select(chosen), threads=arguments.threads, progress=None, **settings)
+    spec = {"models": str(arguments.models), **arguments.spec}
+    write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.cli.commands.saes"))
+    n_resampled = int(saes.n_resampled.sum())
+    logger.info("%d SAEs, %d latents resampled in all", len(saes), n_resampled)

@@ -1,0 +1,82 @@
+"""The command line: runs one command, and turns errors that a user can mend into one line."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from superposition_atlas.errors import AtlasError
+
+COMMANDS = {
+    "schedules": "write an experiment's schedules",
+    "train": "train the toy models of one case, or of one shard of it",
+    "join-models": "join the shards of a case's toy models",
+    "map-points": "write the schedules of one shard of a map",
+    "map-weights": "train the toy models of one shard of a map",
+    "map-solutions": "find the best solutions for one shard of a map",
+    "map-measures": "measure a map's toy models beside the best solutions",
+    "map-norms": "compare the norms of maps with the published ones",
+    "map-predictions": "compare the predictions for a map's schedules with the best solutions",
+    "map-branches": "follow the competing structures of a map in which one feature's density varies",
+    "saes": "train one SAE for every shown toy model of a case",
+    "attention": "train layers of attention on a planted rule",
+    "pivot-tables": "measure what attention's pivot tables show of the rule",
+    "features": "measure which features a case's toy models represent",
+    "recovery": "measure what SAEs recover of a case's features",
+    "losses": "compare an experiment's toy models with the best solutions",
+    "collect": "join the tables of an experiment's cases",
+    "claims": "test the talk's observations",
+    "answer": "judge the talk's observations by the atlas",
+    "playground": "train and measure slide 4's networks",
+    "figure": "draw one figure",
+    "report": "compile the PDF",
+    "check-config": "check configuration files",
+    "explain": "say what a result was made from",
+    "export": "write one SAE for SAELens, or one toy model as plain safetensors",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C or SIGTERM."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except AtlasError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt as interrupt:
+        reason = f" ({interrupt})" if interrupt.args else ""
+        command = next(iter(arguments), "it")
+        _say(f"error: {command} was interrupted{reason}; run the same command again")
+        return 130
+
+
+def _say(line: str) -> None:
+    """Prints to stderr; where that is a log on a full disk, to stdout."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        print(line)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m superposition_atlas",
+        description="When features are not equally sparse: what do toy models represent?",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        # Only the command that runs is imported: each imports what it needs, torch for one of them.
+        if arguments[:1] == [name]:
+            module = import_module(f"superposition_atlas.cli.commands.{name.replace('-', '_')}")
+            module.configure(subparser)
+            subparser.set_defaults(run=module.run)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parsed = parser.parse_args(arguments)
+    parsed.run(parsed)
+    return 0

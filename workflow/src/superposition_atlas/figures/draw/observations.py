@@ -1,0 +1,131 @@
+"""Every observation on every case that it speaks of: the share of seeds in which it holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from superposition_atlas.figures.parts import claim_rows, style
+from superposition_atlas.figures.parts.canvas import Canvas
+
+_SIZES = {"o": 4.5, "D": 4.0, "X": 5.0}
+_RANGE = (-0.03, 1.03)  # of shares, with room for half a marker
+# Inches.
+_TALLEST = 8.2
+_LABELS, _COUNTS = 1.0, 0.42
+_TOP, _BLOCK, _BOTTOM = 0.0, 0.5, 0.46
+_ROW, _HEADER = 0.148, 0.2
+
+
+def draw(paths: Mapping[str, Path]) -> Figure:
+    """A row a case below each observation, a column an experiment; the marker is the verdict.
+
+    Args:
+        paths: `claims`.
+    """
+    claims = claim_rows.widest(claim_rows.read(paths["claims"]).query("primary"))
+    blocks = claim_rows.blocks(claims)
+    n_rows = sum(len(block.cases) for block in blocks)
+    n_headers = sum(len(block.observations) for block in blocks)
+    fixed = _TOP + _BOTTOM + _BLOCK * len(blocks)
+    # To fit a page, but never so far that rows touch; beyond that the report scales the whole figure.
+    shrink = min(1.0, max(0.75, (_TALLEST - fixed) / (_ROW * n_rows + _HEADER * n_headers)))
+    row_height, header = _ROW * shrink, _HEADER * shrink
+    canvas = Canvas(fixed + row_height * n_rows + header * n_headers)
+
+    # The same width for all blocks, so that shares compare across them.
+    width = (style.WIDTH - _LABELS) / max(len(block.experiments) for block in blocks)
+    top = _TOP
+    for block in blocks:
+        for column, (name, family) in enumerate(block.experiments.items()):
+            left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
+            canvas.text(left, top + 0.18, name, fontsize=7.5, fontweight="bold")
+            canvas.text(left, top + 0.31, style.literal(family), fontsize=style.SMALL)
+            for share, text in ((0, "0"), (0.5, "½"), (1, "1")):
+                canvas.text(
+                    left + panel * (share - _RANGE[0]) / (_RANGE[1] - _RANGE[0]),
+                    top + _BLOCK - 0.02,
+                    text,
+                    ha="center",
+                    fontsize=style.SMALL,
+                    color=style.MUTED,
+                )
+        top += _BLOCK
+        for observation, statement in block.observations.items():
+            base = top + header * 0.82
+            canvas.text(0.02, base, observation, fontsize=7, fontweight="bold")
+            canvas.text(_LABELS + 0.04, base, statement, fontsize=style.SMALL, fontstyle="italic")
+            top += header
+            cases = [case for name, case in block.cases if name == observation]
+            height = row_height * len(cases)
+            for row, case in enumerate(cases):
+                canvas.text(
+                    _LABELS - 0.06,
+                    top + (row + 0.5) * row_height,
+                    case,
+                    ha="right",
+                    va="center_baseline",
+                    fontsize=style.SMALL,
+                )
+            for column, name in enumerate(block.experiments):
+                left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
+                axes = canvas.axes(left, top, panel, height)
+                there = claims[(claims["observation"] == observation) & (claims["experiment"] == name)]
+                _shares(axes, there, cases)
+            top += height
+    _legend(canvas)
+    return canvas.figure
+
+
+def _shares(axes: Axes, claims: pd.DataFrame, cases: list[str]) -> None:
+    """Shares with their intervals, and right of them the counts."""
+    axes.set_xlim(*_RANGE)
+    axes.set_ylim(len(cases) - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+    if claims.empty:
+        return
+    axes.axvspan(*_RANGE, color="#f6f6f6", zorder=0)
+    for x in (0, 0.5, 1):
+        axes.axvline(x, color=style.FAINT, linewidth=0.6, zorder=0.5)
+    columns = ["case", "verdict", "fraction", "ci_low", "ci_high", "n_holding", "n_seeds"]
+    for case, verdict, share, low, high, n_holding, n_seeds in claims[columns].to_numpy():
+        row = cases.index(case)
+        look = _look(verdict)
+        axes.plot([low, high], [row, row], color=look["color"], linewidth=1.1, zorder=2)
+        axes.plot(share, row, linestyle="", zorder=3, clip_on=False, **look)
+        axes.text(
+            1.08,
+            row,
+            f"{n_holding}/{n_seeds}",
+            va="center_baseline",
+            fontsize=5.8,
+            color="#444444",
+        )
+
+
+def _look(verdict: str) -> dict[str, Any]:
+    """A verdict's marker; a half-full one is blank on its other half, whatever it stands on."""
+    look = style.VERDICTS[verdict]
+    return {
+        **look,
+        "markersize": _SIZES[look["marker"]],
+        "markerfacecoloralt": "white",
+        "markeredgewidth": 0.3 if verdict == "fails" else 0.8,
+    }
+
+
+def _legend(canvas: Canvas) -> None:
+    legend = canvas.figure.legend(
+        handles=[Line2D([], [], linewidth=1.1, label=name, **_look(name)) for name in style.VERDICTS],
+        loc="lower center",
+        ncols=len(style.VERDICTS),
+        borderaxespad=0.1,
+    )
+    legend.set_title("share of seeds in which it holds, from 0 to 1, and its 95 % interval")
+    legend.get_title().set_fontsize(7)

@@ -1,0 +1,213 @@
+"""How often a prediction keeps the features that the best solution keeps, and where it does not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from superposition_atlas.figures.parts import rows, structures, style
+from superposition_atlas.figures.parts.canvas import Canvas
+from superposition_atlas.metrics.intervals import wilson_interval
+
+_COLUMNS = (
+    "family",
+    "mean_density",
+    "steepness",
+    "margin",
+    "best_n_represented",
+    "best_shape",
+    "predicted_n_represented",
+    "bare_n_represented",
+    "agrees",
+    "bare_agrees",
+)
+_RULES = {
+    "bare": ("bare_agrees", "bare rule"),
+    "predicted": ("agrees", "full rule"),
+}
+"""By prefix of the columns: the one that says whether it agrees, and what the rule is called."""
+_LOOKS: dict[str, dict[str, Any]] = {
+    "bare": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
+    "predicted": {"color": style.INK, "marker": "o"},
+}
+_RIGHT: dict[str, Any] = {"color": "#c9c9c9", "marker": ".", "markersize": 2.2, "linestyle": ""}
+_WRONG: dict[str, Any] = {"markersize": 3.0, "markeredgewidth": 0.0, "linestyle": "", "alpha": 0.85}
+_LEAST_MARGIN = 1e-4
+_MARGINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
+"""Edges of the bins."""
+# Inches.
+_HEIGHT = 7.3
+_TABLE, _PANEL, _TALL = 1.42, 2.58, 1.62
+_LEFT, _RIGHT_LEFT = 0.6, 3.82
+_TOPS = (0.42, 2.6, 4.86)
+_FAMILIES, _WIDTH_OF_FAMILIES = 4.98, 1.3
+
+
+def draw(paths: Mapping[str, Path]) -> Figure:
+    """Tables of numbers kept, agreement by family and by margin, and failures over density and steepness.
+
+    Args:
+        paths: `predictions`.
+    """
+    table = rows.read(paths["predictions"], _COLUMNS)
+    canvas = Canvas(_HEIGHT)
+    numbers = np.unique(table[["best_n_represented", *(f"{rule}_n_represented" for rule in _RULES)]])
+    for column, (rule, (agrees, title)) in enumerate(_RULES.items()):
+        left = _LEFT + column * (_TABLE + 0.22)
+        axes = canvas.axes(left, _TOPS[0], _TABLE, _TABLE)
+        _confusion(axes, table, rule, numbers)
+        n_right = int(table[agrees].sum())
+        share = style.percent(round(n_right / len(table), 3))
+        canvas.text(left, _TOPS[0] - 0.24, f"the {title}", fontsize=7, fontweight="bold")
+        canvas.text(left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=6.5)
+        axes.tick_params(labelleft=column == 0)
+        if column == 0:
+            axes.set_ylabel("number predicted")
+    _families(canvas.axes(_FAMILIES, _TOPS[0], _WIDTH_OF_FAMILIES, _TABLE), table)
+    canvas.text(_FAMILIES, _TOPS[0] - 0.1, "right, by family", fontsize=7)
+
+    for column, (agrees, title) in enumerate(_RULES.values()):
+        left = (_LEFT, _RIGHT_LEFT)[column]
+        axes = canvas.axes(left, _TOPS[1], _PANEL, _TALL)
+        _failures(axes, table, agrees, "steepness")
+        axes.set_title(f"where the {title} is wrong", fontsize=7, loc="left")
+        axes.set_ylabel("steepness, largest over smallest $p_i$" if column == 0 else "")
+    axes = canvas.axes(_LEFT, _TOPS[2], _PANEL, _TALL)
+    shown = table.assign(margin=table["margin"].clip(lower=_LEAST_MARGIN))
+    _failures(axes, shown, "agrees", "margin")
+    axes.set_title("what it costs where the full rule is wrong", fontsize=7, loc="left")
+    axes.set_ylabel("margin over other features")
+    _by_margin(canvas.axes(_RIGHT_LEFT, _TOPS[2], _PANEL, _TALL), table)
+    canvas.figure.legend(handles=_handles(), loc="lower center", ncols=3, borderaxespad=0.2)
+    return canvas.figure
+
+
+def _confusion(axes: Axes, table: pd.DataFrame, rule: str, numbers: np.ndarray) -> None:
+    """Counts of schedules: a row a predicted number, a column the best solution's; right ones are framed."""
+    counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"])
+    counts = counts.reindex(index=numbers, columns=numbers, fill_value=0)
+    shares = counts.to_numpy() / len(table)
+    axes.pcolormesh(np.sqrt(shares), cmap=style.AMOUNT, vmin=0, vmax=1, edgecolors="white", linewidth=0.8)
+    agrees = _RULES[rule][0]
+    for i, predicted in enumerate(numbers):
+        for j, best in enumerate(numbers):
+            here = table[
+                (table[f"{rule}_n_represented"] == predicted) & (table["best_n_represented"] == best)
+            ]
+            n_wrong = int((~here[agrees]).sum())
+            if len(here):
+                dark = shares[i, j] > 0.3
+                text = str(len(here)) if predicted != best or not n_wrong else f"{len(here)}\n{n_wrong} wrong"
+                axes.text(
+                    j + 0.5,
+                    i + 0.5,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=style.SMALL if text.isdigit() else 5.0,
+                    color="white" if dark else style.INK,
+                )
+    ticks = np.arange(len(numbers)) + 0.5
+    axes.set_xticks(ticks, [str(number) for number in numbers])
+    axes.set_yticks(ticks, [str(number) for number in numbers])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("number that the best keeps")
+
+
+def _families(axes: Axes, table: pd.DataFrame) -> None:
+    groups = [("all", table), *table.groupby("family")]
+    for place, (_, own) in enumerate(reversed(groups)):
+        for offset, (rule, (agrees, _)) in zip((0.14, -0.14), _RULES.items(), strict=True):
+            _interval(axes, place + offset, own[agrees], rule, horizontal=True)
+    names = [f"{str(name).replace('_', ' ')} ({len(own)})" for name, own in reversed(groups)]
+    axes.set_yticks(range(len(groups)), names, fontsize=style.SMALL)
+    axes.set_ylim(-0.6, len(groups) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    _share_axis(axes, horizontal=True)
+    axes.set_xlabel("share of schedules")
+
+
+def _by_margin(axes: Axes, table: pd.DataFrame) -> None:
+    """The two rules' agreement, by how much the runner-up loses more; those without one come last."""
+    margin = table["margin"].fillna(np.inf).clip(upper=1e9)
+    bins = np.searchsorted(_MARGINS, margin, side="right") - 1
+    names = []
+    for place in range(len(_MARGINS) - 1):
+        own = table[bins == place]
+        for offset, (rule, (agrees, _)) in zip((-0.1, 0.1), _RULES.items(), strict=True):
+            if len(own):
+                _interval(axes, place + offset, own[agrees], rule, horizontal=False)
+        high = _MARGINS[place + 1]
+        names.append(f"{'more' if high == np.inf else f'{100 * high:g}'}\n({len(own)})")
+    axes.set_xticks(range(len(names)), names, fontsize=style.SMALL)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_title("right, by margin (number of schedules)", fontsize=7, loc="left")
+    axes.set_xlabel("margin, up to so many per cent")
+    _share_axis(axes, horizontal=False)
+
+
+def _interval(axes: Axes, place: float, agrees: pd.Series, rule: str, horizontal: bool) -> None:
+    """A share with its 95 % interval."""
+    n_right = int(agrees.sum())
+    share, (low, high) = n_right / len(agrees), wilson_interval(n_right, len(agrees))
+    look = {name: value for name, value in _LOOKS[rule].items() if name != "linestyle"}
+    ends, places = [low, high], [place, place]
+    axes.plot(*((ends, places) if horizontal else (places, ends)), color=look["color"], linewidth=1.1)
+    axes.plot(*((share, place) if horizontal else (place, share)), markersize=3.2, linestyle="", **look)
+
+
+def _share_axis(axes: Axes, horizontal: bool) -> None:
+    name = "x" if horizontal else "y"
+    axes.set(**{f"{name}lim": (0, 1.04), f"{name}ticks": [0, 0.5, 1], f"{name}ticklabels": ["0", "½", "1"]})
+    axes.grid(axis="x" if horizontal else "y")
+
+
+def _failures(axes: Axes, table: pd.DataFrame, agrees: str, height: str) -> None:
+    """Schedules as dots over mean density, those that are not predicted marked by what was missed."""
+    right = table[table[agrees].astype(bool)]
+    wrong = table[~table[agrees].astype(bool)]
+    axes.plot(right["mean_density"], right[height], **_RIGHT)
+    kinds = wrong["best_shape"].map(structures.kind_of)
+    for kind, look in structures.KINDS.items():
+        own = wrong[kinds == kind]
+        axes.plot(own["mean_density"], own[height], **look, **_WRONG)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: _percent(value) if height == "margin" else f"{value:g}")
+    )
+    axes.set_xlabel("mean density")
+    if height == "margin":
+        axes.set_ylim(bottom=_LEAST_MARGIN * 0.7)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _handles() -> list[Line2D]:
+    missed = [
+        Line2D([], [], label=f"wrong: misses {structures.WORDS[kind]}", **{**look, **_WRONG})
+        for kind, look in structures.KINDS.items()
+    ]
+    right = Line2D([], [], label="a schedule where it is right", **{**_RIGHT, "markersize": 4})
+    rules = [
+        Line2D(
+            [],
+            [],
+            label=f"right: {title}",
+            linewidth=1.1,
+            markersize=3.2,
+            **{**_LOOKS[rule], "linestyle": "-"},
+        )
+        for rule, (_, title) in _RULES.items()
+    ]
+    return [*missed, right, *rules]

@@ -1,1 +1,0 @@
-"""What training on a GPU needs, of toy models and SAEs alike."""

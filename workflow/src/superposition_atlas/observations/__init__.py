@@ -1,0 +1,1 @@
+"""The talk's observations and what becomes of them."""

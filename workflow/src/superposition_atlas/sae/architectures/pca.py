@@ -1,0 +1,53 @@
+"""The `pca` baseline: principal directions of h, each with both signs, from the toy model itself.
+
+    E h = W (E x - c)        Cov h = W diag(Var x) Wᵀ        c = E x if inputs are centred, else 0
+
+Latents 2i and 2i + 1 are +v and -v of the direction with the i-th largest variance, W_enc = W_decᵀ,
+b_dec = E h and a = ReLU((h - E h) W_enc): with 2m latents the reconstruction is exact, and what is beyond
+is 0. The first of a pair points where its largest component is positive. Nothing is trained, no sample drawn.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas.sae.architectures import relu, shared
+from superposition_atlas.sae.architectures.base import Architecture, Parameters, TrainingData
+from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sampling.magnitudes import MAGNITUDES
+from superposition_atlas.toy_model import centre, mean_inputs
+
+
+def principal_directions(
+    W: Float[np.ndarray, "hidden feature"], variance: Float[np.ndarray, " feature"]
+) -> Float[np.ndarray, "hidden hidden"]:
+    """Eigenvectors of Cov h, as rows, the largest variance first (float64)."""
+    rows = np.linalg.eigh((W * variance) @ W.T)[1].T[::-1]
+    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
+    return np.asarray(rows * np.sign(largest))
+
+
+def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+    """The whole of it."""
+    magnitudes = data.toy_settings.magnitudes
+    mean = mean_inputs(data.probability, magnitudes)
+    variance = data.probability * MAGNITUDES[magnitudes].mean_square - mean**2
+    centred_mean = mean - centre(data.probability, data.toy_settings)
+    n_instances, n_hidden, _ = data.W.shape
+    W_dec = np.zeros((n_instances, settings.n_latents, n_hidden), dtype=np.float32)
+    b_dec = np.zeros((n_instances, n_hidden), dtype=np.float32)
+    for instance, W in enumerate(data.W.astype(np.float64)):  # one by one: no batching, whatever others do
+        rows = principal_directions(W, variance[instance])
+        both = np.stack([rows, -rows], axis=1).reshape(-1, n_hidden)[: settings.n_latents]
+        W_dec[instance, : len(both)] = both
+        b_dec[instance] = W @ centred_mean[instance]
+    return shared.aligned(W_dec, b_dec)
+
+
+ARCHITECTURE = Architecture(
+    shapes=shared.shapes,
+    initial=initial,
+    trained=frozenset(),
+    loss=relu.loss,
+    settle=shared.leave,
+    encode=relu.encode,
+)

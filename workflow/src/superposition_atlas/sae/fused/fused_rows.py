@@ -1,0 +1,101 @@
+"""Rows of samples, as the fused engine's kernels work on them: drawn, summed with weights, correlated.
+
+Rows are BLOCK samples long and lie one behind the other in flat arrays, in which they are named by the place
+where they start. What is `inlined` gets numbers of rows that are constants to the compiler.
+"""
+
+import numba
+import numpy as np
+
+from superposition_atlas.sampling.philox import philox_quad
+
+BLOCK = 256
+QUADS = BLOCK // 4
+TILE = 8
+"""So many rows, at most, are worked into a sum at a time."""
+
+inlined = numba.njit(inline="always")
+# For whole numbers alone. A process that compiles has what is called twice, on its own and with the kernel,
+# and either may run; one that finds the kernel compiled has it once. Sums, rounded otherwise, would tell.
+called = numba.njit(error_model="numpy")
+
+
+@inlined
+def draw(x, n_features, first_quad, step, purpose, threshold, scale, key0, key1):  # type: ignore[no-untyped-def]
+    """A block of x, by the stream."""
+    zero = np.float32(0.0)
+    for i in range(n_features):
+        largest, factor = threshold[i], scale[i]
+        for q in range(QUADS):
+            w0, w1, w2, w3 = philox_quad(first_quad + q, i, step, purpose, key0, key1)
+            at = i * BLOCK + q
+            x[at] = np.float32(w0) * factor if w0 <= largest else zero
+            x[at + QUADS] = np.float32(w1) * factor if w1 <= largest else zero
+            x[at + 2 * QUADS] = np.float32(w2) * factor if w2 <= largest else zero
+            x[at + 3 * QUADS] = np.float32(w3) * factor if w3 <= largest else zero
+
+
+@inlined
+def weigh(out, at, bias, subtrahend, subtracted, weights, first, stride, rows, start, count, rectifies):  # type: ignore[no-untyped-def]
+    """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[start + k], summed over `count` rows.
+
+    With `subtracted` ≥ 0 that row of `subtrahend` is taken off. What `rectifies` is ReLU'd.
+    """
+    zero = np.float32(0.0)
+    size = -(-count // (-(-count // TILE)))
+    whole = (count - 1) // size * size
+    for done in range(0, whole, size):
+        for s in range(BLOCK):
+            if done > 0:
+                total = out[at + s]
+            elif subtracted >= 0:
+                total = bias - subtrahend[subtracted + s]
+            else:
+                total = bias
+            for k in range(size):
+                total += weights[first + (done + k) * stride] * rows[start + (done + k) * BLOCK + s]
+            out[at + s] = total
+    for s in range(BLOCK):
+        if whole > 0:
+            total = out[at + s]
+        elif subtracted >= 0:
+            total = bias - subtrahend[subtracted + s]
+        else:
+            total = bias
+        for k in range(count - whole):
+            total += weights[first + (whole + k) * stride] * rows[start + (whole + k) * BLOCK + s]
+        out[at + s] = zero if rectifies and total < zero else total
+
+
+@inlined
+def correlate(sums, first, stride, row, at, rows, start, count):  # type: ignore[no-untyped-def]
+    """sums[first + k stride] += Σ_s row[at + s] · rows[start + k][s] for k < count, two at a time."""
+    for k in range(0, count - 1, 2):
+        one, two = np.float32(0.0), np.float32(0.0)
+        for s in range(BLOCK):
+            one += row[at + s] * rows[start + k * BLOCK + s]
+            two += row[at + s] * rows[start + (k + 1) * BLOCK + s]
+        sums[first + k * stride] += one
+        sums[first + (k + 1) * stride] += two
+    if count % 2 == 1:
+        last = np.float32(0.0)
+        for s in range(BLOCK):
+            last += row[at + s] * rows[start + (count - 1) * BLOCK + s]
+        sums[first + (count - 1) * stride] += last
+
+
+@inlined
+def add_scaled(out, at, factor, rows, start):  # type: ignore[no-untyped-def]
+    """out[at] += factor · rows[start]."""
+    for s in range(BLOCK):
+        out[at + s] += factor * rows[start + s]
+
+
+@inlined
+def clear_behind_batch(rows, start, count, n_samples, value):  # type: ignore[no-untyped-def]
+    """What stands in a block behind its first n_samples samples."""
+    for w in range(4):
+        for q in range(QUADS):
+            if 4 * q + w >= n_samples:
+                for k in range(count):
+                    rows[start + k * BLOCK + w * QUADS + q] = value

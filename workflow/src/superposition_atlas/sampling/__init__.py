@@ -1,0 +1,1 @@
+"""The one stream of samples, in numpy, numba and Triton."""

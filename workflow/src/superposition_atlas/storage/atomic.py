@@ -1,0 +1,104 @@
+"""Files are written whole or not at all, and sealed with a checksum that tells damage."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.storage import checksums
+
+if TYPE_CHECKING:
+    pass
+
+
+_PROBED_BYTES = 2**20
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place on success and vanishes on any error.
+
+    Raises:
+        ArtefactError: if the file can't be written (no space, no permission).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    except OSError as error:
+        raise ArtefactError(f"{path}: can't be written ({error.strerror})") from None
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise ArtefactError(f"{path}: can't be written ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Writes a little into a folder, under no name; one that does not exist is left so.
+
+    Raises:
+        ArtefactError: if that fails (no space, no permission), with what to do.
+    """
+    if not folder.exists():
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBED_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        reason = f"can't be written ({error.strerror})"
+        raise ArtefactError(
+            f"{folder.absolute()}: {reason}; mend that and run the same command again"
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_sealed(content: bytes, path: Path) -> None:
+    """Writes a file that holds its `provenance_text`, sealed.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        checksums.seal(temporary, path)
+
+
+def check_seal(path: Path, kind: str) -> None:
+    """Whether a file is one of ours, every bit as it was written.
+
+    Raises:
+        ArtefactError: if it is missing, damaged, or not ours.
+    """
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no such file")
+    try:
+        reason = checksums.flaw(path)
+    except OSError as error:
+        raise damaged(path, kind, str(error.strerror)) from None
+    if reason is not None:
+        raise damaged(path, kind, reason)
+
+
+def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
+    """The error that names a damaged file, and what to do."""
+    line = reason.strip().partition("\n")[0]
+    return ArtefactError(
+        f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
+    )

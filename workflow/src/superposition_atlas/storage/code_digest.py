@@ -1,0 +1,109 @@
+"""A digest of the code that a command reaches, so that results are rebuilt when it changes, and only then.
+
+Snakemake follows neither imported modules nor what is behind `python -m`. So every rule carries the digest of
+its command as a param. It covers the syntax tree of each module of this package that is reached by imports,
+at any depth and also inside functions; comments, layout and docstrings do not count, and neither do other
+packages, whose versions stand in the provenance of every artefact.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "superposition_atlas"
+_ROOT = Path(__file__).parents[1]
+
+
+def code_digest(*modules: str) -> str:
+    """Digest of the given modules (dotted, with the package's name) and of all they import of the package.
+
+    Raises:
+        ModuleNotFoundError: if a module does not exist.
+    """
+    reached: set[str] = set()
+    waiting = [*modules, PACKAGE]
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        waiting.extend(_imports(name))
+        waiting.append(name.rpartition(".")[0] or PACKAGE)
+    text = "\n".join(f"{name} {_tree_digest(name)}" for name in sorted(reached))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _file(module: str) -> Path | None:
+    path = _ROOT.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _file(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {module}")
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            # Attribute docstrings are bare strings too: no bare string has an effect.
+            node.body = [statement for statement in node.body if not _is_bare_string(statement)]
+    return tree
+
+
+def _is_bare_string(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+@cache
+def _tree_digest(module: str) -> str:
+    return hashlib.sha256(ast.dump(_tree(module)).encode()).hexdigest()
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """The package's modules that this one imports, wherever the import stands, but for type checkers only."""
+    found: set[str] = set()
+    for node in _running_nodes(_tree(module)):
+        if isinstance(node, ast.Import):
+            candidates = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module if _is_package(module) else module.rpartition(".")[0]
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
+            candidates = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        found.update(
+            name for name in candidates if f"{name}.".startswith(f"{PACKAGE}.") and _file(name) is not None
+        )
+    return tuple(sorted(found))
+
+
+def _is_package(module: str) -> bool:
+    path = _file(module)
+    return path is not None and path.name == "__init__.py"
+
+
+def _running_nodes(tree: ast.AST) -> list[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING:`."""
+    nodes: list[ast.AST] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+            continue
+        nodes.append(node)
+        waiting.extend(ast.iter_child_nodes(node))
+    return nodes

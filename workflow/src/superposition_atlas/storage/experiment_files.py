@@ -1,0 +1,87 @@
+"""An experiment as its schedules file describes it to all later stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.storage.parquet import read_columns, table_provenance
+
+
+@dataclass(frozen=True)
+class CaseDescription:
+    """One case as it stands in an experiment's schedules."""
+
+    name: str
+    title: str
+    training: dict[str, Any]
+    importance: Float[np.ndarray, "variant feature"]
+    probability: Float[np.ndarray, "variant feature"]
+
+
+@dataclass(frozen=True)
+class ExperimentDescription:
+    """What the schedules file of an experiment says about it: all that later stages need to know."""
+
+    name: str
+    title: str
+    family: str
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    shown_seeds: int
+    claims: bool
+    cases: Mapping[str, CaseDescription]
+
+    def case(self, name: str) -> CaseDescription:
+        """The named case.
+
+        Raises:
+            ArtefactError: if there is none.
+        """
+        if name not in self.cases:
+            raise ArtefactError(
+                f"experiment {self.name} has no case {name!r}; it has {', '.join(self.cases)}"
+            )
+        return self.cases[name]
+
+    def spec_of(self, case_name: str) -> dict[str, Any]:
+        """All that the models of a case depend on, as plain values."""
+        case = self.case(case_name)
+        return {
+            "experiment": self.name,
+            "case": case.name,
+            "n_features": self.n_features,
+            "n_hidden": self.n_hidden,
+            "seeds": list(self.seeds),
+            "importance": case.importance.tolist(),
+            "probability": case.probability.tolist(),
+            "training": case.training,
+        }
+
+
+def read_experiment(schedules: Path) -> ExperimentDescription:
+    """Reads an experiment's schedules file.
+
+    Raises:
+        ArtefactError: if the file is missing, damaged or not ours.
+    """
+    spec = table_provenance(schedules)["spec"]
+    table = read_columns(schedules, ["case", "variant", "feature", "importance", "probability"])
+    descriptions, cases = spec.pop("cases"), {}
+    # In the table's order, which is the configuration's: provenance is sorted by name.
+    for name in dict.fromkeys(table["case"].tolist()):
+        rows = np.flatnonzero(table["case"] == name)
+        rows = rows[np.lexsort((table["feature"][rows], table["variant"][rows]))]
+        shape = (len(set(table["variant"][rows].tolist())), spec["n_features"])
+        cases[name] = CaseDescription(
+            name=name,
+            importance=table["importance"][rows].reshape(shape),
+            probability=table["probability"][rows].reshape(shape),
+            **descriptions[name],
+        )
+    return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)

@@ -1,0 +1,352 @@
+"""One SAE or toy model in a format that other programs read, and toy models that came from elsewhere.
+
+An SAE becomes a folder as SAELens 6 has them, `cfg.json` and `sae_weights.safetensors`; SAELens itself is not
+needed to write it. A toy model becomes a plain safetensors file:
+
+    W [hidden, feature], b [feature]                float32
+    importance [feature], probability [feature]     float64
+
+with h = W x, x' = ReLU(Wᵀ h + b), and JSON in the header's metadata, under `superposition_atlas`: settings
+(`TrainingSettings`), seed, loss, engine, and of an exported one spec, code and versions.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
+from superposition_atlas.sae.ensemble import ArchitectureName, SAEs
+from superposition_atlas.storage.atomic import atomic_path
+from superposition_atlas.storage.provenance import PROVENANCE_KEY
+from superposition_atlas.toy_model import ToyModels, TrainingSettings
+
+SAELENS_ARCHITECTURES: Mapping[ArchitectureName, str] = {
+    "relu": "standard",
+    "gated": "gated",
+    "jumprelu": "jumprelu",
+    "topk": "topk",
+    "batch_topk": "jumprelu",  # which is what a trained one is
+    "matryoshka": "jumprelu",
+    "random": "standard",
+    "frozen": "standard",
+    "pca": "standard",
+}
+"""What SAELens calls an architecture."""
+
+_CONFIGURATION = "cfg.json"
+_WEIGHTS = "sae_weights.safetensors"
+_SAELENS_LAYOUT = "6.0.0"
+"""The version since which SAELens lays folders out so; one that names none is read as an older one."""
+_TOY_MODEL = ("W", "b", "importance", "probability")
+_SHOWN = 8
+"""Numbers that a message lists at most."""
+
+
+def find_sae(saes: SAEs, seed: int, sparsity_coefficient: float | None = None, k: int | None = None) -> int:
+    """The index of the only SAE of that seed and, where they are given, λ and k.
+
+    Raises:
+        ConfigError: if there is none, or more than one.
+    """
+    wanted = {"seed": seed, "sparsity_coefficient": sparsity_coefficient, "k": k}
+    all_values = {"seed": saes.seeds, "sparsity_coefficient": saes.sparsity_coefficient, "k": saes.k}
+    found = np.arange(len(saes))
+    for name, value in wanted.items():
+        if value is not None:
+            found = _narrowed(found, name, all_values[name], value)
+    if len(found) > 1:
+        for name, value in wanted.items():
+            values = np.unique(all_values[name][found])
+            if value is None and len(values) > 1:
+                raise ConfigError(f"{name} is missing: must be {_listed(values)}")
+        raise _ambiguous(seed, found)
+    return int(found[0])
+
+
+def find_toy_model(models: ToyModels, seed: int) -> int:
+    """The index of the only toy model of that seed.
+
+    Raises:
+        ConfigError: if there is none, or more than one.
+    """
+    found = _narrowed(np.arange(len(models)), "seed", models.seeds, seed)
+    if len(found) > 1:
+        raise _ambiguous(seed, found)
+    return int(found[0])
+
+
+def _narrowed(indices: np.ndarray, name: str, values: np.ndarray, wanted: float) -> np.ndarray:
+    found = indices[values[indices] == wanted]
+    if not len(found):
+        raise ConfigError(f"{name} is {wanted}: must be {_listed(np.unique(values[indices]))}")
+    return found
+
+
+def _ambiguous(seed: int, found: np.ndarray) -> ConfigError:
+    return ConfigError(f"seed is {seed}: must be of one instance, and is of instances {_listed(found)}")
+
+
+def _listed(values: np.ndarray) -> str:
+    shown = ", ".join(str(value) for value in values[:_SHOWN].tolist())
+    return shown if len(values) <= _SHOWN else f"{shown}, … ({len(values)} in all)"
+
+
+# --- SAEs as SAELens has them ------------------------------------------------------------------------------
+
+
+def saelens_configuration(
+    saes: SAEs, instance: int, provenance: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What stands in cfg.json for one SAE of an ensemble."""
+    architecture = saes.settings.architecture
+    ours = dict(provenance or {}) | {
+        "settings": saes.settings.as_dict(),
+        "engine": saes.engine,
+        "seed": int(saes.seeds[instance]),
+        "toy_model": int(saes.toy_model[instance]),
+        "sparsity_coefficient": float(saes.sparsity_coefficient[instance]),
+        "k": int(saes.k[instance]),
+    }
+    configuration = {
+        "architecture": SAELENS_ARCHITECTURES[architecture],
+        "d_in": saes.n_hidden,
+        "d_sae": saes.n_latents,
+        "dtype": "float32",
+        "device": "cpu",
+        "apply_b_dec_to_input": True,
+        "normalize_activations": "none",
+        "reshape_activations": "none",
+        "metadata": {
+            "sae_lens_version": _SAELENS_LAYOUT,
+            "sae_lens_training_version": None,  # it did not train this one
+            PROVENANCE_KEY: ours,
+        },
+    }
+    if architecture == "topk":
+        # The k largest are those of π itself, whatever the rows of W_dec.
+        configuration |= {"k": int(saes.k[instance]), "rescale_acts_by_decoder_norm": False}
+    return configuration
+
+
+def saelens_weights(saes: SAEs, instance: int) -> dict[str, np.ndarray]:
+    """What stands in sae_weights.safetensors for one SAE of an ensemble, float32.
+
+    W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent], b_dec [hidden]; gated: b_gate for b_enc,
+    and r_mag, b_mag [latent]; jumprelu: threshold [latent].
+    """
+    ours = {name: array[instance] for name, array in saes.parameters.items()}
+    theirs = {name: ours[name] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
+    architecture = saes.settings.architecture
+    if architecture == "gated":
+        theirs |= {"b_gate": theirs.pop("b_enc"), "r_mag": ours["r_mag"], "b_mag": ours["b_mag"]}
+    elif architecture == "jumprelu":
+        theirs["threshold"] = np.exp(ours["log_threshold"])
+    elif SAELENS_ARCHITECTURES[architecture] == "jumprelu":
+        theirs["threshold"] = np.broadcast_to(ours["threshold"], (saes.n_latents,))
+    return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in theirs.items()}
+
+
+def write_saelens(
+    saes: SAEs, instance: int, folder: Path, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Writes one SAE of an ensemble as a folder that `sae_lens.SAE.load_from_disk` reads.
+
+    The folder is written whole or not at all. An earlier export in its place is replaced.
+
+    Args:
+        saes: the ensemble.
+        instance: index of the SAE, see `find_sae`.
+        folder: to write.
+        provenance: of the ensemble; stands in the configuration's metadata.
+
+    Raises:
+        ArtefactError: if the folder holds other files, or can't be written.
+    """
+    configuration = saelens_configuration(saes, instance, provenance)
+    text = json.dumps(configuration, indent=2, ensure_ascii=False, allow_nan=False)
+    contents = {
+        _CONFIGURATION: f"{text}\n".encode(),
+        _WEIGHTS: save(saelens_weights(saes, instance)),
+    }
+    _write_folder(folder, contents)
+
+
+def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Writes a folder beside its place and then moves it there; one with the same files makes room."""
+    temporary = folder.parent / f".{folder.name}.{token_hex(8)}"
+    try:
+        others = sorted({entry.name for entry in folder.iterdir()} - set(contents)) if folder.is_dir() else []
+        if others:
+            raise ArtefactError(f"{folder}: holds {others[0]}; must be a new folder or an earlier export")
+        temporary.mkdir(parents=True)
+        for name, content in contents.items():
+            with (temporary / name).open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        _take_place(temporary, folder)
+    except OSError as error:
+        raise ArtefactError(f"{folder}: can't be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(temporary: Path, folder: Path) -> None:
+    """Renames a folder. A full one can't be replaced in one step: it is moved aside, and back on an error."""
+    if not folder.is_dir():
+        temporary.rename(folder)
+        return
+    former = temporary.with_name(f"{temporary.name}.former")
+    folder.rename(former)
+    try:
+        temporary.rename(folder)
+    except BaseException:
+        former.rename(folder)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+# --- toy models --------------------------------------------------------------------------------------------
+
+
+def write_toy_model(
+    models: ToyModels, instance: int, path: Path, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Writes one toy model of an ensemble as plain safetensors, without its history.
+
+    Args:
+        models: the ensemble.
+        instance: index of the toy model, see `find_toy_model`.
+        path: file to write.
+        provenance: of the ensemble; stands in the metadata.
+
+    Raises:
+        ArtefactError: if the file can't be written.
+    """
+    loss = float(models.loss[instance])
+    described = dict(provenance or {}) | {
+        "settings": models.settings.as_dict(),
+        "engine": models.engine,
+        "seed": int(models.seeds[instance]),
+        "loss": loss if np.isfinite(loss) else None,
+    }
+    text = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    tensors = {name: np.ascontiguousarray(getattr(models, name)[instance]) for name in _TOY_MODEL}
+    with atomic_path(path) as temporary:
+        # All under one key: with several, their order would differ from run to run.
+        temporary.write_bytes(save(tensors, metadata={PROVENANCE_KEY: text}))
+
+
+def read_toy_model(path: Path) -> ToyModels:
+    """Reads a toy model that `write_toy_model` or another program wrote, as an ensemble of one.
+
+    W and probability must be there; what else is missing is as by default in `import_toy_model`.
+
+    Raises:
+        ArtefactError: if the file is missing, damaged, or holds no toy model.
+    """
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in _TOY_MODEL if name in names}
+            text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
+    except (SafetensorError, OSError, TypeError) as error:
+        line = str(error).strip().partition("\n")[0]
+        raise ArtefactError(f"{path}: not a safetensors file of numbers ({line})") from None
+    missing = [name for name in ("W", "probability") if name not in tensors]
+    if missing:
+        raise ArtefactError(f"{path}: has no tensor {missing[0]!r}; it has {', '.join(names) or 'none'}")
+    try:
+        described = json.loads(text)
+        others = {name: described[name] for name in ("seed", "loss", "engine") if name in described}
+        settings = TrainingSettings(**described.get("settings", {}))
+        return import_toy_model(**tensors, **others, settings=settings)
+    except (AttributeError, TypeError, ValueError, TrainingError) as error:
+        raise ArtefactError(f"{path}: holds no toy model ({error})") from None
+
+
+def import_toy_model(
+    W: Float[np.ndarray, "hidden feature"],
+    b: Float[np.ndarray, " feature"] | float = 0.0,
+    *,
+    probability: Float[np.ndarray, " feature"] | float,
+    importance: Float[np.ndarray, " feature"] | float = 1.0,
+    seed: int = 0,
+    loss: float | None = None,
+    engine: str = "imported",
+    settings: TrainingSettings | None = None,
+) -> ToyModels:
+    """A toy model from elsewhere as an ensemble of one, which metrics, figures and `train_saes` take.
+
+    Args:
+        W: weights; kept in float32.
+        b: bias, one number or one a feature; kept in float32.
+        probability: in (0, 1], one number or one a feature.
+        importance: at least 0, one number or one a feature.
+        seed: of the stream that its samples come from, 0 ≤ seed < 2^64.
+        loss: mean training loss, if it is known.
+        engine: what trained it.
+        settings: what it was trained for; output, centred_inputs and magnitudes decide what it computes and
+            on what. Nothing recorded comes with it: record_steps do not count.
+
+    Raises:
+        TrainingError: if an argument is not as above.
+    """
+    weights = np.asarray(W)
+    if weights.ndim != 2 or weights.size == 0:
+        raise TrainingError(f"W has shape {weights.shape}: must be [hidden, feature], of one toy model")
+    n_features = weights.shape[1]
+    values = {
+        "W": _finite("W", weights, weights.shape, np.float32),
+        "b": _finite("b", b, (n_features,), np.float32),
+        "importance": _finite("importance", importance, (n_features,), np.float64),
+        "probability": _finite("probability", probability, (n_features,), np.float64),
+    }
+    _require("importance", values["importance"], values["importance"] >= 0, "at least 0")
+    in_range = (values["probability"] > 0) & (values["probability"] <= 1)
+    _require("probability", values["probability"], in_range, "in (0, 1]")
+    if arguments.integer("seed", seed, least=0) >= 2**64:
+        raise TrainingError(f"seed is {seed}: must be below 2^64")
+    return ToyModels(
+        W=values["W"][None],
+        b=values["b"][None],
+        loss=np.array([nan if loss is None else arguments.number("loss", loss)]),
+        seeds=np.array([seed], dtype=np.uint64),
+        importance=values["importance"][None],
+        probability=values["probability"][None],
+        settings=replace(settings or TrainingSettings(), record_steps=()),
+        engine=engine,
+    )
+
+
+def _finite(name: str, values: Any, shape: tuple[int, ...], dtype: type[np.floating]) -> np.ndarray:
+    """The values in that shape, as floats; one number stands for all."""
+    array = np.asarray(values)
+    if array.shape not in ((), shape):
+        raise TrainingError(f"{name} has shape {array.shape}: must be one number or of shape {shape}")
+    if array.dtype.kind not in "fiu":
+        raise TrainingError(f"{name} is of type {array.dtype}: must be numbers")
+    with np.errstate(over="ignore"):  # what is too large for the type is not finite
+        whole = np.broadcast_to(array.astype(dtype), shape).copy()
+    _require(name, whole, np.isfinite(whole), "finite")
+    return whole
+
+
+def _require(name: str, values: np.ndarray, holds: np.ndarray, allowed: str) -> None:
+    if not holds.all():
+        position = tuple(np.argwhere(~holds)[0].tolist())
+        raise TrainingError(f"{name}{list(position)} is {values[position]}: must be {allowed}")

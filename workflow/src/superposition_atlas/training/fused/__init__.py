@@ -1,0 +1,1 @@
+"""The compiled engine: a whole training step in one vectorised kernel."""
