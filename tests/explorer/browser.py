@@ -49,7 +49,7 @@ class Tab:
         return self.page.evaluate(script, argument)
 
     def until(self, script: str, seconds: float = 30.0) -> Any:
-        """Waits until a function returns something true. (wait_for_function needs eval, which the page forbids.)"""
+        """Waits until a function returns something true (wait_for_function needs eval: the page forbids it)."""
         stop = monotonic() + seconds
         while not (value := self.page.evaluate(script)):
             assert monotonic() < stop, f"after {seconds} s still not: {script}"

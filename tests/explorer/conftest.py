@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from superposition_atlas.explorer.assemble import page
 from superposition_atlas.explorer.gather import atlas_data, page_data
+
 from tests.explorer.browser import Tab, chromium, opened
 
 HOSTILE = '</script><img src=x onerror="window.hit=1"><script>window.hit=1</script>\u2028<!--'
@@ -56,7 +56,8 @@ def small_atlas(title: str = "A small map") -> dict[str, Any]:
 def small_data(text: str = "A title") -> dict[str, Any]:
     """Data of a page with one preset and a small map."""
     preset = {
-        "group": text, "title": text, "importance": [1.0, 1.0, 1.0], "probability": [0.5, 0.25, 0.125], "m": 1,
+        "group": text, "title": text, "m": 1,
+        "importance": [1.0, 1.0, 1.0], "probability": [0.5, 0.25, 0.125],
         "training": {"steps": 200, "batchSize": 64, "learningRate": 0.01, "initScale": "xavier"},
     }  # fmt: skip
     return page_data([preset], small_atlas(text), text)

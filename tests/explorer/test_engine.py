@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2_contingency
-
 import superposition_atlas as sa
+from scipy.stats import chi2_contingency
 from superposition_atlas.metrics.features import represented
-from superposition_atlas.stream import words
+from superposition_atlas.sampling.stream import words
 from superposition_atlas.toy_model import initial_weights
+
 from tests.explorer.browser import Tab, in_chromium
 
 pytestmark = in_chromium
@@ -41,7 +41,9 @@ SCHEDULES = {
 }
 
 
-def settings_of(importance: np.ndarray, probability: np.ndarray, m: int, **others: object) -> dict[str, object]:
+def settings_of(
+    importance: np.ndarray, probability: np.ndarray, m: int, **others: object
+) -> dict[str, object]:
     return {"importance": importance.tolist(), "probability": probability.tolist(), "m": m} | others
 
 
@@ -61,17 +63,23 @@ def test_the_words_of_the_stream_are_those_of_the_package(tab: Tab) -> None:
 @pytest.mark.parametrize("init_scale", [0.2, "xavier", "unit"])
 def test_training_starts_from_the_same_weights(tab: Tab, init_scale: float | str) -> None:
     seeds = [0, 7, 2**40 + 1]
-    settings = settings_of(np.ones(5), np.full(5, 0.1), 2, batchSize=64, learningRate=1e-3, initScale=init_scale)
+    settings = settings_of(
+        np.ones(5), np.full(5, 0.1), 2, batchSize=64, learningRate=1e-3, initScale=init_scale
+    )
     found = tab.run(
         "({seeds, settings}) => seeds.map((seed) => Array.from(new explorer.ToyModel(seed, settings).W))",
         {"seeds": seeds, "settings": settings},
     )
-    np.testing.assert_allclose(found, initial_weights(seeds, 5, 2, init_scale).reshape(3, -1), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        found, initial_weights(seeds, 5, 2, init_scale).reshape(3, -1), rtol=1e-6, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(("n", "m"), [(2, 1), (5, 2), (12, 3)])
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_weights_after_100_steps_are_those_of_the_reference_engine(tab: Tab, name: str, n: int, m: int) -> None:
+def test_weights_after_100_steps_are_those_of_the_reference_engine(
+    tab: Tab, name: str, n: int, m: int
+) -> None:
     importance, probability = SCHEDULES[name](n)
     seeds, batch_size = [0, 1, 2**33], 250  # no multiple of 4 or 16: the last samples count, and no more
     settings = settings_of(importance, probability, m, batchSize=batch_size, learningRate=1e-3, initScale=0.2)
@@ -136,7 +144,9 @@ SAES = {
 @pytest.mark.parametrize("name", SAES)
 def test_saes_are_those_of_the_reference_engine(tab: Tab, name: str) -> None:
     schedule = sa.schedules.linear(5, 0.9, 0.1, importance=0.9)
-    models = sa.train(schedule, n_hidden=2, seeds=[3], steps=200, batch_size=256, learning_rate=0.01, engine="torch")
+    models = sa.train(
+        schedule, n_hidden=2, seeds=[3], steps=200, batch_size=256, learning_rate=0.01, engine="torch"
+    )
     settings = {
         "nLatents": 6, "steps": 200, "batchSize": 256, "learningRate": 1e-3, "resampleEvery": 40,
         "deadWindow": 20, "resampleScale": 0.5, "lambda": 0.2, "k": 1,
@@ -151,7 +161,11 @@ def test_saes_are_those_of_the_reference_engine(tab: Tab, name: str) -> None:
           }
           return {parameters: Array.from(sae.parameters), resampled};
         }""",
-        {"W": models.W[0].reshape(-1).tolist(), "probability": schedule.probability.tolist(), "settings": settings},
+        {
+            "W": models.W[0].reshape(-1).tolist(),
+            "probability": schedule.probability.tolist(),
+            "settings": settings,
+        },
     )
     saes = sa.train_saes(
         models, n_latents=6, steps=200, batch_size=256, resample_every=40, dead_window=20, engine="torch",

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+import superposition_atlas as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import superposition_atlas as sa
 from superposition_atlas.metrics import features
 from superposition_atlas.theory.structures import axis_cost, axis_structures, drop_costs, pair_costs
+
 from tests.explorer.browser import Tab, in_chromium
 
 pytestmark = in_chromium
@@ -32,11 +32,17 @@ def test_the_exact_loss_and_its_gradient_are_those_of_the_package(tab: Tab, n: i
         W *= 0.0 if seed == 2 else 1.0
         found = tab.run(
             """({schedule, W, b, m}) => {
-              const exact = new explorer.ExactLoss(schedule), dW = new Float64Array(W.length), db = new Float64Array(b.length);
+              const exact = new explorer.ExactLoss(schedule);
+              const dW = new Float64Array(W.length), db = new Float64Array(b.length);
               exact.withGradient(W, b, m, dW, db);
               return [exact.perFeature(W, b, m), dW, db].map((values) => Array.from(values));
             }""",
-            {"schedule": given_schedule(importance, probability), "W": W.reshape(-1).tolist(), "b": b.tolist(), "m": m},
+            {
+                "schedule": given_schedule(importance, probability),
+                "W": W.reshape(-1).tolist(),
+                "b": b.tolist(),
+                "m": m,
+            },
         )
         expected = sa.exact_gradient(W, b, importance, probability)
         for one, other in zip(found, expected, strict=True):
@@ -68,7 +74,8 @@ def test_the_matching_is_that_of_the_package(tab: Tab) -> None:
         for seed in range(3):
             importance, probability = drawn(n, seed)
             found = tab.run(
-                "({schedule}) => explorer.match(schedule, 3)", {"schedule": given_schedule(importance, probability)}
+                "({schedule}) => explorer.match(schedule, 3)",
+                {"schedule": given_schedule(importance, probability)},
             )
             expected = matching.match(importance, probability, 3)
             assert found["cost"] == pytest.approx(expected.cost, rel=1e-9)
@@ -139,7 +146,10 @@ def test_measures_are_those_of_the_package(tab: Tab) -> None:
         W = np.random.default_rng(seed).normal(0, 0.6, (m, n))
         W[:, 0] *= seed != 0
         found = tab.run(
-            """({W, n, m}) => Object.fromEntries(Object.entries(explorer.measure(W, n, m)).map(([k, v]) => [k, Array.from(v)]))""",
+            """({W, n, m}) => {
+              const look = Object.entries(explorer.measure(W, n, m));
+              return Object.fromEntries(look.map(([name, values]) => [name, Array.from(values)]));
+            }""",
             {"W": W.reshape(-1).tolist(), "n": n, "m": m},
         )
         np.testing.assert_allclose(found["norms"], features.norms(W[None])[0], atol=1e-12)

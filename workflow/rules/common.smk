@@ -193,6 +193,7 @@ BETWEEN = [
 TARGETS = [
     "results/report.pdf",
     "results/report.json",
+    "results/explorer.html",
     *FIGURE_FILES,
     *TABLES,
     *BETWEEN,
@@ -257,6 +258,7 @@ if workflow.is_main_process:
             [
                 *TARGETS,
                 *Path("workflow/report").rglob("*"),
+                *Path("workflow/src/superposition_atlas/explorer/page").rglob("*"),
                 *Path("workflow/resources").rglob("*"),
             ]
         )

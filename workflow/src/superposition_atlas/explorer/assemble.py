@@ -13,8 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from superposition_atlas.errors import AtlasError
@@ -74,6 +73,20 @@ def bundle(entry: str) -> str:
     return script
 
 
+def page_folder() -> Path:
+    """The folder of the files that pages are put together from."""
+    return Path(__file__).parent / "page"
+
+
+def page_digest() -> str:
+    """A digest of those files, sixteen hexadecimal digits."""
+    program = hashlib.sha256()
+    for path in sorted(page_folder().rglob("*.*")):
+        content = path.read_bytes()
+        program.update(f"{path.relative_to(page_folder()).as_posix()} {len(content)} ".encode() + content)
+    return program.hexdigest()[:16]
+
+
 def _add(path: str, numbers: dict[str, int], parts: list[str], waiting: tuple[str, ...]) -> None:
     if path in waiting:
         raise PageError(f"{path}: its imports lead back to it, by {' and '.join(waiting)}")
@@ -111,7 +124,7 @@ def _resolved(path: str, target: str) -> str:
 
 
 def _text(path: str) -> str:
-    return files("superposition_atlas.explorer").joinpath("page", *path.split("/")).read_text("utf-8")
+    return page_folder().joinpath(path).read_text("utf-8")
 
 
 def _policy(script: str, style: str) -> str:

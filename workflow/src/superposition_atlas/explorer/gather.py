@@ -1,4 +1,4 @@
-"""The explorer's data, from tables: presets, the palette of the figures, and the atlas with its toy models."""
+"""The explorer's data, from tables: the palette of the figures, and the atlas with its toy models."""
 
 import base64
 import math
@@ -12,21 +12,11 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.colors import Colormap, to_hex
 
-MOST_FEATURES, MOST_HIDDEN = 12, 3
-"""Sizes that the page trains."""
+from superposition_atlas.figures.parts import style
+
 MOST_STORED_VALUES = 1_000_000
 """Weights of stored toy models that a page holds, 4 bytes each before base64: of a finer map fewer seeds."""
 
-_PLAIN = {
-    "optimizer": "adam",
-    "learning_rate_schedule": "constant",
-    "warmup_steps": 0,
-    "output": "relu",
-    "bias": "trained",
-    "centred_inputs": False,
-    "magnitudes": "uniform",
-}
-"""Settings of training that the page can't change: what differs from them is no preset."""
 _COLOURS = 64
 
 Unit = Literal["count", "share", "answer", "excess"]
@@ -80,7 +70,7 @@ def page_data(
     """All that the page knows beside its program; plain values.
 
     Args:
-        presets: of `presets_of`.
+        presets: of `presets.presets_of`.
         atlas: of `atlas_data`, or None where no map was made.
         version: of the package.
     """
@@ -89,8 +79,6 @@ def page_data(
 
 def palette() -> dict[str, list[str]]:
     """The figures' colour scales as hex codes."""
-    from superposition_atlas.figures import style
-
     scales: dict[str, Colormap] = {
         "plasma": mpl.colormaps["plasma"],
         "viridis": style.POLYSEMANTICITY,
@@ -100,61 +88,6 @@ def palette() -> dict[str, list[str]]:
     }
     shares = np.linspace(0.0, 1.0, _COLOURS)
     return {name: [to_hex(scale(share)) for share in shares] for name, scale in scales.items()}
-
-
-def presets_of(experiments: Iterable[Any]) -> list[dict[str, Any]]:
-    """Schedules of the configuration that the page can train, each once.
-
-    Args:
-        experiments: as `config.Experiment`: title, n_features, n_hidden, and cases with title, importance and
-            probability [variant, feature], and training.
-    """
-    found: list[dict[str, Any]] = []
-    known = set()
-    for experiment in experiments:
-        if experiment.n_features > MOST_FEATURES or experiment.n_hidden > MOST_HIDDEN:
-            continue
-        if experiment.n_features < 2:
-            continue
-        for case in experiment.cases.values():
-            settings = asdict(case.training)
-            if any(settings.get(name) != value for name, value in _PLAIN.items()):
-                continue
-            for title, importance, probability in _variants(case):
-                content = (experiment.n_hidden, importance, probability, _training(settings))
-                if repr(content) in known:
-                    continue
-                known.add(repr(content))
-                found.append(
-                    {
-                        "group": experiment.title,
-                        "title": title,
-                        "importance": importance,
-                        "probability": probability,
-                        "m": experiment.n_hidden,
-                        "training": _training(settings),
-                    }
-                )
-    return found
-
-
-def _variants(case: Any) -> Iterable[tuple[str, list[float], list[float]]]:
-    """Title, importance and probability of each schedule of a case."""
-    count = math.lcm(len(case.importance), len(case.probability))
-    for variant in range(count):
-        importance = case.importance[variant % len(case.importance)].tolist()
-        probability = case.probability[variant % len(case.probability)].tolist()
-        title = case.title if count == 1 else f"{case.title} (p = {np.mean(probability):.2g})"
-        yield title, importance, probability
-
-
-def _training(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "steps": settings["steps"],
-        "batchSize": settings["batch_size"],
-        "learningRate": settings["learning_rate"],
-        "initScale": settings["init_scale"],
-    }
 
 
 def layers_of(questions: Iterable[Question]) -> list[Layer]:
@@ -263,7 +196,10 @@ def _best(solutions: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, Any] |
 
 
 def _stored(models: pd.DataFrame, keys: Sequence[str], size: int) -> dict[str, Any] | None:
-    """Toy models as float32 in base64, [schedule, seed, value]: W row by row, then b; NaN where there is none."""
+    """Toy models as float32 in base64, [schedule, seed, value]: W row by row, then b; NaN for a missing one.
+
+    Of a large map the first seeds only, up to MOST_STORED_VALUES.
+    """
     if models.empty:
         return None
     most = max(1, MOST_STORED_VALUES // (len(keys) * size))

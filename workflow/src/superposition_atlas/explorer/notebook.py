@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,9 +12,11 @@ import numpy as np
 
 from superposition_atlas.arguments import integer
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.explorer.assemble import page
-from superposition_atlas.explorer.gather import MOST_FEATURES, MOST_HIDDEN, page_data
+from superposition_atlas.explorer.assemble import page, page_folder
+from superposition_atlas.explorer.gather import page_data
+from superposition_atlas.explorer.presets import MOST_FEATURES, MOST_HIDDEN
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage.provenance import PROVENANCE_KEY
 
 _HEIGHT = 900
 
@@ -42,18 +43,21 @@ class Explorer:
 
 
 def explore(
-    schedule: Schedule | None = None, n_hidden: int = 2, results: str | Path | None = None, height: int = _HEIGHT
+    schedule: Schedule | None = None,
+    n_hidden: int = 2,
+    results: str | Path | None = None,
+    height: int = _HEIGHT,
 ) -> Any:
     """The explorer, set to a schedule: train toy models by hand, with the theory beside them.
 
-    With anywidget installed (the extra `notebook`) what is returned has an attribute `schedule` that follows the
-    sliders. Without it, `schedule_of` reads a link that "Copy link" gives.
+    With anywidget installed (the extra `notebook`) what is returned has an attribute `schedule` that follows
+    the sliders. Without it, `schedule_of` reads a link that "Copy link" gives.
 
     Args:
         schedule: one schedule of 2 to 12 features; None is the talk's.
         n_hidden: hidden dimensions, 1 to 3.
-        results: a page that the workflow has made (`results/explorer.html`), whose presets and atlas are taken
-            over; None has neither.
+        results: a page that the workflow has made (`results/explorer.html`), whose presets and atlas are
+            taken over; None has neither.
         height: of the frame, in pixels.
 
     Raises:
@@ -116,11 +120,15 @@ def data_of(path: Path) -> dict[str, Any]:
     begin, end = '<script type="application/json" id="data">', "</script>"
     try:
         text = path.read_text("utf-8")
-        return dict(json.loads(text.split(begin, 1)[1].split(end, 1)[0]))
+        data = dict(json.loads(text.split(begin, 1)[1].split(end, 1)[0]))
     except OSError as error:
         raise AtlasError(f"{path}: {error.strerror}") from None
     except (IndexError, ValueError):
-        raise AtlasError(f"{path}: is no page of the explorer; the workflow makes results/explorer.html") from None
+        raise AtlasError(
+            f"{path}: is no page of the explorer; the workflow makes results/explorer.html"
+        ) from None
+    data.pop(PROVENANCE_KEY, None)  # another page than the workflow's carries none of its own
+    return data
 
 
 def _version() -> str:
@@ -137,7 +145,7 @@ def _widget(data: Mapping[str, Any], height: int) -> Any:
     class ExplorerWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget need not be installed
         """The explorer's page in a frame; `schedule` is what its sliders are set to."""
 
-        _esm = files("superposition_atlas.explorer").joinpath("page", "widget.js").read_text("utf-8")
+        _esm = (page_folder() / "widget.js").read_text("utf-8")
         html = traitlets.Unicode().tag(sync=True)
         height = traitlets.Int().tag(sync=True)
         listener = traitlets.Unicode().tag(sync=True)

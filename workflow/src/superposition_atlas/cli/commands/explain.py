@@ -37,6 +37,7 @@ _KINDS = (
     (r"playground/.+", "a table of slide 4", "playground"),
     (r"figures/.+", "a figure", "figure"),
     (r"report\..+", "the report", "report"),
+    (r"explorer\..+", "the explorer", "explorer"),
     (r"checkpoints/.+", "what training keeps for a run that is ended", None),
 )
 
