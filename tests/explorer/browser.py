@@ -49,7 +49,7 @@ class Tab:
         return self.page.evaluate(script, argument)
 
     def until(self, script: str, seconds: float = 30.0) -> Any:
-        """Waits until a function returns something true (wait_for_function needs eval: the page forbids it)."""
+        """Waits until a function returns something true (wait_for_function needs eval, forbidden here)."""
         stop = monotonic() + seconds
         while not (value := self.page.evaluate(script)):
             assert monotonic() < stop, f"after {seconds} s still not: {script}"
@@ -75,6 +75,7 @@ def opened(browser: Any, path: Path, fragment: str = "", **options: Any) -> Iter
     context = browser.new_context(**options)
     try:
         tab = Tab(context.new_page())
+        tab.page.set_default_timeout(10_000)
         tab.page.goto(path.as_uri() + fragment)
         yield tab
     finally:

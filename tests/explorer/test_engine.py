@@ -86,7 +86,7 @@ def test_weights_after_100_steps_are_those_of_the_reference_engine(
     found = np.array(tab.run(TRAIN, {"seeds": seeds, "settings": settings, "steps": 100}))
     models = sa.train(
         sa.schedules.explicit(importance, probability), n_hidden=m, seeds=seeds, steps=100,
-        batch_size=batch_size, learning_rate=1e-3, init_scale=0.2, engine="torch",
+        batch_size=batch_size, learning_rate=1e-3, init_scale=0.2, engine="torch", threads=1,
     )  # fmt: skip
     np.testing.assert_allclose(found[:, : m * n], models.W.reshape(3, -1), atol=1e-4, rtol=0)
     np.testing.assert_allclose(found[:, m * n :], models.b, atol=1e-4, rtol=0)

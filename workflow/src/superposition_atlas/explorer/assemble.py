@@ -78,12 +78,17 @@ def page_folder() -> Path:
     return Path(__file__).parent / "page"
 
 
+def page_files() -> list[str]:
+    """Their names below that folder, sorted."""
+    return sorted(path.relative_to(page_folder()).as_posix() for path in page_folder().rglob("*.*"))
+
+
 def page_digest() -> str:
     """A digest of those files, sixteen hexadecimal digits."""
     program = hashlib.sha256()
-    for path in sorted(page_folder().rglob("*.*")):
-        content = path.read_bytes()
-        program.update(f"{path.relative_to(page_folder()).as_posix()} {len(content)} ".encode() + content)
+    for name in page_files():
+        content = (page_folder() / name).read_bytes()
+        program.update(f"{name} {len(content)} ".encode() + content)
     return program.hexdigest()[:16]
 
 

@@ -1,9 +1,9 @@
-"""What results/explorer.html is made from, for the rule that makes it: the atlas's files and the page's own."""
+"""What results/explorer.html is made from, for its rule: the atlas's files and the page's own."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from superposition_atlas.explorer.assemble import page_folder
+from superposition_atlas.explorer.assemble import page_files
 from superposition_atlas.explorer.presets import presets_of
 from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.cases import cases_at
@@ -12,6 +12,7 @@ from superposition_atlas.maps.comparison import search_of
 if TYPE_CHECKING:
     from superposition_atlas.config import Config
 
+_PAGE = "workflow/src/superposition_atlas/explorer/page"
 _SHARDED = {"schedules": "points", "weights": "weights", "solutions": "solutions"}
 """By the command's argument: the table of the map that has a file a shard."""
 
@@ -27,7 +28,7 @@ def explorer_inputs(config: "Config") -> dict[str, list[str]]:
             for shard in shards
             if described
         ]
-    return paths | {"page": sorted(str(path) for path in page_folder().rglob("*.*"))}
+    return paths | {"page": [f"{_PAGE}/{name}" for name in page_files()]}
 
 
 def explorer_patterns(config: "Config") -> dict[str, str]:

@@ -31,7 +31,6 @@ export class Tour {
     byId("tour-back").disabled = at === 0;
     byId("tour-next").textContent = at + 1 < STEPS.length ? "Next" : "Finish";
     this.dots.forEach((dot, k) => (k === at ? dot.setAttribute("aria-current", "step") : dot.removeAttribute("aria-current")));
-    byId("preset").value = "";
     store.set(values);
     training.setPace("most");
     training.reset();

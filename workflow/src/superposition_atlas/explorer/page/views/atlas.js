@@ -208,7 +208,6 @@ export class AtlasView {
   choose(k) {
     const { points, schedules, n, m } = this.atlas, place = points.schedule[k];
     this.tell(k);
-    byId("preset").value = "";
     this.store.set({ importance: [...schedules.importance[place]], probability: [...schedules.probability[place]], m });
     this.show(place, n, m);
   }

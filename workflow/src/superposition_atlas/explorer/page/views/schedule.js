@@ -47,10 +47,18 @@ export class ScheduleView {
     this.draw();
   }
 
-  /** A change by hand: no longer a preset. */
   edit(patch) {
-    byId("preset").value = "";
     this.store.set(patch);
+  }
+
+  /** Which preset the schedule is, as it is set: the one that was chosen, if it still is it. */
+  presetNow() {
+    const { values } = this.store, n = values.importance.length, chosen = byId("preset").value;
+    const alike = (one, other) => one.length === other.length && one.every((value, i) => Math.abs(value - other[i]) <= 1e-5 * value);
+    const fits = ({ importance, probability, m }) => (m ?? values.m) === values.m && alike(values.importance, importance) && alike(values.probability, probability);
+    const all = [...this.presets.map((preset, k) => [`p:${k}`, preset]), ...Object.entries(FAMILIES).map(([title, make]) => [`f:${title}`, make(n)])];
+    const found = all.filter(([, preset]) => fits(preset)).map(([value]) => value);
+    return found.includes(chosen) ? chosen : found[0] ?? "";
   }
 
   fillPresets() {
@@ -139,6 +147,7 @@ export class ScheduleView {
   draw() {
     const { values } = this.store;
     for (const bars of this.bars) bars.draw();
+    byId("preset").value = this.presetNow();
     byId("n-features").value = values.importance.length;
     byId("n-hidden").value = values.m;
     for (const key of FIELDS) {

@@ -140,7 +140,7 @@ export class TrainingView {
     this.cells = seeds.map((seed, index) => {
       const canvas = el("canvas", { "aria-hidden": "true" }), title = el("span", { class: "seed-title" }), note = el("span", { class: "seed-note" });
       const button = el("button", {
-        class: "seed", type: "button", "aria-pressed": "false", onclick: () => this.store.set({ chosen: index }),
+        class: "seed", type: "button", "aria-pressed": "false", "aria-label": `Seed ${seed}`, onclick: () => this.store.set({ chosen: index }),
       }, canvas, el("span", { class: "seed-caption" }, title, note));
       return { seed, canvas, title, note, button };
     });
@@ -161,7 +161,7 @@ export class TrainingView {
     if (!ensemble.ready) return;
     this.cells.forEach(({ seed, canvas, title, note, button }, index) => {
       const { W } = ensemble.models[index], look = measure(W, n, m), kept = count(look.represented), alone = count(look.dedicated);
-      drawFeatures(frame(canvas, inks, m), inks, W, n, m, { size: this.cells.length > 8 ? 0.85 : 1, turn: this.turn });
+      drawFeatures(frame(canvas, inks, m), inks, W, n, m, { size: Math.min(1, Math.max(0.66, canvas.clientWidth / 130)), turn: this.turn });
       setText(title, `seed ${seed}`);
       setText(note, `${kept} of ${n}`);
       const label = `Seed ${seed}: ${kept} of ${n} features represented, ${alone} alone`;
