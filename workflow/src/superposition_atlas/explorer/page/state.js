@@ -44,8 +44,8 @@ const WHOLE = ["m", "batchSize", "steps", "seeds", "firstSeed"];
 /** The fragment of a link to these values. */
 export function toFragment(values) {
   const parts = [
-    `I=${values.importance.map((value) => rounded(value, 12)).join(",")}`,
-    `p=${values.probability.map((value) => rounded(value, 12)).join(",")}`,
+    `I=${values.importance.join(",")}`, // all digits: what comes back is the same schedule
+    `p=${values.probability.join(",")}`,
   ];
   for (const [key, name] of Object.entries(NAMES)) parts.push(`${name}=${values[key]}`);
   return parts.join("&");
