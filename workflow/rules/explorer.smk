@@ -30,11 +30,11 @@ rule explorer:
         solutions=EXPLORER["solutions"],
         page=EXPLORER["page"],
     output:
-        "results/explorer.html",
+        layout.explorer(),
     log:
-        "results/logs/explorer.log",
+        layout.log("explorer"),
     benchmark:
-        "results/benchmarks/explorer.tsv"
+        layout.benchmark("explorer")
     conda:
         "../../environment.yml"
     threads: 1

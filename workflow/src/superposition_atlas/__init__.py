@@ -34,7 +34,7 @@ _WHERE = {
     "metrics": ("superposition_atlas.metrics", None),
     "predict": ("superposition_atlas.theory.predictor", "predict"),
     "random_dictionaries": ("superposition_atlas.training.train_toy_models", "random_dictionaries"),
-    "sample": ("superposition_atlas.sampling.stream", "sample"),
+    "sample": ("superposition_atlas.sampling.sample", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
     "train": ("superposition_atlas.training.train_toy_models", "train"),
     "train_saes": ("superposition_atlas.sae.train_saes", "train_saes"),

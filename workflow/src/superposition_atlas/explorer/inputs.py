@@ -8,6 +8,7 @@ from superposition_atlas.explorer.presets import presets_of
 from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import search_of
+from superposition_atlas.storage import layout
 
 if TYPE_CHECKING:
     from superposition_atlas.config import Config
@@ -21,13 +22,9 @@ def explorer_inputs(config: "Config") -> dict[str, list[str]]:
     """Paths by role: points, schedules, weights and solutions of the atlas, if any, and the page's files."""
     described = catalogue.atlas(config)
     shards = range(described.shards) if described else range(0)
-    paths = {"points": [catalogue.map_table(described.name, "points")] if described else []}
+    paths = {"points": [layout.map_table(described.name, "points")] if described else []}
     for role, table in _SHARDED.items():
-        paths[role] = [
-            f"results/maps/{described.name}/{table}/shard={shard}/part.parquet"
-            for shard in shards
-            if described
-        ]
+        paths[role] = [layout.map_part(described.name, table, shard) for shard in shards if described]
     return paths | {"page": [f"{_PAGE}/{name}" for name in page_files()]}
 
 
@@ -37,10 +34,7 @@ def explorer_patterns(config: "Config") -> dict[str, str]:
     if described is None:
         return dict.fromkeys(_SHARDED, "")
     shards = f"{{0..{described.shards - 1}}}"
-    return {
-        role: f"results/maps/{described.name}/{table}/shard={shards}/part.parquet"
-        for role, table in _SHARDED.items()
-    }
+    return {role: layout.map_part(described.name, table, shards) for role, table in _SHARDED.items()}
 
 
 def explorer_spec(config: "Config") -> str:

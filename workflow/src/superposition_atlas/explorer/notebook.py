@@ -16,6 +16,7 @@ from superposition_atlas.explorer.assemble import page, page_folder
 from superposition_atlas.explorer.gather import page_data
 from superposition_atlas.explorer.presets import MOST_FEATURES, MOST_HIDDEN
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
 
 _HEIGHT = 900
@@ -125,7 +126,7 @@ def data_of(path: Path) -> dict[str, Any]:
         raise AtlasError(f"{path}: {error.strerror}") from None
     except (IndexError, ValueError):
         raise AtlasError(
-            f"{path}: is no page of the explorer; the workflow makes results/explorer.html"
+            f"{path}: is no page of the explorer; the workflow makes {layout.explorer()}"
         ) from None
     data.pop(PROVENANCE_KEY, None)  # another page than the workflow's carries none of its own
     return data
