@@ -245,7 +245,7 @@ def test_a_schedule_or_toy_models_are_taken_as_well() -> None:
 
 def test_its_repr_is_one_short_line() -> None:
     assert repr(match([1.0, 0.9, 0.1], [1.0, 0.1, 0.1], 2)) == (
-        "Matching(3 features in 2 dimensions: 3 represented, 1 alone, 1 pairs, 0.6% of the loss left)"
+        "Matching(3 features in 2 dimensions: 3 represented, 1 alone, 2 in pairs, 1.5% of the loss left)"
     )
 
 

@@ -103,7 +103,7 @@ class Matching:
 
     def __repr__(self) -> str:
         size = f"{self.n_features} features in {self.n_hidden} dimensions"
-        groups = f"{len(self.alone)} alone, {len(self.pairs)} pairs"
+        groups = f"{len(self.alone)} alone, {2 * len(self.pairs)} in pairs"
         left = f"{self.loss_share:.1%} of the loss left"
         return f"Matching({size}: {len(self.kept)} represented, {groups}, {left})"
 
