@@ -1,7 +1,7 @@
 """The intervention: one partner's probability is varied, all else held. Where does the other feature leave?
 
-The matching says: i shares j's dimension while p_j < p_j* = (2 - 1.5 p_i) I_i / (I_i + I_j), whatever else there
-is, unless another place saves more.
+The matching says: i shares j's dimension while p_j < p_j* = (2 - 1.5 p_i) I_i / (I_i + I_j), unless another
+place saves more.
 """
 
 from collections.abc import Sequence
@@ -46,8 +46,8 @@ def rule_labels(
     """What the matching gives both features, at each value of the partner's probability.
 
     Returns:
-        varied (p_j), feature_label, partner_label (alone, shared, absent), feature_partner (the feature that i
-        shares a dimension with, -1 if none), threshold (p_j*), n_kept, n_alone.
+        varied (p_j), feature_label, partner_label (alone, shared, absent), feature_partner (the feature that
+        i shares a dimension with, -1 if none), threshold (p_j*), n_kept, n_alone.
     """
     rows = []
     for row in varied_schedule(schedule, partner, probabilities, 1).probability:
@@ -77,8 +77,8 @@ def threshold_of(schedule: Schedule, feature: int, partner: int) -> float:
 def trained_shares(models: ToyModels, feature: int, partner: int) -> pd.DataFrame:
     """What toy models give both features, as shares of the seeds at each value of the partner's probability.
 
-    With one hidden dimension a feature that starts on its partner's side of 0 seldom gets past 0 to the other,
-    so that about half of the seeds never share: `together_if_apart` has only the seeds that start apart.
+    With one hidden dimension a feature that starts on its partner's side of 0 seldom gets past 0 to the
+    other, so that about half of the seeds never share: `together_if_apart` has only those that start apart.
 
     Returns:
         varied (p_j), n_seeds, feature_represented, partner_represented, partner_alone, together (both

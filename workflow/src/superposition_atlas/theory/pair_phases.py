@@ -1,7 +1,7 @@
 """The phase diagram of pairs: two features in one dimension, over both of their probabilities.
 
-The phase diagram of *Toy Models of Superposition* (Elhage et al. 2022) has one density for both features; what
-decides is that they have two. Features are 1, the more important, and 2.
+The phase diagram of *Toy Models of Superposition* (Elhage et al. 2022) has one density for both features, and
+so can't show that the partner's density decides. Features are 1, the more important, and 2.
 """
 
 from collections.abc import Sequence
@@ -49,8 +49,8 @@ def pair_phases(
         importance_ratios: I_2 / I_1, with I_1 = 1.
 
     Returns:
-        importance_ratio, p_1, p_2, optimum, rule (words of PHASES), loss_share_optimum, loss_share_rule (of the
-        loss of representing nothing).
+        importance_ratio, p_1, p_2, optimum, rule (words of PHASES), loss_share_optimum, loss_share_rule (of
+        the loss of representing nothing).
 
     Raises:
         TheoryError: if a value is out of its range.
