@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from superposition_atlas import cli, storage
 from superposition_atlas.maps.prospective import MEASURES, comparison, summary, train_random
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.theory.matching import match
@@ -35,7 +38,7 @@ def test_a_single_toy_model_has_no_second() -> None:
 @pytest.fixture(scope="module")
 def trained() -> tuple[list, ToyModels]:
     schedules = list(random_schedules(5, 6))
-    return schedules, train_random(schedules, 2, n_seeds=4, steps=3000)
+    return schedules, train_random(schedules, 2, 4, TrainingSettings(steps=3000))
 
 
 def test_the_rule_is_nearer_to_toy_models_than_a_linear_model_is(trained: tuple[list, ToyModels]) -> None:
@@ -102,5 +105,31 @@ def test_as_many_toy_models_for_each_schedule(trained: tuple[list, ToyModels]) -
 @given(st.integers(0, 5))
 def test_a_schedules_toy_models_do_not_depend_on_the_others(trained: tuple[list, ToyModels], k: int) -> None:
     schedules, models = trained
-    alone = train_random([schedules[k]], 2, n_seeds=2, steps=3000, first_seed=1)
+    alone = train_random([schedules[k]], 2, 2, TrainingSettings(steps=3000), first_seed=1)
     np.testing.assert_array_equal(alone.W, models.W[4 * k + 1 : 4 * k + 3])
+
+
+def test_the_command_writes_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--n-features", "5", "--n-hidden", "2", "--seeds", "2", "--steps", "200"]
+
+    def written(name: str, *more: str) -> pd.DataFrame:
+        path = tmp_path / name
+        assert cli.main(["prospective", *size, *more, "--output", str(path)]) == 0
+        return storage.read_table(path)
+
+    store = ["--store", str(tmp_path / "store")]
+    table = written("all.parquet", "--schedules", "4", *store)
+    assert len(table) == 8
+    again = written("again.parquet", "--schedules", "4", *store)
+    pd.testing.assert_frame_equal(again, table)
+    part = written("part.parquet", "--schedules", "2", "--first", "2")
+    pd.testing.assert_frame_equal(part, table[table["schedule"] >= 2].reset_index(drop=True))
+    assert "8 toy models" not in capsys.readouterr().out
+    spec = storage.table_provenance(tmp_path / "all.parquet")["spec"]
+    assert (spec["n_features"], spec["n_hidden"], spec["schedules"], spec["seeds"]) == (5, 2, [0, 3], 2)
+
+
+def test_the_command_names_what_is_out_of_range(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = ["prospective", "--n-features", "1", "--n-hidden", "2", "--schedules", "1", "--seeds", "1"]
+    assert cli.main([*bad, "--output", "x.parquet"]) == 1
+    assert "--n-features is 1: must be at least 2" in capsys.readouterr().err

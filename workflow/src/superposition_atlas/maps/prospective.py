@@ -1,6 +1,8 @@
 """The prospective test: the matching, made before any training, against toy models on random schedules."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,12 +10,11 @@ import pandas as pd
 from superposition_atlas.intervals import t_interval
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.metrics.features import dedicated, dimensionality, represented
-from superposition_atlas.schedules import Schedule
 from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.random_schedules import RandomSchedule
 from superposition_atlas.theory.rankings import RANKINGS, most_valuable
-from superposition_atlas.toy_model import ToyModels
-from superposition_atlas.training import EngineName, train
+from superposition_atlas.toy_model import ToyModels, TrainingSettings
+from superposition_atlas.training.kept import train_new
 
 MEASURES = (
     "jaccard_rule",
@@ -44,34 +45,39 @@ def train_random(
     schedules: Sequence[RandomSchedule],
     n_hidden: int,
     n_seeds: int,
-    engine: EngineName = "auto",
-    threads: int | None = None,
-    steps: int = 10_000,
+    settings: TrainingSettings | None = None,
+    *,
+    folder: Path | None = None,
     first_seed: int = 0,
+    **options: Any,
 ) -> ToyModels:
-    """Trains toy models on random schedules with the default settings, `n_seeds` on each, in their order.
+    """Trains toy models on random schedules, `n_seeds` on each, in their order.
 
     Args:
         schedules: of one number of features.
         n_hidden: m.
         n_seeds: number of toy models on each.
-        engine: as of `train`.
-        threads: as of `train`.
-        steps: as of `train`.
+        settings: of training; None takes the defaults.
+        folder: where toy models are kept for the next time, see `train_new`.
         first_seed: how many of each schedule's seeds are left out.
+        options: engine, device, threads and checkpoint, as of `train`.
 
     Raises:
         TrainingError: as `train`.
+        ArtefactError: if a new toy model can't be written to the folder.
     """
-    each = [schedule for schedule in schedules for _ in range(n_seeds)]
     seeds = [
         seed for schedule in schedules for seed in schedule.training_seeds(first_seed + n_seeds)[first_seed:]
     ]
-    rows = Schedule(
-        np.stack([schedule.importance for schedule in each]),
-        np.stack([schedule.probability for schedule in each]),
+    return train_new(
+        np.repeat([schedule.importance for schedule in schedules], n_seeds, axis=0),
+        np.repeat([schedule.probability for schedule in schedules], n_seeds, axis=0),
+        n_hidden,
+        np.array(seeds, dtype=np.uint64),
+        settings or TrainingSettings(),
+        folder=folder,
+        **options,
     )
-    return train(rows, n_hidden, seeds, engine=engine, threads=threads, steps=steps)
 
 
 def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.DataFrame:
