@@ -10,6 +10,7 @@ import pandas as pd
 from superposition_atlas.intervals import t_interval
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.metrics.features import dedicated, dimensionality, represented
+from superposition_atlas.theory.beyond_pairs import pentagon_gain
 from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.random_schedules import RandomSchedule
 from superposition_atlas.theory.rankings import RANKINGS, most_valuable
@@ -31,6 +32,7 @@ MEASURES = (
     "alone_difference",
     "same_features",
     "polygon_share",
+    "pentagon_gain",
     "loss_ratio",
     "loss_share_rule",
     "loss_share_trained",
@@ -96,7 +98,8 @@ def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.Dat
         (`jaccard_importance_at_rule`, ...), and with a linear model's (`jaccard_linear`); `same_features` as
         the rule; losses as shares of the loss of representing nothing, and `loss_ratio`, trained over the
         rule's; `polygon_share`, the share of represented features that are neither alone (D_i > .9) nor in a
-        pair (D_i = 1/2 ± .05); `is_best`, the lowest loss on its schedule; mean and largest probability.
+        pair (D_i = 1/2 ± .05); `pentagon_gain` and `pairs_suffice`, whether that is 0, both known before any
+        training; `is_best`, the lowest loss on its schedule; mean and largest probability.
 
     Raises:
         ValueError: if the numbers of schedules and toy models do not fit.
@@ -124,6 +127,7 @@ def _of_one(schedule: RandomSchedule, models: ToyModels) -> pd.DataFrame:
         ranked[f"jaccard_{name}_at_rule"] = jaccard(there, first_of(importance, probability, len(rule.kept)))
     odd = there & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
     nothing = rule.cost + rule.saved
+    gain = pentagon_gain(importance, probability, rule)
     loss_share = models.loss * models.n_features / nothing
     overlap, ceiling = jaccard(there, rule.is_kept), mean_jaccard_with_others(there)
     return pd.DataFrame(
@@ -150,6 +154,8 @@ def _of_one(schedule: RandomSchedule, models: ToyModels) -> pd.DataFrame:
             "loss_share_trained": loss_share,
             "loss_ratio": loss_share / rule.loss_share if rule.cost > 0 else np.nan,
             "polygon_share": odd.sum(axis=1) / np.maximum(n_kept, 1),
+            "pentagon_gain": gain,
+            "pairs_suffice": gain == 0.0,
             "is_best": np.arange(len(models)) == models.loss.argmin(),
             "mean_probability": probability.mean(),
             "largest_probability": probability.max(),
