@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from superposition_atlas import cli, storage
-from superposition_atlas.maps.prospective import MEASURES, comparison, summary, train_random
+from superposition_atlas.maps.prospective import MEASURES, comparison, summary, summary_table, train_random
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.random_schedules import random_schedules
@@ -95,6 +95,17 @@ def test_summaries_count_each_schedule_once(trained: tuple[list, ToyModels]) -> 
     assert set(by_family["family"]) == set(table["family"])
 
 
+def test_schedules_are_parted_by_what_is_known_before_training(trained: tuple[list, ToyModels]) -> None:
+    table = comparison(*trained)
+    table["pairs_suffice"] = table["schedule"] < 4
+    means = summary_table(table)
+    kept = means[means["measure"] == "n_kept_rule"].set_index("schedules")
+    assert kept["n_schedules"].to_dict() == {"all": 6, "pairs suffice": 4, "a pentagon pays": 2}
+    assert kept.loc["all", "mean"] == pytest.approx(
+        (4 * kept.loc["pairs suffice", "mean"] + 2 * kept.loc["a pentagon pays", "mean"]) / 6
+    )
+
+
 def test_as_many_toy_models_for_each_schedule(trained: tuple[list, ToyModels]) -> None:
     schedules, models = trained
     with pytest.raises(ValueError, match="23 toy models for 6 schedules"):
@@ -114,7 +125,8 @@ def test_the_command_writes_the_comparison(tmp_path: Path, capsys: pytest.Captur
 
     def written(name: str, *more: str) -> pd.DataFrame:
         path = tmp_path / name
-        assert cli.main(["prospective", *size, *more, "--output", str(path)]) == 0
+        outputs = ["--output", str(path), "--output-summary", str(tmp_path / f"means-{name}")]
+        assert cli.main(["prospective", *size, *more, *outputs]) == 0
         return storage.read_table(path)
 
     store = ["--store", str(tmp_path / "store")]
@@ -125,11 +137,12 @@ def test_the_command_writes_the_comparison(tmp_path: Path, capsys: pytest.Captur
     part = written("part.parquet", "--schedules", "2", "--first", "2")
     pd.testing.assert_frame_equal(part, table[table["schedule"] >= 2].reset_index(drop=True))
     assert "8 toy models" not in capsys.readouterr().out
+    pd.testing.assert_frame_equal(storage.read_table(tmp_path / "means-all.parquet"), summary_table(table))
     spec = storage.table_provenance(tmp_path / "all.parquet")["spec"]
     assert (spec["n_features"], spec["n_hidden"], spec["schedules"], spec["seeds"]) == (5, 2, [0, 3], 2)
 
 
 def test_the_command_names_what_is_out_of_range(capsys: pytest.CaptureFixture[str]) -> None:
     bad = ["prospective", "--n-features", "1", "--n-hidden", "2", "--schedules", "1", "--seeds", "1"]
-    assert cli.main([*bad, "--output", "x.parquet"]) == 1
+    assert cli.main([*bad, "--output", "x.parquet", "--output-summary", "y.parquet"]) == 1
     assert "--n-features is 1: must be at least 2" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 from superposition_atlas import arguments as check
 from superposition_atlas import storage
 from superposition_atlas.digest import code_digest
-from superposition_atlas.maps.prospective import comparison, summary, train_random
+from superposition_atlas.maps.prospective import comparison, summary_table, train_random
 from superposition_atlas.theory.random_schedules import random_schedules
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, help="folder of what was trained before")
     parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
     parser.add_argument("--output", required=True, type=Path, help="Parquet, one row a toy model")
+    parser.add_argument("--output-summary", required=True, type=Path, help="Parquet, means over schedules")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -60,11 +61,13 @@ def run(arguments: argparse.Namespace) -> None:
     provenance = storage.provenance(
         spec, code_digest("superposition_atlas.commands.prospective"), engine=models.engine
     )
+    means = summary_table(table)
     storage.write_table(table, arguments.output, provenance)
+    storage.write_table(means, arguments.output_summary, provenance)
     if arguments.checkpoint is not None:
         arguments.checkpoint.unlink(missing_ok=True)  # only now that the table is safe
-    means = summary(table).set_index("measure")["mean"]
+    of_all = means[means["schedules"] == "all"].set_index("measure")["mean"]
     logger.info(
         "%d toy models: Jaccard %.3f of the rule, %.3f of a second toy model",
-        *(len(table), means["jaccard_rule"], means["jaccard_ceiling"]),
+        *(len(table), of_all["jaccard_rule"], of_all["jaccard_ceiling"]),
     )

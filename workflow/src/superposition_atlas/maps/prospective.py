@@ -187,3 +187,19 @@ def summary(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
             rows.append((*group, measure, mean, low, high, len(values), len(members)))
     names = [*keys, "measure", "mean", "ci_low", "ci_high", "n_schedules", "n_models"]
     return pd.DataFrame(rows, columns=names)
+
+
+def summary_table(table: pd.DataFrame) -> pd.DataFrame:
+    """`summary` of all schedules, of those where pairs suffice, and of those where a pentagon pays.
+
+    Returns:
+        The columns of `summary`, after a column `schedules`: all, pairs suffice, a pentagon pays.
+    """
+    parts = {
+        "all": table,
+        "pairs suffice": table[table["pairs_suffice"]],
+        "a pentagon pays": table[~table["pairs_suffice"]],
+    }
+    frames = [summary(part).assign(schedules=name) for name, part in parts.items() if len(part)]
+    joined = pd.concat(frames, ignore_index=True)
+    return joined[["schedules", *joined.columns.drop("schedules")]]
