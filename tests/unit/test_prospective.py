@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from superposition_atlas import cli, storage
+from superposition_atlas.maps.matchings import matching_table
 from superposition_atlas.maps.prospective import MEASURES, comparison, summary, summary_table, train_random
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.theory.matching import match
@@ -146,3 +147,19 @@ def test_the_command_names_what_is_out_of_range(capsys: pytest.CaptureFixture[st
     bad = ["prospective", "--n-features", "1", "--n-hidden", "2", "--schedules", "1", "--seeds", "1"]
     assert cli.main([*bad, "--output", "x.parquet", "--output-summary", "y.parquet"]) == 1
     assert "--n-features is 1: must be at least 2" in capsys.readouterr().err
+
+
+def test_the_table_of_matchings_says_what_the_matching_does() -> None:
+    schedules = [(f"key{one.index}", one.importance, one.probability) for one in random_schedules(20, 3)]
+    table = matching_table(schedules, 6)
+    assert len(table) == 60
+    for key, importance, probability in schedules:
+        rows, found = table[table["key"] == key], match(importance, probability, 6)
+        assert rows["label"].tolist() == found.labels.tolist()
+        assert rows["partner"].tolist() == found.partner.tolist()
+        assert rows["kept"].sum() == rows["n_kept"].iloc[0] == len(found.kept)
+        for name in RANKINGS:
+            assert rows[f"by_{name}"].sum() == len(found.kept)
+        assert rows["by_linear"].sum() == 6
+        paired = rows[rows["label"] == "shared"].set_index("feature")
+        assert (paired.loc[paired["partner"], "partner"].to_numpy() == paired.index).all()

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 
 from superposition_atlas.intervals import t_interval
-from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
-from superposition_atlas.metrics.features import dedicated, dimensionality, represented
-from superposition_atlas.theory.beyond_pairs import pentagon_gain
-from superposition_atlas.theory.matching import match
+from superposition_atlas.maps.matchings import compared
 from superposition_atlas.theory.random_schedules import RandomSchedule
-from superposition_atlas.theory.rankings import RANKINGS, most_valuable
+from superposition_atlas.theory.rankings import RANKINGS
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 from superposition_atlas.training.kept import train_new
 
@@ -38,9 +35,6 @@ MEASURES = (
     "loss_share_trained",
 )
 """Columns of `comparison` that `summary` gives means of."""
-
-PAIR_TOLERANCE = 0.05
-"""D_i of a feature in a pair is within this of 1/2."""
 
 
 def train_random(
@@ -83,23 +77,14 @@ def train_random(
 
 
 def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.DataFrame:
-    """One row a toy model: the rule's numbers and its own, and what they have in common.
+    """One row a toy model on random schedules: the rule's numbers and its own, and what they have in common.
 
     Args:
         schedules: all of one size.
         models: an equal number for each, in the order of the schedules.
 
     Returns:
-        schedule, family, importance_family, n_features, n_hidden, seed; kept and alone features of the rule
-        and of the toy model (`n_kept_*`, `n_alone_*`, and the differences trained - rule); Jaccard overlaps
-        of the toy model's represented features with the rule's (`jaccard_rule`), with those of the other toy
-        models on its schedule (`jaccard_ceiling`; `below_ceiling` is the difference), with the first features
-        of an order, their number being the toy model's (`jaccard_importance`, ...) or the rule's
-        (`jaccard_importance_at_rule`, ...), and with a linear model's (`jaccard_linear`); `same_features` as
-        the rule; losses as shares of the loss of representing nothing, and `loss_ratio`, trained over the
-        rule's; `polygon_share`, the share of represented features that are neither alone (D_i > .9) nor in a
-        pair (D_i = 1/2 ± .05); `pentagon_gain` and `pairs_suffice`, whether that is 0, both known before any
-        training; `is_best`, the lowest loss on its schedule; mean and largest probability.
+        schedule (index), family, importance_family, and the columns of `compared`.
 
     Raises:
         ValueError: if the numbers of schedules and toy models do not fit.
@@ -107,60 +92,15 @@ def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.Dat
     n_seeds, rest = divmod(len(models), max(len(schedules), 1))
     if not n_seeds or rest:
         raise ValueError(f"{len(models)} toy models for {len(schedules)} schedules: must be as many for each")
-    frames = [
-        _of_one(schedule, models.select(slice(k * n_seeds, (k + 1) * n_seeds)))
-        for k, schedule in enumerate(schedules)
-    ]
+    frames = []
+    for k, schedule in enumerate(schedules):
+        own = models.select(slice(k * n_seeds, (k + 1) * n_seeds))
+        frame = compared(schedule.importance, schedule.probability, own)
+        frame.insert(0, "schedule", schedule.index)
+        frame.insert(1, "family", schedule.family)
+        frame.insert(2, "importance_family", schedule.importance_family)
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True)
-
-
-def _of_one(schedule: RandomSchedule, models: ToyModels) -> pd.DataFrame:
-    importance, probability = schedule.importance, schedule.probability
-    rule = match(importance, probability, models.n_hidden)
-    W = models.W.astype(np.float64)
-    there, alone = represented(W), dedicated(W)
-    n_kept, n_alone, D = there.sum(axis=1), alone.sum(axis=1), dimensionality(W)
-    ranked = {}
-    for name, first_of in RANKINGS.items():
-        own = np.array([first_of(importance, probability, n) for n in n_kept])
-        ranked[f"jaccard_{name}"] = jaccard(there, own)
-        ranked[f"jaccard_{name}_at_rule"] = jaccard(there, first_of(importance, probability, len(rule.kept)))
-    odd = there & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
-    nothing = rule.cost + rule.saved
-    gain = pentagon_gain(importance, probability, rule)
-    loss_share = models.loss * models.n_features / nothing
-    overlap, ceiling = jaccard(there, rule.is_kept), mean_jaccard_with_others(there)
-    return pd.DataFrame(
-        {
-            "schedule": schedule.index,
-            "family": schedule.family,
-            "importance_family": schedule.importance_family,
-            "n_features": models.n_features,
-            "n_hidden": models.n_hidden,
-            "seed": models.seeds,
-            "n_kept_rule": len(rule.kept),
-            "n_kept_trained": n_kept,
-            "n_alone_rule": len(rule.alone),
-            "n_alone_trained": n_alone,
-            "kept_difference": n_kept - len(rule.kept),
-            "alone_difference": n_alone - len(rule.alone),
-            "jaccard_rule": overlap,
-            "jaccard_ceiling": ceiling,
-            "below_ceiling": ceiling - overlap,
-            **ranked,
-            "jaccard_linear": jaccard(there, most_valuable(importance, probability, models.n_hidden)),
-            "same_features": (there == rule.is_kept).all(axis=1),
-            "loss_share_rule": rule.loss_share,
-            "loss_share_trained": loss_share,
-            "loss_ratio": loss_share / rule.loss_share if rule.cost > 0 else np.nan,
-            "polygon_share": odd.sum(axis=1) / np.maximum(n_kept, 1),
-            "pentagon_gain": gain,
-            "pairs_suffice": gain == 0.0,
-            "is_best": np.arange(len(models)) == models.loss.argmin(),
-            "mean_probability": probability.mean(),
-            "largest_probability": probability.max(),
-        }
-    )
 
 
 def summary(table: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
