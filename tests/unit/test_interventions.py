@@ -4,7 +4,7 @@ import superposition_atlas as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.maps.interventions import (
-    leaving_point,
+    half_share_point,
     optimum_shares,
     rule_labels,
     threshold_of,
@@ -47,7 +47,7 @@ def test_elsewhere_a_feature_is_offered_another_place() -> None:
     assert labels["feature_partner"].iloc[1] != 1
 
 
-def test_toy_models_that_start_apart_leave_just_above_the_threshold() -> None:
+def test_toy_models_that_start_apart_part_just_above_the_threshold() -> None:
     values = [0.15, 0.3, 0.6, 0.9]
     n_seeds = 12
     schedule = varied_schedule(PAIR, 1, values, n_seeds)
@@ -56,22 +56,22 @@ def test_toy_models_that_start_apart_leave_just_above_the_threshold() -> None:
     assert shares["varied"].tolist() == pytest.approx(values)
     assert (shares["n_seeds"] == n_seeds).all()
     assert (shares["n_apart"] > 0).all()
-    point = leaving_point(shares["varied"], shares["together_if_apart"])
+    point = half_share_point(shares["varied"], shares["together_if_apart"])
     assert threshold_of(PAIR, 0, 1) - 0.1 < point < threshold_of(PAIR, 0, 1) + 0.2
     assert (shares["partner_represented"] > 0.5).all()
 
 
 @given(st.floats(0.06, 0.94))
-def test_the_leaving_point_of_a_step_is_between_its_neighbours(step: float) -> None:
-    point = leaving_point(VALUES, (step > VALUES).astype(float))
+def test_the_half_share_point_of_a_step_is_between_its_neighbours(step: float) -> None:
+    point = half_share_point(VALUES, (step > VALUES).astype(float))
     below, above = VALUES[step > VALUES].max(), VALUES[step <= VALUES].min()
     assert below < point < above
 
 
-def test_the_leaving_point_does_not_mind_noise() -> None:
+def test_the_half_share_point_does_not_mind_noise() -> None:
     noisy = np.array([1.0, 0.9, 1.0, 0.8, 0.9, 0.1, 0.0, 0.1, 0.0, 0.0])
-    assert 0.45 < leaving_point(VALUES, noisy) < 0.55
-    assert leaving_point(VALUES, np.ones(10)) == np.inf
-    assert leaving_point(VALUES, np.zeros(10)) == -np.inf
+    assert 0.45 < half_share_point(VALUES, noisy) < 0.55
+    assert half_share_point(VALUES, np.ones(10)) == np.inf
+    assert half_share_point(VALUES, np.zeros(10)) == -np.inf
     with pytest.raises(ValueError, match="must be ascending"):
-        leaving_point([0.2, 0.1], [1.0, 0.0])
+        half_share_point([0.2, 0.1], [1.0, 0.0])

@@ -40,16 +40,16 @@ def test_the_rule_has_the_numbers_and_features_of_toy_models(
     models = _trained(case_name)
     found = sa.match(models)
     W = models.W.astype(np.float64)
-    there = represented(W)
-    for count, (least, most) in ((there.sum(axis=1), n_kept), (dedicated(W).sum(axis=1), n_alone)):
+    present = represented(W)
+    for count, (least, most) in ((present.sum(axis=1), n_kept), (dedicated(W).sum(axis=1), n_alone)):
         assert ((count >= least) & (count <= most)).all()
     # By the rule as well, and the two numbers within 3 of each other.
     assert n_kept[0] <= len(found.kept) <= n_kept[1]
     assert n_alone[0] <= len(found.alone) <= n_alone[1]
-    overlap = jaccard(there, found.is_kept)
+    overlap = jaccard(present, found.is_kept)
     assert overlap.min() >= least_overlap
     # About as good as a second toy model.
-    assert overlap.mean() >= mean_jaccard_with_others(there).mean() - 0.05
+    assert overlap.mean() >= mean_jaccard_with_others(present).mean() - 0.05
     share = models.loss.mean() * models.n_features / (found.cost + found.saved)
     assert 0.97 < share / found.loss_share < 1.06
     # None of these schedules is rare enough for more than two features a dimension.

@@ -35,7 +35,7 @@ def test_the_matching_changes_at_the_boundaries(ratio: float) -> None:
     inside = lines[(lines["p_1"].between(0.03, 0.97)) & (lines["p_2"].between(0.03, 0.97))]
     seen = set()
     for _, row in inside.iterrows():
-        axis = 0 if row["boundary"] == "second leaves" else 1
+        axis = 0 if row["boundary"] == "second absent" else 1
         p = np.array([row["p_1"], row["p_2"]])
         step = np.where(np.arange(2) == axis, 0.01, 0.0)
         below, above = (match([1.0, ratio], p + sign * step, 1) for sign in (-1, 1))
@@ -43,4 +43,4 @@ def test_the_matching_changes_at_the_boundaries(ratio: float) -> None:
         if below.pairs:
             seen.add(row["boundary"])
             assert above.alone == ((0,) if axis == 0 else (1,))
-    assert "second leaves" in seen
+    assert "second absent" in seen

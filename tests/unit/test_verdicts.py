@@ -225,7 +225,7 @@ def test_the_best_of_k_by_all_sets_of_k(models: list[tuple[int, bool]], data: st
     for chosen in map(list, combinations(range(len(models)), k)):
         best = losses[chosen] == losses[chosen].min()
         found.append(hits[chosen][best].mean())
-    # Sets weigh the toy models of one loss alike whatever set they are in.
+    # Equal losses share ranks, which is not the share within each set.
     if len(set(losses)) == len(losses):
         assert best_of(losses, hits, k) == pytest.approx(np.mean(found))
     assert 0.0 <= best_of(losses, hits, k) <= 1.0 + 1e-12

@@ -1,4 +1,4 @@
-"""The intervention: one partner's probability is varied, all else held. Where does the other feature leave?
+"""The intervention: one partner's probability is varied, all else held. When does the other go absent?
 
 The matching says: i shares j's dimension while p_j < p_j* = (2 - 1.5 p_i) I_i / (I_i + I_j), unless another
 place saves more.
@@ -88,7 +88,7 @@ def trained_shares(models: ToyModels, feature: int, partner: int) -> pd.DataFram
     start = initial_weights(models.seeds, models.n_features, models.n_hidden, models.settings.init_scale)
     apart = (start[:, :, feature] * start[:, :, partner]).sum(axis=1) < 0
     W = models.W.astype(np.float64)
-    there, alone = represented(W), dedicated(W)
+    present, alone = represented(W), dedicated(W)
     length = np.linalg.norm(W, axis=1)
     product = (W[:, :, feature] * W[:, :, partner]).sum(axis=1)
     antipodal = product < ANTIPODAL_COSINE * length[:, feature] * length[:, partner]
@@ -96,10 +96,10 @@ def trained_shares(models: ToyModels, feature: int, partner: int) -> pd.DataFram
         {
             "varied": models.probability[:, partner].astype(np.float64),
             "n_seeds": 1,
-            "feature_represented": there[:, feature],
-            "partner_represented": there[:, partner],
+            "feature_represented": present[:, feature],
+            "partner_represented": present[:, partner],
             "partner_alone": alone[:, partner],
-            "together": there[:, feature] & there[:, partner] & antipodal,
+            "together": present[:, feature] & present[:, partner] & antipodal,
             "n_apart": apart,
         }
     )
@@ -122,7 +122,7 @@ def optimum_shares(
     return np.array(both)
 
 
-def leaving_point(
+def half_share_point(
     varied: Sequence[float] | Float[np.ndarray, " value"],
     share: Sequence[float] | Float[np.ndarray, " value"],
 ) -> float:

@@ -68,7 +68,7 @@ def matching_table(schedules: Iterable[tuple[str, PerFeature, PerFeature]], n_hi
 
 
 def compared(importance: PerFeature, probability: PerFeature, models: ToyModels) -> pd.DataFrame:
-    """One row a toy model of one schedule: the rule's numbers and its own, and what they have in common.
+    """One row a toy model of one schedule: the numbers of the rule and of the toy model, and their overlap.
 
     Args:
         importance: I_i of the schedule.
@@ -89,18 +89,19 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
     """
     rule = match(importance, probability, models.n_hidden)
     W = models.W.astype(np.float64)
-    there, alone = represented(W), dedicated(W)
-    n_kept, n_alone, D = there.sum(axis=1), alone.sum(axis=1), dimensionality(W)
+    present, alone = represented(W), dedicated(W)
+    n_kept, n_alone, D = present.sum(axis=1), alone.sum(axis=1), dimensionality(W)
     ranked = {}
     for name, first_of in RANKINGS.items():
-        own = np.array([first_of(importance, probability, n) for n in n_kept])
-        ranked[f"jaccard_{name}"] = jaccard(there, own)
-        ranked[f"jaccard_{name}_at_rule"] = jaccard(there, first_of(importance, probability, len(rule.kept)))
-    odd = there & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
+        as_many = np.array([first_of(importance, probability, n) for n in n_kept])
+        as_rule = first_of(importance, probability, len(rule.kept))
+        ranked[f"jaccard_{name}"] = jaccard(present, as_many)
+        ranked[f"jaccard_{name}_at_rule"] = jaccard(present, as_rule)
+    odd = present & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
     nothing = rule.cost + rule.saved
     gain = pentagon_gain(importance, probability, rule)
     loss_share = models.loss * models.n_features / nothing
-    overlap, ceiling = jaccard(there, rule.is_kept), mean_jaccard_with_others(there)
+    overlap, ceiling = jaccard(present, rule.is_kept), mean_jaccard_with_others(present)
     return pd.DataFrame(
         {
             "n_features": models.n_features,
@@ -116,8 +117,8 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
             "jaccard_ceiling": ceiling,
             "below_ceiling": ceiling - overlap,
             **ranked,
-            "jaccard_linear": jaccard(there, most_valuable(importance, probability, models.n_hidden)),
-            "same_features": (there == rule.is_kept).all(axis=1),
+            "jaccard_linear": jaccard(present, most_valuable(importance, probability, models.n_hidden)),
+            "same_features": (present == rule.is_kept).all(axis=1),
             "loss_share_rule": rule.loss_share,
             "loss_share_trained": loss_share,
             "loss_ratio": loss_share / rule.loss_share if rule.cost > 0 else np.nan,

@@ -77,7 +77,7 @@ def train_random(
 
 
 def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.DataFrame:
-    """One row a toy model on random schedules: the rule's numbers and its own, and what they have in common.
+    """One row a toy model on random schedules: rule and toy model compared.
 
     Args:
         schedules: all of one size.
@@ -94,8 +94,8 @@ def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.Dat
         raise ValueError(f"{len(models)} toy models for {len(schedules)} schedules: must be as many for each")
     frames = []
     for k, schedule in enumerate(schedules):
-        own = models.select(slice(k * n_seeds, (k + 1) * n_seeds))
-        frame = compared(schedule.importance, schedule.probability, own)
+        trained = models.select(slice(k * n_seeds, (k + 1) * n_seeds))
+        frame = compared(schedule.importance, schedule.probability, trained)
         frame.insert(0, "schedule", schedule.index)
         frame.insert(1, "family", schedule.family)
         frame.insert(2, "importance_family", schedule.importance_family)

@@ -7,7 +7,7 @@ maximum-weight matching with at most m edges. Polygons (all features rare) are n
 
 Method: features of equal importance and probability are one *kind*, and a solution is a number for each group
 of kinds. The linear program over all groups is solved by column generation; its prices bound every solution
-from above. An integer program over the groups that these prices leave in question has the optimum.
+from above. An integer program over the groups that these prices do not exclude has the optimum.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _VIOLATION = 1e-9
 _SLACK = 1e-9
 """Share of all weights that rounding may cost a proof."""
 _SECONDS = 60.0
-"""Longest integer program; one that takes longer leaves a gap, which `Matching.gap` states."""
+"""Time limit of an integer program; `Matching.gap` states what is not proved when it ends."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)

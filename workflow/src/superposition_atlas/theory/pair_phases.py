@@ -22,18 +22,18 @@ IMPORTANCE_RATIOS = (1.0, 0.6, 0.3)
 
 _REPRESENTED = 0.5
 _N_STARTS = 4
-"""Random starts of each search, beside all structures there are: enough that none found a better solution."""
+"""Random starts of each search beside those from all structures; more starts changed no loss."""
 
 
 def phase_of(W: Float[np.ndarray, "*any 1 feature=2"]) -> np.ndarray:
     """Which phase each W is in, an array of words of PHASES; represented: |w_i| > 0.5."""
     first, second = W[..., 0, 0], W[..., 0, 1]
-    there = np.abs(first) > _REPRESENTED, np.abs(second) > _REPRESENTED
+    is_in = np.abs(first) > _REPRESENTED, np.abs(second) > _REPRESENTED
     conditions = [
-        there[0] & ~there[1],
-        ~there[0] & there[1],
-        there[0] & there[1] & (first * second < 0),
-        there[0] & there[1],
+        is_in[0] & ~is_in[1],
+        ~is_in[0] & is_in[1],
+        is_in[0] & is_in[1] & (first * second < 0),
+        is_in[0] & is_in[1],
     ]
     return np.select(conditions, PHASES[:4], default=PHASES[4])
 
@@ -82,8 +82,8 @@ def phase_boundaries(
         importance_ratios: I_2 / I_1.
 
     Returns:
-        importance_ratio, boundary, p_1, p_2: `second leaves` is p_1 = p_1*(p_2), to the right of which
-        feature 2 is absent; `first leaves` is p_2 = p_2*(p_1), above which feature 1 is; points outside
+        importance_ratio, boundary, p_1, p_2: `second absent` is p_1 = p_1*(p_2), to the right of which
+        feature 2 is absent; `first absent` is p_2 = p_2*(p_1), above which feature 1 is; points outside
         [0, 1] are left out.
     """
     p = np.asarray(probabilities, dtype=np.float64)
@@ -91,7 +91,7 @@ def phase_boundaries(
     for ratio in importance_ratios:
         of_first = partner_threshold(p, ratio, 1.0)  # feature 2 joins feature 1
         of_second = partner_threshold(p, 1.0, ratio)
-        for name, p_1, p_2 in (("second leaves", of_first, p), ("first leaves", p, of_second)):
+        for name, p_1, p_2 in (("second absent", of_first, p), ("first absent", p, of_second)):
             frame = pd.DataFrame({"importance_ratio": ratio, "boundary": name, "p_1": p_1, "p_2": p_2})
             frames.append(frame[(p_1 <= 1) & (p_2 <= 1)])
     return pd.concat(frames, ignore_index=True)

@@ -1,6 +1,6 @@
 """Simple rules that the matching must beat: represent the first features of an order.
 
-All but `most_valuable` are told how many features to represent, which the matching has to find.
+The number of features is given to these rules; the matching computes it.
 """
 
 from collections.abc import Callable
