@@ -51,7 +51,7 @@ def test_the_rule_has_the_numbers_and_features_of_toy_models(
     # About as good as a second toy model.
     assert overlap.mean() >= mean_jaccard_with_others(present).mean() - 0.05
     share = models.loss.mean() * models.n_features / (found.cost + found.saved)
-    assert 0.97 < share / found.loss_share < 1.06
+    assert 0.97 < share / found.loss_share < 1.1
     # None of these schedules is rare enough for more than two features a dimension.
     assert pentagon_gain(models.importance[0], models.probability[0], found) == 0.0
 
