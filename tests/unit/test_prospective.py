@@ -42,8 +42,12 @@ def trained() -> tuple[list, ToyModels]:
     return schedules, train_random(schedules, 2, 4, TrainingSettings(steps=3000))
 
 
-def test_the_rule_is_nearer_to_toy_models_than_a_linear_model_is(trained: tuple[list, ToyModels]) -> None:
-    table = comparison(*trained)
+@pytest.fixture(scope="module")
+def table(trained: tuple[list, ToyModels]) -> pd.DataFrame:
+    return comparison(*trained)
+
+
+def test_the_rule_is_nearer_to_toy_models_than_a_linear_model_is(table: pd.DataFrame) -> None:
     assert len(table) == 24
     assert table["schedule"].tolist() == [k for k in range(6) for _ in range(4)]
     assert table["jaccard_rule"].mean() > 0.6
@@ -81,8 +85,7 @@ def test_toy_models_that_are_the_matching_agree_with_it_in_everything() -> None:
         np.testing.assert_array_equal(table[f"jaccard_{name}"], table[f"jaccard_{name}_at_rule"])
 
 
-def test_summaries_count_each_schedule_once(trained: tuple[list, ToyModels]) -> None:
-    table = comparison(*trained)
+def test_summaries_count_each_schedule_once(table: pd.DataFrame) -> None:
     means = summary(table).set_index("measure")
     assert set(means.index) == set(MEASURES)
     expected = table.groupby("schedule")["jaccard_rule"].mean().mean()
@@ -96,10 +99,8 @@ def test_summaries_count_each_schedule_once(trained: tuple[list, ToyModels]) -> 
     assert set(by_family["family"]) == set(table["family"])
 
 
-def test_schedules_are_parted_by_what_is_known_before_training(trained: tuple[list, ToyModels]) -> None:
-    table = comparison(*trained)
-    table["pairs_suffice"] = table["schedule"] < 4
-    means = summary_table(table)
+def test_schedules_are_parted_by_what_is_known_before_training(table: pd.DataFrame) -> None:
+    means = summary_table(table.assign(pairs_suffice=table["schedule"] < 4))
     kept = means[means["measure"] == "n_kept_rule"].set_index("schedules")
     assert kept["n_schedules"].to_dict() == {"all": 6, "pairs suffice": 4, "a pentagon pays": 2}
     assert kept.loc["all", "mean"] == pytest.approx(
