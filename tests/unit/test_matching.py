@@ -9,7 +9,7 @@ from superposition_atlas.errors import TheoryError, TrainingError
 from superposition_atlas.schedules import geometric_values, linear_values, permuted
 from superposition_atlas.theory.matching import Matching, match, partner_threshold
 from superposition_atlas.theory.predictor import predict_bare
-from superposition_atlas.theory.rankings import most_important, most_valuable
+from superposition_atlas.theory.rankings import greedy, most_important, most_valuable
 from superposition_atlas.theory.structures import (
     axis_cost,
     axis_structures,
@@ -230,6 +230,30 @@ def test_where_nothing_would_share_the_matching_is_the_linear_model() -> None:
     found = match(importance, probability, 4)
     np.testing.assert_array_equal(found.is_kept, most_valuable(importance, probability, 4))
     np.testing.assert_array_equal(found.is_kept, most_important(importance, probability, 4))
+
+
+@settings(max_examples=40, deadline=None)
+@given(FEATURES, st.integers(1, 5))
+def test_a_greedy_choice_is_a_matching_and_never_better(
+    features: list[tuple[float, float]], n_hidden: int
+) -> None:
+    importance, probability = _arrays(features)
+    structure = greedy(importance, probability, n_hidden)
+    assert len(structure.groups) <= n_hidden
+    assert len(structure.kept) == sum(map(len, structure.groups))
+    dropped, paired = drop_costs(importance, probability), pair_costs(importance, probability)
+    cost = axis_cost(structure, dropped, paired)
+    assert cost >= match(importance, probability, n_hidden).cost - 1e-9 * dropped.sum()
+
+
+def test_a_greedy_choice_is_the_matching_where_the_order_is_aligned_and_not_where_it_is_random() -> None:
+    aligned = greedy(IMPORTANT, GEOMETRIC, 20)
+    assert aligned == match(IMPORTANT, GEOMETRIC, 20).structure
+    mixed = permuted(GEOMETRIC, seed=3)
+    found, chosen = match(IMPORTANT, mixed, 20), greedy(IMPORTANT, mixed, 20)
+    # It is nearer to training, which has 31 features, 9 of them alone.
+    assert len(chosen.kept) < len(found.kept)
+    assert sum(len(group) == 1 for group in chosen.groups) > len(found.alone)
 
 
 def test_a_schedule_or_toy_models_are_taken_as_well() -> None:

@@ -9,7 +9,7 @@ from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_oth
 from superposition_atlas.metrics.features import dedicated, dimensionality, represented
 from superposition_atlas.theory.beyond_pairs import pentagon_gain
 from superposition_atlas.theory.matching import match
-from superposition_atlas.theory.rankings import RANKINGS, most_valuable
+from superposition_atlas.theory.rankings import RANKINGS, greedy, most_valuable
 from superposition_atlas.theory.structures import PerFeature
 from superposition_atlas.toy_model import ToyModels
 
@@ -80,8 +80,9 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
         `n_alone_*`, and the differences trained - rule); Jaccard overlaps of the toy model's represented
         features with the rule's (`jaccard_rule`), with those of the other toy models (`jaccard_ceiling`;
         `below_ceiling` is the difference), with the first features of an order, their number being the toy
-        model's (`jaccard_importance`, ...) or the rule's (`jaccard_importance_at_rule`, ...), and with a
-        linear model's (`jaccard_linear`); `same_features` as the rule; losses as shares of the loss of
+        model's (`jaccard_importance`, ...) or the rule's (`jaccard_importance_at_rule`, ...), with those of
+        a greedy choice of groups (`jaccard_greedy`, `n_kept_greedy`), and with a linear model's
+        (`jaccard_linear`); `same_features` as the rule; losses as shares of the loss of
         representing nothing, and `loss_ratio`, trained over the rule's; `polygon_share`, the share of
         represented features that are neither alone (D_i > .9) nor in a pair (D_i = 1/2 ± .05);
         `pentagon_gain` and `pairs_suffice`, whether that is 0, both known before any training; `is_best`, the
@@ -97,6 +98,8 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
         as_rule = first_of(importance, probability, len(rule.kept))
         ranked[f"jaccard_{name}"] = jaccard(present, as_many)
         ranked[f"jaccard_{name}_at_rule"] = jaccard(present, as_rule)
+    chosen = np.zeros(models.n_features, dtype=bool)
+    chosen[list(greedy(importance, probability, models.n_hidden).kept)] = True
     odd = present & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
     nothing = rule.cost + rule.saved
     gain = pentagon_gain(importance, probability, rule)
@@ -117,6 +120,8 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
             "jaccard_ceiling": ceiling,
             "below_ceiling": ceiling - overlap,
             **ranked,
+            "jaccard_greedy": jaccard(present, chosen),
+            "n_kept_greedy": chosen.sum(),
             "jaccard_linear": jaccard(present, most_valuable(importance, probability, models.n_hidden)),
             "same_features": (present == rule.is_kept).all(axis=1),
             "loss_share_rule": rule.loss_share,

@@ -20,6 +20,7 @@ MEASURES = (
     "below_ceiling",
     *(f"jaccard_{name}" for name in RANKINGS),
     *(f"jaccard_{name}_at_rule" for name in RANKINGS),
+    "jaccard_greedy",
     "jaccard_linear",
     "n_kept_rule",
     "n_kept_trained",
