@@ -8,6 +8,7 @@ from superposition_atlas import arguments as check
 from superposition_atlas.maps.prospective import comparison, summary_table, train_random
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.parquet import write_table
+from superposition_atlas.storage.provenance import provenance_of
 from superposition_atlas.theory.random_schedules import random_schedules
 from superposition_atlas.toy_model import TrainingSettings
 
