@@ -420,6 +420,7 @@ def truncated(path: Path, folder: Path) -> Path:
 
 Arguments = Callable[[Chain, Path], list[object]]
 OUT = "must-not-be-written"
+FIGURE = '{"module": "%s", "inputs": {}, "options": {}}'
 
 BAD: dict[str, tuple[Arguments, str]] = {
     "schedules: no such experiment": (
@@ -561,8 +562,8 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "check-config: no file": (lambda c, t: ["check-config", t / "none.yaml"], "none.yaml"),
     "figure: no such module": (
-        lambda c, t: ["figure", "--module", "nothing", "--output", t / OUT],
-        "--module nothing: there is no such figure",
+        lambda c, t: ["figure", "--spec", FIGURE % "nothing", "--output", t / OUT],
+        "module is 'nothing': there is no such figure",
     ),
 }
 

@@ -5,14 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.storage import checksums
-
-if TYPE_CHECKING:
-    pass
-
+from superposition_atlas.storage.file_kinds import content_of, is_whole, require_file
 
 _PROBED_BYTES = 2**20
 
@@ -86,14 +82,22 @@ def check_seal(path: Path, kind: str) -> None:
     Raises:
         ArtefactError: if it is missing, damaged, or not ours.
     """
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    require_file(path)
     try:
         reason = checksums.flaw(path)
+        if reason is None:
+            return
+        if checksums.has_seal(path):
+            raise damaged(path, kind, reason)
+        found = content_of(path)
+        if kind not in found:
+            raise ArtefactError(f"{path}: got {found}, allowed is a {kind} file of this pipeline")
+        if is_whole(path):
+            raise ArtefactError(f"{path}: a {kind} file that this pipeline did not make")
     except OSError as error:
-        raise damaged(path, kind, str(error.strerror)) from None
-    if reason is not None:
-        raise damaged(path, kind, reason)
+        raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
+    # Whose it was can't be told, so nobody is told to delete it.
+    raise ArtefactError(f"{path}: a {kind} file that ends early, or that this pipeline did not make")
 
 
 def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
