@@ -481,7 +481,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
             *("train", "--schedules", truncated(c.schedules, t), "--case", "case1"),
             *("--output", t / OUT),
         ],
-        "schedules.parquet: not a whole Parquet file",
+        "schedules.parquet: a Parquet file that ends early",
     ),
     "train: no threads": (
         lambda c, t: [
@@ -509,7 +509,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
             *("features", "--models", truncated(c.models("case1"), t), "--case", "case1"),
             *("--shown-seeds", 2, "--output-models", t / OUT, "--output-features", t / OUT),
         ],
-        "case1.safetensors: not a whole safetensors file",
+        "case1.safetensors: not the safetensors file that this pipeline wrote",
     ),
     "features: SAEs for models": (
         lambda c, t: [
@@ -558,7 +558,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "explain: a truncated file": (
         lambda c, t: ["explain", truncated(c.models("case1"), t)],
-        "case1.safetensors: damaged, or not a file of this pipeline",
+        "case1.safetensors: not the safetensors file that this pipeline wrote",
     ),
     "check-config: no file": (lambda c, t: ["check-config", t / "none.yaml"], "none.yaml"),
     "figure: no such module": (
@@ -600,7 +600,9 @@ def test_the_command_line_ends_with_1_one_line_and_no_traceback(chain: Chain, tm
     assert result.returncode == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"error: {tmp_path / 'case1.safetensors'}: not a whole safetensors file")
+    assert line.startswith(
+        f"error: {tmp_path / 'case1.safetensors'}: not the safetensors file that this pipeline wrote"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["case1.safetensors"]
 
 

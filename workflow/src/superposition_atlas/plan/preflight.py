@@ -44,7 +44,7 @@ def check_checkout(root: Path, package: Path = Path(__file__).parents[1]) -> Non
     if package.resolve().is_relative_to((root / _SOURCE).resolve()):
         return
     advice = f"run: {sys.executable} -m pip install --editable {root}"
-    if package.parents[1].name == "src":
+    if package.parent.name == Path(_SOURCE).name:
         raise ConfigError(
             f"superposition_atlas is that of another checkout, {package.parents[2]}; for this one, {root}, "
             f"use a Python environment of its own (make makes one), or {advice}"

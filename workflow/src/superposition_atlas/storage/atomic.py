@@ -91,18 +91,19 @@ def check_seal(path: Path, kind: str) -> None:
             raise damaged(path, kind, reason)
         found = content_of(path)
         if kind not in found:
-            raise ArtefactError(f"{path}: got {found}, allowed is a {kind} file of this pipeline")
+            raise ArtefactError(f"{path}: got {found}, allowed is a file of this pipeline ({kind})")
         if is_whole(path):
-            raise ArtefactError(f"{path}: a {kind} file that this pipeline did not make")
+            raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it")
     except OSError as error:
         raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
     # Whose it was can't be told, so nobody is told to delete it.
-    raise ArtefactError(f"{path}: a {kind} file that ends early, or that this pipeline did not make")
+    raise ArtefactError(f"{path}: {found} that ends early, or that this pipeline did not make")
 
 
 def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
-    """The error that names a damaged file, and what to do."""
+    """The error that names a file that is not what was written, and what to do. It may be somebody's work."""
     line = reason.strip().partition("\n")[0]
     return ArtefactError(
-        f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
+        f"{path}: not the {kind} file that this pipeline wrote ({line}); if it is one of its results, "
+        "delete it and run the same command again"
     )
