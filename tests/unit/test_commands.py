@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from superposition_atlas import config
 from superposition_atlas.cli.commands import explain
-from superposition_atlas.cli.main import main
+from superposition_atlas.cli.main import COMMANDS, main
 from superposition_atlas.observations import claims
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
@@ -565,6 +565,14 @@ BAD: dict[str, tuple[Arguments, str]] = {
         lambda c, t: ["figure", "--spec", FIGURE % "nothing", "--output", t / OUT],
         "module is 'nothing': there is no such figure",
     ),
+    "figure: a missing option": (
+        lambda c, t: ["figure", "--spec", FIGURE % "bias", "--output", t / OUT],
+        "--spec: options.titles is missing",
+    ),
+    "figure: a module that is a path": (
+        lambda c, t: ["figure", "--spec", FIGURE % "..main", "--output", t / OUT],
+        "must be the name of a figure's module",
+    ),
 }
 
 
@@ -627,17 +635,17 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    for name, summary in main.COMMANDS.items():
+    for name, summary in COMMANDS.items():
         assert name in printed
         assert summary.split()[0] in printed
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_for_all_its_arguments(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
     assert caught.value.code == 0
-    assert main.COMMANDS[name] in " ".join(capsys.readouterr().out.split())
+    assert COMMANDS[name] in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["train", "--case"], ["explain", "a", "b"]])
@@ -717,7 +725,7 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("command", ["schedules", "map-points", "features", "collect", "claims", "explain"])
 def test_commands_that_train_nothing_do_not_load_what_trains(command: str) -> None:
     script = (
-        "import sys; from superposition_atlas.cli.main import main\n"
+        "import sys; from superposition_atlas.cli.main import COMMANDS, main\n"
         f"try: main([{command!r}, '--help'])\n"
         "except SystemExit: pass\n"
         "print('LOADED', *sorted({'torch', 'numba'} & set(sys.modules)))"
@@ -740,7 +748,7 @@ def test_jobs_that_measure_and_draw_nothing_do_not_load_pandas(chain: Chain, tmp
         ["explain", models],
     ]
     script = (
-        "import sys; from superposition_atlas.cli.main import main\n"
+        "import sys; from superposition_atlas.cli.main import COMMANDS, main\n"
         f"for command in {commands!r}: assert main(command) == 0\n"
         "print('LOADED', *sorted({'pandas', 'torch'} & set(sys.modules)))"
     )

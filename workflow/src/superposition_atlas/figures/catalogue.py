@@ -53,9 +53,9 @@ class FigureTarget:
 
 def answers(config: Config) -> bool:
     """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
-    atlas = config.maps.get("atlas")
+    described = atlas(config)
     tested = any(experiment.claims for experiment in config.experiments.values())
-    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
+    return tested and described is not None and described.points["kind"] == "grid"
 
 
 def beside_the_published_norms(config: Config) -> list[Experiment]:

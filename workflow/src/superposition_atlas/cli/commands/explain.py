@@ -3,6 +3,7 @@
 import argparse
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,17 @@ def run(arguments: argparse.Namespace) -> None:
     }
     if command is not None:
         about["code_is_that_of_here"] = provenance["code"] == _digest(command, provenance["spec"])
-    print(json.dumps(about | provenance, indent=2, ensure_ascii=False))
+    print(_as_json(about | provenance))
+
+
+def _as_json(content: dict[str, Any]) -> str:
+    """JSON in letters that standard output can show; else as escapes, which are JSON too."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(content, indent=2)
+    return text
 
 
 def _provenance(path: Path) -> dict[str, Any]:
