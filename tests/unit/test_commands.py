@@ -20,6 +20,7 @@ from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.parquet import read_table, table_provenance
+from superposition_atlas.storage.provenance import package_versions
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training.train_toy_models import train
 
@@ -370,7 +371,7 @@ def test_every_artefact_names_spec_and_code(chain: Chain) -> None:
         provenance = table_provenance(path) if path.suffix == ".parquet" else read_tensors(path)[1]
         assert provenance["code"] == code_digest(f"superposition_atlas.cli.commands.{command}")
         assert provenance["spec"], path
-        assert provenance["versions"] == provenance.package_versions()
+        assert provenance["versions"] == package_versions()
 
 
 @pytest.mark.parametrize("which", ["schedules", "models"])

@@ -61,7 +61,4 @@ def prepare_run():
         preflight.check_disk()
     except AtlasError as error:
         sys.exit(f"error: {error}")
-    sources = [ROOT / "workflow" / part for part in ("report", "resources")]
-    preflight.date_back(
-        [*ALL_FILES, *(path for folder in sources for path in folder.rglob("*"))]
-    )
+    preflight.date_back([*ALL_FILES, *preflight.sources(ROOT)])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from superposition_atlas.config import Config
+from superposition_atlas.explorer.inputs import explorer_inputs
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import targets
 from superposition_atlas.plan.names import Wildcards
@@ -99,6 +100,13 @@ class JobInputs:
     def report_sources(self) -> list[str]:
         """What the PDF reads."""
         return [self.source(path) for path in targets.report_sources(self.config)]
+
+    def explorer(self) -> dict[str, list[str]]:
+        """What the explorer's page is put together from, by role."""
+        return {
+            role: [self.source(path) for path in paths]
+            for role, paths in explorer_inputs(self.config).items()
+        }
 
     def captions(self) -> list[str]:
         """Captions of all figures."""

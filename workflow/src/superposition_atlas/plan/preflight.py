@@ -7,7 +7,7 @@ by none whose own result exists: Snakemake looks at their dates alone. So every 
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -138,6 +138,12 @@ def note_memory(memory: Path) -> None:
             note.touch()
     except OSError as error:
         raise ArtefactError(f"{note}: can't be written ({error.strerror})") from None
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """Files of the checkout that rules have as inputs."""
+    for folder in ("report", "resources", "src/superposition_atlas/explorer/page"):
+        yield from (root / "workflow" / folder).rglob("*")
 
 
 def date_back(paths: Iterable[str | Path]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from superposition_atlas import config as configuration
 from superposition_atlas.config import Config, Map
+from superposition_atlas.explorer.inputs import explorer_patterns, explorer_spec
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.maps.comparison import searches_of
 from superposition_atlas.maps.points import Point, cut, points_digest, points_of
@@ -90,6 +91,22 @@ class JobSpecs:
     def attention_heads(self, wildcards: Wildcards) -> str:
         """Numbers of heads by setting."""
         return json.dumps({name: list(setting.heads) for name, setting in self.config.attention.items()})
+
+    def explorer(self, wildcards: Wildcards, input: Any) -> str:
+        """Presets of the explorer, and how to read its atlas."""
+        return explorer_spec(self.config)
+
+    def explorer_schedules(self, wildcards: Wildcards) -> str:
+        """Points of the explorer's atlas as a pattern for bash; empty without an atlas."""
+        return explorer_patterns(self.config)["schedules"]
+
+    def explorer_weights(self, wildcards: Wildcards) -> str:
+        """Toy models of the explorer's atlas, likewise."""
+        return explorer_patterns(self.config)["weights"]
+
+    def explorer_solutions(self, wildcards: Wildcards) -> str:
+        """Best solutions of the explorer's atlas, likewise."""
+        return explorer_patterns(self.config)["solutions"]
 
     # --- maps
 

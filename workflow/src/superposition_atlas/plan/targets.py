@@ -157,6 +157,7 @@ def all_files(config: Config) -> list[str]:
     return [
         layout.report(),
         layout.report_numbers(),
+        layout.explorer(),
         *figure_files(config),
         *experiment_tables(config),
         *case_files(config),

@@ -67,6 +67,8 @@ def content_of(path: Path) -> str:
     for beginning, words in _BEGINNINGS:
         if head.startswith(beginning):
             return words
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
     if head.lstrip().startswith(b"<?xml") or b"<svg" in head:
         return "an SVG picture" if b"<svg" in head else "an XML file"
     if b"\0" not in head:
