@@ -42,6 +42,10 @@ class DeviceError(TrainingError):
     """A GPU that failed, or has too little memory."""
 
 
+class TheoryError(AtlasError):
+    """A toy model or schedule that the theory does not cover."""
+
+
 def value_text(value: object) -> str:
     """A value on one line, shortened where it is long."""
     try:

@@ -124,6 +124,7 @@ ENTRIES: Mapping[str, Entry] = {
     "figure": Entry("figures/{figure}.{format}", "a figure", "figure"),
     "report": Entry("report.pdf", "the report", "report"),
     "report_numbers": Entry("report.json", "the numbers in the report", "report"),
+    "explorer": Entry("explorer.html", "the explorer", "explorer"),
     "report_zip": Entry("report.zip", "Snakemake's own report", None),
     "store": Entry("checkpoints/{job}", _KEPT, None),
     "log": Entry("logs/{job}.log", "the log of a job", None),
@@ -298,6 +299,11 @@ def report() -> str:
 def report_numbers() -> str:
     """The numbers in the PDF."""
     return _path("report_numbers")
+
+
+def explorer() -> str:
+    """The explorer's page."""
+    return _path("explorer")
 
 
 def report_zip() -> str:

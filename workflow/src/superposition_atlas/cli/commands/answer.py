@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from superposition_atlas.maps.effects import effects
-from superposition_atlas.observations.answer import judge
+from superposition_atlas.maps.effects import FEATURE_COLUMNS, effects
+from superposition_atlas.observations.answer import POINT_COLUMNS, judge
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.parquet import read_table, write_table
@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
     described = [read_experiment(path) for path in arguments.schedules]
     roles = {experiment.name: experiment.roles for experiment in described}
-    points, claims = read_table(arguments.points), read_table(arguments.claims)
+    points = read_table(arguments.points, list(dict.fromkeys(POINT_COLUMNS)))
+    claims = read_table(arguments.claims)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),
@@ -36,6 +37,6 @@ def run(arguments: argparse.Namespace) -> None:
         "schedules": [str(path) for path in arguments.schedules],
     }
     provenance = provenance_of(spec, code_digest("superposition_atlas.cli.commands.answer"))
-    found = effects(read_table(arguments.features))
+    found = effects(read_table(arguments.features, FEATURE_COLUMNS))
     write_table(found, arguments.output_effects, provenance)
     write_table(judge(points, claims, solved, roles, found), arguments.output_answer, provenance)
