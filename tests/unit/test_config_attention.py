@@ -12,7 +12,7 @@ from superposition_atlas.config import declaration, load, read
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.errors import ConfigError
 
-from .test_config import LINEAR, SMOKE, TALK, laid_over, small
+from .config_samples import LINEAR, SMOKE, TALK, laid_over, small
 
 BLOCK: dict[str, Any] = yaml.safe_load("""
 mine:
