@@ -38,8 +38,8 @@ def load(raw: Mapping[str, Any]) -> Config:
     for group in ("experiments", "maps"):
         _check_roles_differ(group, filled[group])
     maps = {
-        name: read_map(name, described, written["maps"][name].get("variants", {}))
-        for name, described in filled["maps"].items()
+        name: read_map(name, block, written["maps"][name].get("variants", {}))
+        for name, block in filled["maps"].items()
     }
     check_norm_maps(maps)
     return Config(
@@ -80,10 +80,10 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         for key, settings in filled["cases"].items()
     }
     if case is None:
-        described = {
+        of_schedules = {
             key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")
         }
-        return {"experiments": {name: described | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
+        return {"experiments": {name: of_schedules | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
         "seeds": seeds_as_written(loaded.seeds),

@@ -258,9 +258,22 @@ def _held(name: str, rule: Rule, value: Any) -> Any:
             is_one = isinstance(value, int | float | str | np.generic)
             return _held_list(name, many, [value] if is_one else value, item=name)
         case Either(alternatives=alternatives):
-            is_word = isinstance(value, str)
-            return _held(name, next(one for one in alternatives if isinstance(one, Choice) == is_word), value)
+            return _held_either(name, alternatives, value)
     return value
+
+
+def _held_either(name: str, alternatives: tuple[Rule, ...], value: Any) -> Any:
+    """A text is held to be one of the names, anything else to the other rule."""
+    (names,) = (one for one in alternatives if isinstance(one, Choice))
+    (other,) = (one for one in alternatives if one is not names)
+    try:
+        return _held(name, names if isinstance(value, str) else other, value)
+    except SettingError as error:
+        if error.item:
+            raise
+        noun = "a list" if isinstance(other, ListOf) else "a number"
+        also = noun if isinstance(value, str) else " or ".join(names.names)
+        raise SettingError(name, error.value, f"{error.allowed}, or {also}") from None
 
 
 def _held_list(name: str, rule: ListOf, value: Any, item: str = "") -> tuple[Any, ...]:
