@@ -244,7 +244,7 @@ def _steps(
         return CudaSAEs(architecture, data, settings).advance
     from superposition_atlas.sae import torch_engine
 
-    return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings)
+    return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings, threads)
 
 
 def _torch_or_cuda() -> str:
