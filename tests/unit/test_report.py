@@ -163,7 +163,8 @@ def build(spec: dict[str, Any]) -> None:
         atlas = {table: catalogue.map_table("atlas", table) for table in ("points", "features")}
         given = ("--claims", catalogue.CLAIMS, "--points", atlas["points"], "--features", atlas["features"])
         outputs = ("--output-answer", catalogue.ANSWER, "--output-effects", catalogue.EFFECTS)
-        run("answer", *given, "--solutions", *solved, *outputs)
+        variant = config.load(spec).maps["atlas"].main_variant
+        run("answer", *given, "--variant", variant, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)

@@ -186,8 +186,9 @@ class TorchEngine:
         if settings.optimizer == "adam":
             return torch.optim.Adam(parameters, **adam)
         if settings.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, weight_decay=settings.weight_decay, **adam)
-        return torch.optim.SGD(parameters, momentum=settings.momentum, weight_decay=settings.weight_decay)
+            return torch.optim.AdamW(parameters, weight_decay=float(settings.weight_decay), **adam)
+        decay = float(settings.weight_decay)
+        return torch.optim.SGD(parameters, momentum=settings.momentum, weight_decay=decay)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)  # a copy, never a view

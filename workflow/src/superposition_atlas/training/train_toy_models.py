@@ -31,6 +31,7 @@ from superposition_atlas.toy_model import (
     Output,
     ToyModels,
     TrainingSettings,
+    WeightDecay,
 )
 from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
 from superposition_atlas.training.pace import Pace
@@ -57,7 +58,7 @@ def train(
     learning_rate: float = 1e-3,
     init_scale: InitScale = "xavier",
     optimizer: Optimizer = "adam",
-    weight_decay: float = 0.0,
+    weight_decay: WeightDecay = "default",
     momentum: float = 0.0,
     learning_rate_schedule: LearningRateSchedule = "constant",
     warmup_steps: int = 0,
@@ -89,7 +90,7 @@ def train(
         init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)), or "unit": W_i are
             random directions of norm 1.
         optimizer: "adam", "adamw" or "sgd".
-        weight_decay: of adamw and sgd.
+        weight_decay: of adamw and sgd; "default" is .01 with adamw and 0 with sgd, as in torch.optim.
         momentum: of sgd.
         learning_rate_schedule: "constant", "linear", "cosine" or "quarter_cosine".
         warmup_steps: steps over which the rate rises linearly first.
