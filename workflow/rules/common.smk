@@ -1,13 +1,13 @@
 """What the rules ask for: the checked configuration, digests of code, and each stage's inputs and params."""
 
 import json
-import shutil
 import sys
 from functools import cache
 from pathlib import Path
 
 from superposition_atlas import config as configuration
 from superposition_atlas import costs
+from superposition_atlas.backends.gpu import gpu_is_asked_for
 from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.storage.code_digest import code_digest
@@ -332,11 +332,8 @@ def playground_json(wildcards):
 
 
 def on_gpu():
-    """Whether training runs on a GPU: with auto, where this machine has one."""
-    if CONFIG.device == "cpu" or CONFIG.engine == "fused":
-        return False
-    is_wanted = "cuda" in (CONFIG.device, CONFIG.engine)
-    return is_wanted or shutil.which("nvidia-smi") is not None
+    """Whether training runs on a GPU, and its jobs ask for one."""
+    return gpu_is_asked_for(CONFIG.engine, CONFIG.device)
 
 
 def training_seconds(n_models, size, training):

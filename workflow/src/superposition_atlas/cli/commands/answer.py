@@ -26,10 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
     claims = read_table(arguments.claims)
-    points, features = (
-        of_variant(read_table(path), arguments.variant, path)
-        for path in (arguments.points, arguments.features)
-    )
+    points = of_variant(read_table(arguments.points), arguments.variant, arguments.points)
+    features = of_variant(read_table(arguments.features), arguments.variant, arguments.features)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),
