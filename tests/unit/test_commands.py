@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from superposition_atlas import config
 from superposition_atlas.cli.commands import explain
-from superposition_atlas.cli.main import main
+from superposition_atlas.cli.main import COMMANDS, main
 from superposition_atlas.observations import claims
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.parquet import read_table, table_provenance
+from superposition_atlas.storage.provenance import package_versions
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training.train_toy_models import train
 
@@ -370,7 +371,7 @@ def test_every_artefact_names_spec_and_code(chain: Chain) -> None:
         provenance = table_provenance(path) if path.suffix == ".parquet" else read_tensors(path)[1]
         assert provenance["code"] == code_digest(f"superposition_atlas.cli.commands.{command}")
         assert provenance["spec"], path
-        assert provenance["versions"] == provenance.package_versions()
+        assert provenance["versions"] == package_versions()
 
 
 @pytest.mark.parametrize("which", ["schedules", "models"])
@@ -624,17 +625,17 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    for name, summary in main.COMMANDS.items():
+    for name, summary in COMMANDS.items():
         assert name in printed
         assert summary.split()[0] in printed
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_for_all_its_arguments(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
     assert caught.value.code == 0
-    assert main.COMMANDS[name] in " ".join(capsys.readouterr().out.split())
+    assert COMMANDS[name] in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["train", "--case"], ["explain", "a", "b"]])

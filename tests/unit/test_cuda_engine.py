@@ -18,11 +18,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import training
+from superposition_atlas.backends import gpu
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.training import train_toy_models as training
 from superposition_atlas.training.problem import Problem, TrainingState
 from superposition_atlas.training.torch_engine import TorchEngine
 from superposition_atlas.training.train_toy_models import train
@@ -40,6 +41,7 @@ from tests.unit.test_training import (
 triton = pytest.importorskip("triton", reason="Triton is for Linux")
 tl = triton.language
 
+from superposition_atlas.backends.gpu_failures import failures_named  # noqa: E402
 from superposition_atlas.sampling.triton_stream import magnitude, philox_quad  # noqa: E402
 from superposition_atlas.training import torch_engine  # noqa: E402
 from superposition_atlas.training.cuda import cuda_small, cuda_wide  # noqa: E402

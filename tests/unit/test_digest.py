@@ -102,7 +102,7 @@ def test_the_digest_does_not_depend_on_folder_or_process(package: Path) -> None:
 
 
 def test_a_module_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.commands\.nothing"):
+    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.cli\.commands\.nothing"):
         code_digest_here("superposition_atlas.cli.commands.nothing")
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.explorer.assemble import page
+from superposition_atlas.explorer.gather import page_data
 from superposition_atlas.figures.parts import style
 from superposition_atlas.report.typesetting import compile_pdf
 from superposition_atlas.storage import embedded
@@ -51,6 +53,11 @@ def as_json(path: Path, provenance: dict[str, Any]) -> None:
     write_sealed(json.dumps({"numbers": [1], embedded.KEY: carried}).encode(), path)
 
 
+def as_html(path: Path, provenance: dict[str, Any]) -> None:
+    carried = json.loads(provenance_text(provenance, ascii_only=True))
+    write_sealed(page({**page_data([], None, "1"), embedded.KEY: carried}).encode(), path)
+
+
 def as_pdf(path: Path, provenance: dict[str, Any]) -> None:
     template, document = path.with_name("template.typ"), path.with_name("document.json")
     template.write_text(TEMPLATE)
@@ -63,6 +70,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     ".png": as_svg,
     ".gif": as_gif,
     ".json": as_json,
+    ".html": as_html,
     ".pdf": as_pdf,
 }
 

@@ -408,8 +408,8 @@ def test_arrays_of_a_problem_may_lie_in_any_order():
 
 def test_the_device_stream_is_the_stream():
     of = problem(n_features=6, n_instances=4)
-    sample = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
-    np.testing.assert_array_equal(sample.numpy(), sample(of.seeds, 12, 101, of.probability))
+    drawn = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
+    np.testing.assert_array_equal(drawn.numpy(), sample(of.seeds, 12, 101, of.probability))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -9,9 +9,9 @@ rule attention:
     output:
         ATTENTION_WEIGHTS,
     log:
-        "results/logs/attention.log",
+        layout.log("attention"),
     benchmark:
-        "results/benchmarks/attention.tsv"
+        layout.benchmark("attention")
     conda:
         "../../environment.yml"
     threads: 1
@@ -21,9 +21,10 @@ rule attention:
     params:
         code=command_digest("attention"),
         spec=attention_json,
+        folder=layout.folder_of("attention_weights"),
     shell:
         "python -m superposition_atlas attention --spec - --threads {threads}"
-        " --folder results/attention 2> {log:q} <<< {params.spec:q}"
+        " --folder {params.folder:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule pivot_tables:
@@ -31,14 +32,14 @@ rule pivot_tables:
     input:
         ATTENTION_WEIGHTS,
     output:
-        cells=catalogue.attention_table("cells"),
-        outputs=catalogue.attention_table("outputs"),
-        rules=catalogue.attention_table("rules"),
-        models=catalogue.attention_table("models"),
+        cells=layout.attention_table("cells"),
+        outputs=layout.attention_table("outputs"),
+        rules=layout.attention_table("rules"),
+        models=layout.attention_table("models"),
     log:
-        "results/logs/pivot_tables.log",
+        layout.log("pivot_tables"),
     benchmark:
-        "results/benchmarks/pivot_tables.tsv"
+        layout.benchmark("pivot_tables")
     conda:
         "../../environment.yml"
     threads: 1
@@ -48,7 +49,8 @@ rule pivot_tables:
     params:
         code=command_digest("pivot_tables"),
         heads=attention_heads_json,
+        folder=layout.folder_of("attention_weights"),
     shell:
-        "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder results/attention"
+        "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder {params.folder:q}"
         " --output-cells {output.cells:q} --output-outputs {output.outputs:q} --output-rules {output.rules:q}"
         " --output-models {output.models:q} 2> {log:q}"

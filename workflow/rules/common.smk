@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from superposition_atlas import config as configuration
-from superposition_atlas import costs
 from superposition_atlas.backends.gpu import gpu_is_asked_for
+from superposition_atlas.plan import costs
 from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.storage.code_digest import code_digest
@@ -16,7 +16,8 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.storage.lock import lock_folder
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, searches_of
 from superposition_atlas.maps.points import check_points, cut, points_digest, points_of
-from superposition_atlas.storage import check_writable
+from superposition_atlas.storage import layout
+from superposition_atlas.storage.atomic import check_writable
 from superposition_atlas.storage.verify import date_back, refuse_damaged, refuse_unknown
 
 if Path(workflow.basedir) not in Path(catalogue.__file__).parents:
@@ -62,8 +63,8 @@ SHOWN_SEEDS = {name: experiment.shown_seeds for name, experiment in EXPERIMENTS.
 FIGURES = {figure.name: figure for figure in catalogue.figures(CONFIG)}
 MOVING = [name for name, figure in FIGURES.items() if figure.moves]
 FIGURE_FILES = [
-    f"results/figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png")
-] + [f"results/figures/{name}.gif" for name in MOVING]
+    layout.figure(name, kind) for name in FIGURES for kind in ("svg", "png")
+] + [layout.figure(name, "gif") for name in MOVING]
 TESTED = [
     name
     for name, experiment in EXPERIMENTS.items()
@@ -73,7 +74,7 @@ WHOLE = [name for name, experiment in EXPERIMENTS.items() if experiment.shards =
 CUT = [name for name in EXPERIMENTS if name not in WHOLE]
 COMPARED = {experiment.name for experiment in catalogue.compared_experiments(CONFIG)}
 TABLES = [
-    catalogue.experiment_table(name, table)
+    layout.experiment_table(name, table)
     for name, experiment in EXPERIMENTS.items()
     for table in (
         "models",
@@ -87,7 +88,7 @@ TABLES = [
     )
 ]
 JUDGED = [
-    catalogue.experiment_table(name, "solutions")
+    layout.experiment_table(name, "solutions")
     for name in TESTED
     if EXPERIMENTS[name].claims and EXPERIMENTS[name].n_features <= LARGEST_SOLVED
 ]
@@ -104,42 +105,42 @@ def map_tables(described):
 
 
 MAP_TARGETS = [
-    f"results/maps/{name}/{table}.parquet"
+    layout.map_table(name, table)
     for name in MAPS
     for table in ("models", "solutions", "points", "features")
 ]
 # Shards are results too, that are read folder by folder: without them here, one that is gone would stay so.
 MAP_TARGETS += [
-    f"results/maps/{name}/{table}/shard={shard}/part.parquet"
+    layout.map_part(name, table, shard)
     for name, described in MAPS.items()
     for table in map_tables(described)
     for shard in range(described.shards)
 ]
 ATTENTION = CONFIG.attention
 ATTENTION_WEIGHTS = [
-    f"results/attention/{name}/{part}.safetensors"
+    layout.attention_weights(name, part)
     for name, setting in ATTENTION.items()
-    for part in ("toy_models", "saes", *(f"heads_{n}" for n in setting.heads))
+    for part in layout.attention_parts(setting.heads)
 ]
 ATTENTION_TABLES = [
-    catalogue.attention_table(table)
+    layout.attention_table(table)
     for table in ("cells", "outputs", "rules", "models")
     if ATTENTION
 ]
 NORM_MAPS = [described.name for described in CONFIG.norm_maps]
 NORM_TARGETS = [
-    *(catalogue.norm_table(name) for name in ("points", "schedules") if NORM_MAPS),
+    *(layout.norm_table(name) for name in ("points", "schedules") if NORM_MAPS),
     *(
-        f"results/figures/{name}.{kind}"
+        layout.figure(name, kind)
         for name, figure in FIGURES.items()
-        if catalogue.norm_table("schedules") in figure.inputs.values()
+        if layout.norm_table("schedules") in figure.inputs.values()
         for kind in ("svg", "png")
     ),
 ]
 PREDICTED_MAPS = catalogue.solved_maps(CONFIG, "random")
 BRANCHED_MAPS = catalogue.solved_maps(CONFIG, "perturbation")
 MAP_TARGETS += [
-    catalogue.map_table(name, table)
+    layout.map_table(name, table)
     for names, tables in (
         (PREDICTED_MAPS, ("predictions",)),
         (BRANCHED_MAPS, ("branches", "crossings", "branch_models")),
@@ -152,24 +153,21 @@ BETWEEN = [
     path
     for name, experiment in EXPERIMENTS.items()
     for path in (
-        catalogue.schedules(name),
+        layout.schedules(name),
         *(
             path
             for case in experiment.cases
             for path in (
-                f"results/schedules/{name}/{case}.parquet",
-                f"results/models/{name}/{case}.safetensors",
+                layout.case_schedules(name, case),
+                layout.models(name, case),
                 *(
-                    f"results/models/{name}/{case}/shard={shard}.safetensors"
+                    layout.model_shard(name, case, shard)
                     for shard in range(experiment.shards)
                     if name in CUT
                 ),
+                *(layout.saes(name, case, sae) for sae in experiment.saes),
                 *(
-                    f"results/saes/{name}/{case}/{sae}.safetensors"
-                    for sae in experiment.saes
-                ),
-                *(
-                    catalogue.case_table(name, case, table)
+                    layout.case_table(name, case, table)
                     for table in (
                         "models",
                         "features",
@@ -191,8 +189,9 @@ BETWEEN = [
     )
 ]
 TARGETS = [
-    "results/report.pdf",
-    "results/report.json",
+    layout.report(),
+    layout.report_numbers(),
+    layout.explorer(),
     *FIGURE_FILES,
     *TABLES,
     *BETWEEN,
@@ -200,15 +199,15 @@ TARGETS = [
     *NORM_TARGETS,
     *ATTENTION_WEIGHTS,
     *ATTENTION_TABLES,
-    catalogue.CLAIMS,
+    layout.claims(),
     *(
-        catalogue.playground_table(table)
+        layout.playground_table(table)
         for table in ("runs", "curves", "points", "units", "weights")
         if CONFIG.playground
     ),
     *(
         table
-        for table in (catalogue.ANSWER, catalogue.EFFECTS)
+        for table in (layout.answer(), layout.effects())
         if catalogue.answers(CONFIG)
     ),
 ]
@@ -257,6 +256,7 @@ if workflow.is_main_process:
             [
                 *TARGETS,
                 *Path("workflow/report").rglob("*"),
+                *Path("workflow/src/superposition_atlas/explorer/page").rglob("*"),
                 *Path("workflow/resources").rglob("*"),
             ]
         )
@@ -390,7 +390,7 @@ def weight_bytes(size):
 
 def shards_of_case(wildcards):
     return [
-        f"results/models/{wildcards.experiment}/{wildcards.case}/shard={shard}.safetensors"
+        layout.model_shard(wildcards.experiment, wildcards.case, shard)
         for shard in range(experiment_of(wildcards).shards)
     ]
 
@@ -509,10 +509,7 @@ def map_parts(table):
     def parts(wildcards):
         described = map_of(wildcards)
         shards = range(described.shards if table in map_tables(described) else 0)
-        return [
-            f"results/maps/{wildcards.map}/{table}/shard={shard}/part.parquet"
-            for shard in shards
-        ]
+        return [layout.map_part(wildcards.map, table, shard) for shard in shards]
 
     return parts
 
@@ -524,8 +521,7 @@ def map_pattern(table):
         described = map_of(wildcards)
         if table not in map_tables(described):
             return ""
-        folder = f"results/maps/{wildcards.map}/{table}"
-        return f"{folder}/shard={{0..{described.shards - 1}}}/part.parquet"
+        return layout.map_part(wildcards.map, table, f"{{0..{described.shards - 1}}}")
 
     return pattern
 
@@ -592,14 +588,14 @@ def attention_minutes(wildcards, attempt):
 
 def tables_of_cases(wildcards):
     return [
-        catalogue.case_table(wildcards.experiment, case, wildcards.table)
+        layout.case_table(wildcards.experiment, case, wildcards.table)
         for case in experiment_of(wildcards).cases
     ]
 
 
 def models_of_experiment(wildcards):
     return [
-        f"results/models/{wildcards.experiment}/{case}.safetensors"
+        layout.models(wildcards.experiment, case)
         for case in experiment_of(wildcards).cases
     ]
 
@@ -616,14 +612,14 @@ def losses_minutes(wildcards, attempt):
 
 def saes_of_case(wildcards):
     return [
-        f"results/saes/{wildcards.experiment}/{wildcards.case}/{sae}.safetensors"
+        layout.saes(wildcards.experiment, wildcards.case, sae)
         for sae in experiment_of(wildcards).saes
     ]
 
 
 def tested_tables(table):
     """A table of every experiment on which the talk's observations are tested."""
-    return [catalogue.experiment_table(name, table) for name in TESTED]
+    return [layout.experiment_table(name, table) for name in TESTED]
 
 
 # --- figures --------------------------------------------------------------------------------------------------
@@ -679,38 +675,33 @@ def figure_category(wildcards):
 def report_sources():
     """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
     sources = [
-        catalogue.CLAIMS,
+        layout.claims(),
         catalogue.PUBLISHED_NORMS,
         *ATTENTION_WEIGHTS,
         *ATTENTION_TABLES,
     ]
     if catalogue.answers(CONFIG):
-        sources += [catalogue.ANSWER, catalogue.EFFECTS]
-        sources += [
-            catalogue.map_table("atlas", table) for table in ("points", "models")
-        ]
+        sources += [layout.answer(), layout.effects()]
+        sources += [layout.map_table("atlas", table) for table in ("points", "models")]
     if "random_schedules" in MAPS:
-        sources.append(catalogue.map_table("random_schedules", "points"))
+        sources.append(layout.map_table("random_schedules", "points"))
     if CONFIG.playground:
-        sources.append(catalogue.playground_table("runs"))
+        sources.append(layout.playground_table("runs"))
     if NORM_MAPS:
-        sources += [catalogue.norm_table(name) for name in ("points", "schedules")]
+        sources += [layout.norm_table(name) for name in ("points", "schedules")]
     atlas = catalogue.atlas(CONFIG)
     if atlas:
-        sources.append(catalogue.map_table(atlas.name, "points"))
+        sources.append(layout.map_table(atlas.name, "points"))
     for name, experiment in EXPERIMENTS.items():
         tables = ["models", "saes"] if experiment.saes else ["models"]
-        sources.append(catalogue.schedules(name))
-        sources += [catalogue.experiment_table(name, table) for table in tables]
+        sources.append(layout.schedules(name))
+        sources += [layout.experiment_table(name, table) for table in tables]
         if experiment.compares_architectures:
-            sources.append(catalogue.experiment_table(name, "recovered"))
+            sources.append(layout.experiment_table(name, "recovered"))
         for case in experiment.cases:
-            sources.append(f"results/models/{name}/{case}.safetensors")
-            sources += [catalogue.case_table(name, case, table) for table in tables]
-            sources += [
-                f"results/saes/{name}/{case}/{sae}.safetensors"
-                for sae in experiment.saes
-            ]
+            sources.append(layout.models(name, case))
+            sources += [layout.case_table(name, case, table) for table in tables]
+            sources += [layout.saes(name, case, sae) for sae in experiment.saes]
     for figure in FIGURES.values():
         if figure.category == catalogue.THEORY:
             sources += figure.inputs.values()

@@ -13,17 +13,17 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
         input:
             figure_inputs,
         output:
-            svg="results/figures/{figure}.svg",
+            svg=layout.figure("{figure}", "svg"),
             png=report(
-                "results/figures/{figure}.png",
+                layout.figure("{figure}", "png"),
                 caption=f"../report/captions/{module}.rst",
                 category=figure_category,
                 labels=figure_report_labels,
             ),
         log:
-            "results/logs/figures/{figure}.log",
+            layout.log("figures/{figure}"),
         benchmark:
-            "results/benchmarks/figures/{figure}.tsv"
+            layout.benchmark("figures/{figure}")
         wildcard_constraints:
             figure="|".join(
                 name for name, figure in FIGURES.items() if figure.module == module
@@ -54,15 +54,15 @@ for module in sorted({FIGURES[name].module for name in MOVING}):
             figure_inputs,
         output:
             report(
-                "results/figures/{figure}.gif",
+                layout.figure("{figure}", "gif"),
                 caption="../report/moving.rst",
                 category=figure_category,
                 labels=figure_report_labels,
             ),
         log:
-            "results/logs/animation/{figure}.log",
+            layout.log("animation/{figure}"),
         benchmark:
-            "results/benchmarks/animation/{figure}.tsv"
+            layout.benchmark("animation/{figure}")
         wildcard_constraints:
             figure="|".join(name for name in MOVING if FIGURES[name].module == module),
         conda:

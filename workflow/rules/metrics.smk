@@ -12,14 +12,14 @@ localrules:
 rule features:
     """What the toy models of one case represent."""
     input:
-        models="results/models/{experiment}/{case}.safetensors",
+        models=layout.models("{experiment}", "{case}"),
     output:
-        models="results/metrics/{experiment}/cases/{case}/models.parquet",
-        features="results/metrics/{experiment}/cases/{case}/features.parquet",
+        models=layout.case_table("{experiment}", "{case}", "models"),
+        features=layout.case_table("{experiment}", "{case}", "features"),
     log:
-        "results/logs/features/{experiment}/{case}.log",
+        layout.log("features/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/features/{experiment}/{case}.tsv"
+        layout.benchmark("features/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -38,18 +38,18 @@ rule features:
 rule recovery:
     """What the SAEs of one case recover of its features."""
     input:
-        models="results/models/{experiment}/{case}.safetensors",
+        models=layout.models("{experiment}", "{case}"),
         saes=saes_of_case,
     output:
-        saes="results/metrics/{experiment}/cases/{case}/saes.parquet",
-        latents="results/metrics/{experiment}/cases/{case}/latents.parquet",
-        recovered="results/metrics/{experiment}/cases/{case}/recovered.parquet",
-        history="results/metrics/{experiment}/cases/{case}/history.parquet",
-        polysemanticity="results/metrics/{experiment}/cases/{case}/polysemanticity.parquet",
+        saes=layout.case_table("{experiment}", "{case}", "saes"),
+        latents=layout.case_table("{experiment}", "{case}", "latents"),
+        recovered=layout.case_table("{experiment}", "{case}", "recovered"),
+        history=layout.case_table("{experiment}", "{case}", "history"),
+        polysemanticity=layout.case_table("{experiment}", "{case}", "polysemanticity"),
     log:
-        "results/logs/recovery/{experiment}/{case}.log",
+        layout.log("recovery/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/recovery/{experiment}/{case}.tsv"
+        layout.benchmark("recovery/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -71,11 +71,11 @@ rule collect:
     input:
         tables_of_cases,
     output:
-        "results/metrics/{experiment}/{table}.parquet",
+        layout.experiment_table("{experiment}", "{table}"),
     log:
-        "results/logs/collect/{experiment}/{table}.log",
+        layout.log("collect/{experiment}/{table}"),
     benchmark:
-        "results/benchmarks/collect/{experiment}/{table}.tsv"
+        layout.benchmark("collect/{experiment}/{table}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -93,12 +93,12 @@ rule losses:
     input:
         models_of_experiment,
     output:
-        losses="results/metrics/{experiment}/losses.parquet",
-        solutions="results/metrics/{experiment}/solutions.parquet",
+        losses=layout.experiment_table("{experiment}", "losses"),
+        solutions=layout.experiment_table("{experiment}", "solutions"),
     log:
-        "results/logs/losses/{experiment}.log",
+        layout.log("losses/{experiment}"),
     benchmark:
-        "results/benchmarks/losses/{experiment}.tsv"
+        layout.benchmark("losses/{experiment}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -116,14 +116,14 @@ rule losses:
 rule claims:
     """Every observation of the talk, tested on every experiment."""
     input:
-        schedules=[catalogue.schedules(name) for name in TESTED],
+        schedules=[layout.schedules(name) for name in TESTED],
         features=tested_tables("features"),
     output:
-        catalogue.CLAIMS,
+        layout.claims(),
     log:
-        "results/logs/claims.log",
+        layout.log("claims"),
     benchmark:
-        "results/benchmarks/claims.tsv"
+        layout.benchmark("claims")
     conda:
         "../../environment.yml"
     threads: 1
@@ -140,17 +140,17 @@ rule claims:
 rule answer:
     """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
     input:
-        claims=catalogue.CLAIMS,
-        points=catalogue.map_table("atlas", "points"),
-        features=catalogue.map_table("atlas", "features"),
+        claims=layout.claims(),
+        points=layout.map_table("atlas", "points"),
+        features=layout.map_table("atlas", "features"),
         solutions=JUDGED,
     output:
-        answer=catalogue.ANSWER,
-        effects=catalogue.EFFECTS,
+        answer=layout.answer(),
+        effects=layout.effects(),
     log:
-        "results/logs/answer.log",
+        layout.log("answer"),
     benchmark:
-        "results/benchmarks/answer.tsv"
+        layout.benchmark("answer")
     conda:
         "../../environment.yml"
     threads: 1

@@ -4,15 +4,15 @@
 rule playground:
     """All networks of the playground in one job: most are trained in less time than it takes to start one."""
     output:
-        runs=catalogue.playground_table("runs"),
-        curves=catalogue.playground_table("curves"),
-        points=catalogue.playground_table("points"),
-        units=catalogue.playground_table("units"),
-        weights=catalogue.playground_table("weights"),
+        runs=layout.playground_table("runs"),
+        curves=layout.playground_table("curves"),
+        points=layout.playground_table("points"),
+        units=layout.playground_table("units"),
+        weights=layout.playground_table("weights"),
     log:
-        "results/logs/playground.log",
+        layout.log("playground"),
     benchmark:
-        "results/benchmarks/playground.tsv"
+        layout.benchmark("playground")
     conda:
         "../../environment.yml"
     threads: 1

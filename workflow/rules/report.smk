@@ -12,20 +12,20 @@ rule report:
                 for figure in FIGURES.values()
             }
         ),
-        figures=[f"results/figures/{name}.svg" for name in FIGURES],
+        figures=[layout.figure(name, "svg") for name in FIGURES],
         sources=report_sources(),
     output:
         pdf=report(
-            "results/report.pdf",
+            layout.report(),
             caption="../report/report.rst",
             category="Report",
             labels={"figure": "report"},
         ),
-        numbers="results/report.json",
+        numbers=layout.report_numbers(),
     log:
-        "results/logs/report.log",
+        layout.log("report"),
     benchmark:
-        "results/benchmarks/report.tsv"
+        layout.benchmark("report")
     conda:
         "../../environment.yml"
     threads: 1
@@ -35,9 +35,11 @@ rule report:
     params:
         code=command_digest("report"),
         spec=whole_json,
+        results=layout.RESULTS,
+        benchmarks=layout.folder_of("benchmark"),
     shell:
         "python -m superposition_atlas report --spec - --template {input.template:q}"
-        " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
+        " --captions workflow/report/captions --results {params.results:q} --benchmarks {params.benchmarks:q}"
         " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
 
 
@@ -46,11 +48,11 @@ rule report_zip:
     input:
         TARGETS,
     output:
-        "results/report.zip",
+        layout.report_zip(),
     log:
-        "results/logs/report_zip.log",
+        layout.log("report_zip"),
     benchmark:
-        "results/benchmarks/report_zip.tsv"
+        layout.benchmark("report_zip")
     conda:
         "../../environment.yml"
     threads: 1

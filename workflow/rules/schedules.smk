@@ -12,11 +12,11 @@ localrules:
 rule schedule:
     """Importance and feature probability of one case, alone: what its toy models are trained on."""
     output:
-        "results/schedules/{experiment}/{case}.parquet",
+        layout.case_schedules("{experiment}", "{case}"),
     log:
-        "results/logs/schedules/{experiment}/{case}.log",
+        layout.log("schedules/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/schedules/{experiment}/{case}.tsv"
+        layout.benchmark("schedules/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -34,11 +34,11 @@ rule schedule:
 rule schedules:
     """Importance and feature probability of all cases of an experiment, with titles, for figures and the report."""
     output:
-        "results/schedules/{experiment}.parquet",
+        layout.schedules("{experiment}"),
     log:
-        "results/logs/schedules/{experiment}.log",
+        layout.log("schedules/{experiment}"),
     benchmark:
-        "results/benchmarks/schedules/{experiment}.tsv"
+        layout.benchmark("schedules/{experiment}")
     conda:
         "../../environment.yml"
     threads: 1

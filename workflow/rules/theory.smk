@@ -10,13 +10,13 @@ rule map_predictions:
     input:
         points=map_parts("points"),
         solutions=map_parts("solutions"),
-        solved="results/maps/{map}/solutions.parquet",
+        solved=layout.map_table("{map}", "solutions"),
     output:
-        "results/maps/{map}/predictions.parquet",
+        layout.map_table("{map}", "predictions"),
     log:
-        "results/logs/map_predictions/{map}.log",
+        layout.log("map_predictions/{map}"),
     benchmark:
-        "results/benchmarks/map_predictions/{map}.tsv"
+        layout.benchmark("map_predictions/{map}")
     wildcard_constraints:
         map="|".join(PREDICTED_MAPS) or "none",
     conda:
@@ -38,15 +38,15 @@ rule map_branches:
         points=map_parts("points"),
         weights=map_parts("weights"),
         solutions=map_parts("solutions"),
-        models="results/maps/{map}/models.parquet",
+        models=layout.map_table("{map}", "models"),
     output:
-        branches="results/maps/{map}/branches.parquet",
-        crossings="results/maps/{map}/crossings.parquet",
-        models="results/maps/{map}/branch_models.parquet",
+        branches=layout.map_table("{map}", "branches"),
+        crossings=layout.map_table("{map}", "crossings"),
+        models=layout.map_table("{map}", "branch_models"),
     log:
-        "results/logs/map_branches/{map}.log",
+        layout.log("map_branches/{map}"),
     benchmark:
-        "results/benchmarks/map_branches/{map}.tsv"
+        layout.benchmark("map_branches/{map}")
     wildcard_constraints:
         map="|".join(BRANCHED_MAPS) or "none",
     conda:

@@ -48,7 +48,8 @@ def triton_problem() -> str | None:
 
         triton.runtime.driver.active.get_current_device()  # compiles a small C program at first
     except Exception as error:  # a compiler's, a driver's or Triton's, of any kind
-        return f"Triton can't compile, for which it needs a C compiler and Python's headers ({_first_line(error)})"
+        needs = "for which it needs a C compiler and Python's headers"
+        return f"Triton can't compile, {needs} ({_first_line(error)})"
     return None
 
 

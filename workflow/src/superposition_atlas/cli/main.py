@@ -32,6 +32,7 @@ COMMANDS = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "explorer": "put the explorer's page together",
     "check-config": "check configuration files",
     "explain": "say what a result was made from",
     "export": "write one SAE for SAELens, or one toy model as plain safetensors",

@@ -12,9 +12,17 @@ from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
 from superposition_atlas.sae.architectures.kinds import UNTRAINED
+from superposition_atlas.storage.layout import (
+    attention_table,
+    case_table,
+    claims,
+    experiment_table,
+    map_table,
+    norm_table,
+    playground_table,
+    schedules,
+)
 from superposition_atlas.toy_model import xavier_scale
-
-RESULTS = "results"
 
 # The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
 SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
@@ -43,41 +51,11 @@ class FigureTarget:
     """Key of the configuration that its name is made of; empty where it is always the same."""
 
 
-def case_table(experiment: str, case: str, table: str) -> str:
-    """Path of one case's metrics."""
-    return f"{RESULTS}/metrics/{experiment}/cases/{case}/{table}.parquet"
-
-
-def experiment_table(experiment: str, table: str) -> str:
-    """Path of an experiment's metrics, all cases together."""
-    return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
-
-
-def map_table(name: str, table: str) -> str:
-    """Path of a map's table: models, solutions, points or features."""
-    return f"{RESULTS}/maps/{name}/{table}.parquet"
-
-
 def answers(config: Config) -> bool:
     """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
     atlas = config.maps.get("atlas")
     tested = any(experiment.claims for experiment in config.experiments.values())
     return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
-
-
-def attention_table(table: str) -> str:
-    """Path of a table of slide 3's attention, all settings together: cells, outputs, rules or models."""
-    return f"{RESULTS}/attention/{table}.parquet"
-
-
-def schedules(experiment: str) -> str:
-    """Path of an experiment's schedules."""
-    return f"{RESULTS}/schedules/{experiment}.parquet"
-
-
-def norm_table(table: str) -> str:
-    """Path of a table of all maps whose norms are compared with the published ones."""
-    return f"{RESULTS}/norms/{table}.parquet"
 
 
 def beside_the_published_norms(config: Config) -> list[Experiment]:
@@ -102,16 +80,8 @@ def solved_maps(config: Config, kind: str) -> list[str]:
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
-CLAIMS = f"{RESULTS}/claims.parquet"
-ANSWER = f"{RESULTS}/answer.parquet"
-EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
 NORMS = "Published against reproduced"
-
-
-def playground_table(table: str) -> str:
-    """Path of a table of slide 4's networks."""
-    return f"{RESULTS}/playground/{table}.parquet"
 
 
 def figures(config: Config) -> list[FigureTarget]:
@@ -358,14 +328,14 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         yield FigureTarget(
             "observations",
             "observations",
-            {"claims": CLAIMS},
+            {"claims": claims()},
             "The observations",
             "For each observation, case and family, the share of seeds in which it holds, with its interval.",
         )
         yield FigureTarget(
             "thresholds",
             "thresholds",
-            {"claims": CLAIMS},
+            {"claims": claims()},
             "The observations",
             "How the share of seeds in which an observation holds moves with its criterion's thresholds.",
         )
