@@ -173,8 +173,10 @@ def build(spec: dict[str, Any]) -> None:
         atlas = {table: layout.map_table("atlas", table) for table in ("points", "features")}
         given = ("--claims", layout.claims(), "--points", atlas["points"], "--features", atlas["features"])
         outputs = ("--output-answer", layout.answer(), "--output-effects", layout.effects())
+        variant = checked.maps["atlas"].main_variant
         described = [layout.schedules(Path(path).parent.name) for path in solved]
-        run("answer", *given, "--solutions", *solved, "--schedules", *described, *outputs)
+        given = (*given, "--variant", variant, "--solutions", *solved, "--schedules", *described)
+        run("answer", *given, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)

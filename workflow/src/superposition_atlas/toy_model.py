@@ -22,8 +22,12 @@ InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
 Bias = Literal["trained", "zero", "mean"] | Annotated[tuple[float, ...], Length(1)]
 Optimizer = Literal["adam", "adamw", "sgd"]
+WeightDecay = Annotated[float, Range(0)] | Literal["default"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
 RecordSteps = Annotated[tuple[Annotated[int, Range(0)], ...], DISTINCT]
+
+DEFAULT_DECAY = 0.01
+"""Weight decay of torch.optim.AdamW."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,15 @@ class TrainingSettings:
     1: with 0 steps, a known dictionary for SAEs."""
     optimizer: Optimizer = "adam"
     """Optimizer as in torch.optim, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8."""
-    weight_decay: Annotated[float, Range(0)] = 0.0
-    """Weight decay of `adamw` (decoupled) and `sgd` (a part of the gradient)."""
+    weight_decay: WeightDecay = "default"
+    """Weight decay of `adamw` (decoupled) and `sgd` (a part of the gradient); `default` is that of
+    torch.optim, .01 with `adamw` and 0 with `sgd`."""
     momentum: Annotated[float, Range(0)] = 0.0
     """Momentum of `sgd`, below 1."""
     learning_rate_schedule: LearningRateSchedule = "constant"
     """Course of the learning rate after the warm-up: `constant`, or falling to 0, `linear`, by half a
-    `cosine` wave, (1 + cos πt) / 2, or by a `quarter_cosine` wave, cos(πt / 2), as in the notebooks of
-    Anthropic and ARENA."""
+    `cosine` wave, (1 + cos πt) / 2, or by a `quarter_cosine` wave, cos(πt / 2), which is 0 at the last step,
+    as in the notebooks of Anthropic and ARENA."""
     warmup_steps: Annotated[int, Range(0)] = 0
     """First steps, over which the learning rate rises linearly; fewer than `steps`."""
     output: Output = "relu"
@@ -77,7 +82,10 @@ class TrainingSettings:
         if self.warmup_steps and self.warmup_steps >= self.steps:
             allowed = f"an integer ≥ 0 and < {self.steps}, the steps"
             raise SettingError("warmup_steps", self.warmup_steps, allowed)
-        if self.optimizer == "adam" and self.weight_decay > 0:
+        if self.weight_decay == "default":
+            decay = DEFAULT_DECAY if self.optimizer == "adamw" else 0.0
+            object.__setattr__(self, "weight_decay", decay)
+        if self.optimizer == "adam" and float(self.weight_decay) > 0:
             allowed = "0 with the optimizer adam (adamw and sgd take a number ≥ 0)"
             raise SettingError("weight_decay", self.weight_decay, allowed)
         if self.optimizer != "sgd" and self.momentum > 0:

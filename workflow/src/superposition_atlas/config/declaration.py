@@ -309,10 +309,11 @@ class TopLevel:
     """Keys of a configuration."""
 
     engine: Literal["auto", "fused", "torch", "cuda"] = "auto"
-    """Engine that trains the toy models. `fused` is compiled for the CPU, `cuda` for a GPU (with Triton),
-    `torch` is the reference and runs on either; `auto` takes `cuda` where there is a GPU, else `fused`."""
+    """Engine that trains the toy models. `fused` is compiled for the CPU, `cuda` for a GPU (with Triton; not
+    yet run on one), `torch` is the reference and runs on either; `auto` is `fused`, or with the device `cuda`
+    the engine `cuda`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where training runs. `auto` takes a GPU where there is one, unless the engine is `fused`."""
+    """Where training runs. `auto` is a GPU with the engine `cuda`, else the CPU."""
     experiments: Annotated[
         Mapping[str, Any], ByName(EXPERIMENT, 1, words="a mapping of at least one experiment by name")
     ]

@@ -12,12 +12,14 @@ from superposition_atlas.observations.answer import IMPORTANCE
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
+from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table
 
 Document = dict[str, Any]
 
 _POINTS = (
     "key",
+    "variant",
     "mean_density",
     "steepness",
     "n_seeds",
@@ -47,7 +49,8 @@ def answer(sources: Sources) -> Document | None:
         for row in verdicts.to_dict("records")
     ]
     effects = read_table(sources.locate(layout.effects()))
-    points = read_table(sources.locate(layout.map_table(judged_by.name, "points")), _POINTS)
+    path = sources.locate(layout.map_table(judged_by.name, "points"))
+    points = of_variant(read_table(path, _POINTS), judged_by.main_variant, path)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),
@@ -87,7 +90,8 @@ def _predictor(sources: Sources) -> Document | None:
     random = catalogue.solved_maps(sources.config, "random")
     if not random:
         return None
-    points = read_table(sources.locate(layout.map_table(random[0], "points")))
+    path = sources.locate(layout.map_table(random[0], "points"))
+    points = of_variant(read_table(path), sources.config.maps[random[0]].main_variant, path)
     points = points.drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):
