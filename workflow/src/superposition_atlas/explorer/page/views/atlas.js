@@ -48,7 +48,7 @@ export class Atlas {
 
   wordsOf(point) {
     const { family, density, steepness, ratio, order } = this.points;
-    const ordered = ratio[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
+    const ordered = ratio[point] === 1 || steepness[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
     return `${family[point]}, mean p ${short(density[point])}, steepness ${short(steepness[point])}, I = ${short(ratio[point])}^i${ordered}`;
   }
 
