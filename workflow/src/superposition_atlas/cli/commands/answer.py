@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from superposition_atlas.maps.effects import effects
-from superposition_atlas.observations.answer import judge
+from superposition_atlas.maps.effects import FEATURE_COLUMNS, effects
+from superposition_atlas.observations.answer import POINT_COLUMNS, judge
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.storage.provenance import provenance_of
@@ -23,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
-    points, claims = read_table(arguments.points), read_table(arguments.claims)
+    points = read_table(arguments.points, list(dict.fromkeys(POINT_COLUMNS)))
+    claims = read_table(arguments.claims)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),
@@ -31,6 +32,6 @@ def run(arguments: argparse.Namespace) -> None:
         "solutions": [str(path) for path in arguments.solutions],
     }
     provenance = provenance_of(spec, code_digest("superposition_atlas.cli.commands.answer"))
-    found = effects(read_table(arguments.features))
+    found = effects(read_table(arguments.features, FEATURE_COLUMNS))
     write_table(found, arguments.output_effects, provenance)
     write_table(judge(points, claims, solved, found), arguments.output_answer, provenance)
