@@ -234,6 +234,15 @@ def test_crossing_a_border_changes_the_matching(tab: Tab) -> None:
     tab.until(f"() => document.getElementById('matching-words').textContent !== {before!r}")
 
 
+def test_a_control_keeps_its_focus_while_training_goes_on(tab: Tab) -> None:
+    tab.until("() => explorer.theory.progress?.done >= explorer.theory.progress?.total")
+    tab.page.focus("#borders button >> nth=1")
+    tab.run("() => { explorer.store.set({steps: 20000}); explorer.training.play(); }")
+    tab.until("() => explorer.training.judgedStep > 300")
+    assert tab.run("() => document.activeElement.closest('#borders') !== null")
+    tab.run("() => explorer.training.ensemble.pause()")
+
+
 def test_the_best_known_solution_is_searched_for(tab: Tab) -> None:
     tab.until("() => explorer.theory.progress?.done >= explorer.theory.progress?.total")
     assert "of 5 represented" in tab.page.inner_text("#best-words")
