@@ -348,6 +348,16 @@ def test_nothing_is_wider_than_a_phone(browser: Any, page_file: Path) -> None:
             assert other.run("() => document.documentElement.scrollWidth") <= width
 
 
+def test_a_phone_has_every_control(browser: Any, page_file: Path) -> None:
+    visible = """() => [...document.querySelectorAll("button, input, select")]
+      .filter((control) => control.id && control.checkVisibility()).map((control) => control.id)"""
+    found = []
+    for width in (390, 1440):
+        with opened(browser, page_file, viewport={"width": width, "height": 800}) as other:
+            found.append(set(other.run(visible)))
+    assert found[0] == found[1] >= {"preset", "play", "map-layer", "sae-play", "tour-start"}
+
+
 def test_controls_have_names_and_keyboards_reach_them(tab: Tab) -> None:
     nameless = tab.run(
         """() => [...document.querySelectorAll("button, input, select, [role=slider], [role=img]")]

@@ -54,10 +54,10 @@ class Question(Protocol):
 
 
 LAYERS = (
-    Layer("n_represented", "trained", "Features represented", "count"),
-    Layer("best_n_represented", "best known", "Features represented", "count"),
-    Layer("n_dedicated", "trained", "Features alone in a dimension", "count"),
-    Layer("best_n_dedicated", "best known", "Features alone in a dimension", "count"),
+    Layer("n_represented", "represented, mean of the seeds", "Features represented", "count"),
+    Layer("best_n_represented", "represented, best known", "Features represented", "count"),
+    Layer("n_dedicated", "alone in a dimension, mean of the seeds", "Features alone", "count"),
+    Layer("best_n_dedicated", "alone in a dimension, best known", "Features alone", "count"),
     Layer("keeps_best", "seeds that keep the best's features", "What training misses", "share"),
     Layer("median_excess", "median excess loss", "What training misses", "excess"),
     Layer("least_excess", "least excess loss", "What training misses", "excess"),

@@ -176,8 +176,8 @@ export class AtlasView {
 
   words(value) {
     if (value === null) return "the observation does not speak of it";
-    const { unit, group, title } = this.layer;
-    if (unit === "count") return `${short(value, 2)} of ${this.atlas.n} ${group.toLowerCase().replace("features ", "")} (${title})`;
+    const { unit, title } = this.layer;
+    if (unit === "count") return `${title}: ${short(value, 2)} of ${this.atlas.n}`;
     if (unit === "answer") return `${title}: ${value ? "yes" : "no"}`;
     return `${title}: ${percent(value)}`;
   }
