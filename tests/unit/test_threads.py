@@ -92,7 +92,7 @@ def test_the_first_failure_is_raised_and_the_rest_left() -> None:
         begun.append(first)
         raise ArithmeticError(str(first))
 
-    with pytest.raises(ArithmeticError, match="^0$"):
+    with pytest.raises(ArithmeticError, match=r"^0$"):
         run_in_groups(work, 1000, 1)
     assert len(begun) < 4
 
