@@ -192,9 +192,9 @@ MOVES = {
         {"map-points", "losses", "report"},
         set(COMMANDS) - {"map-points", "losses", "report", "check-config"},
     ),
-    "storage/row_store.py": (
-        {"map-weights", "map-solutions"},
-        set(COMMANDS) - {"map-weights", "map-solutions", "losses"},
+    "storage/store.py": (
+        {"train", "map-weights", "map-solutions"},
+        {"schedules", "saes", "features", "recovery", "collect", "claims", "figure", "attention"},
     ),
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),

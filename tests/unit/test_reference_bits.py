@@ -32,9 +32,16 @@ def toy_models(instances: list[int], n_threads: int) -> list[np.ndarray]:
 def saes(architecture: str, **options: Any) -> Callable[[list[int], int], list[np.ndarray]]:
     def train(instances: list[int], n_threads: int) -> list[np.ndarray]:
         trained = sa.train_saes(
-            MODELS.select(np.array(instances)), architecture=architecture, n_latents=17, steps=3,
-            batch_size=50, dead_window=1, engine="torch", threads=n_threads, **options,
-        )  # fmt: skip
+            MODELS.select(np.array(instances)),
+            architecture=architecture,
+            n_latents=17,
+            steps=3,
+            batch_size=50,
+            dead_window=1,
+            engine="torch",
+            threads=n_threads,
+            **options,
+        )
         return list(trained.parameters.values())
 
     return train

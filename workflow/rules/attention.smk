@@ -7,7 +7,7 @@ Each setting has its toy models, an SAE on each of them, and for each number of 
 rule attention:
     """Everything that is trained for slide 3, in one job: starting takes longer than training one setting."""
     output:
-        ATTENTION_WEIGHTS,
+        targets.attention_weights(CONFIG),
     log:
         layout.log("attention"),
     benchmark:
@@ -17,10 +17,11 @@ rule attention:
     threads: 1
     resources:
         mem_mb=megabytes(2000),
-        runtime=attention_minutes,
+        runtime=RESOURCES.attention_minutes,
     params:
         code=command_digest("attention"),
-        spec=attention_json,
+        digest=digest_of(SPECS.attention),
+        spec=SPECS.attention,
         folder=layout.folder_of("attention_weights"),
     shell:
         "python -m superposition_atlas attention --spec - --threads {threads}"
@@ -30,7 +31,7 @@ rule attention:
 rule pivot_tables:
     """The cells of every table, and what they show of the planted rule."""
     input:
-        ATTENTION_WEIGHTS,
+        targets.attention_weights(CONFIG),
     output:
         cells=layout.attention_table("cells"),
         outputs=layout.attention_table("outputs"),
@@ -48,7 +49,7 @@ rule pivot_tables:
         runtime=minutes(5),
     params:
         code=command_digest("pivot_tables"),
-        heads=attention_heads_json,
+        heads=SPECS.attention_heads,
         folder=layout.folder_of("attention_weights"),
     shell:
         "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder {params.folder:q}"

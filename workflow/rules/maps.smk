@@ -21,9 +21,9 @@ rule map_points:
         runtime=minutes(5),
     params:
         code=command_digest("map_points"),
-        points=shard_digest,
-        spec=map_points_json,
-        shards=map_shards,
+        points=SPECS.shard_digest,
+        spec=SPECS.map_points,
+        shards=SPECS.map_shards,
     shell:
         "python -m superposition_atlas map-points --spec - --shard {wildcards.shard}"
         " --shards {params.shards} --output {output:q} 2> {log:q} <<< {params.spec:q}"
@@ -43,15 +43,16 @@ rule map_weights:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=map_megabytes,
-        runtime=map_minutes,
-        gpu=1 if on_gpu() else 0,
+        mem_mb=RESOURCES.map_megabytes,
+        runtime=RESOURCES.map_minutes,
+        gpu=RESOURCES.gpus,
     params:
         code=command_digest("map_weights"),
         engine=CONFIG.engine,
         device=CONFIG.device,
-        spec=map_training_json,
-        shards=map_shards,
+        digest=digest_of(SPECS.map_training),
+        spec=SPECS.map_training,
+        shards=SPECS.map_shards,
         # No outputs: Snakemake would remove them when the job runs again.
         store=layout.store("maps/{map}/weights"),
         checkpoint=layout.store("maps/{map}/shard={shard}.safetensors"),
@@ -76,12 +77,12 @@ rule map_solutions:
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=solve_minutes,
+        runtime=RESOURCES.solve_minutes,
     params:
         code=command_digest("map_solutions"),
-        biases=map_searches,
-        n_starts=map_starts,
-        shards=map_shards,
+        biases=SPECS.map_searches,
+        n_starts=SPECS.map_starts,
+        shards=SPECS.map_shards,
         # No output: Snakemake would remove it when the job runs again.
         store=layout.store("maps/{map}/solutions"),
     shell:
@@ -93,9 +94,9 @@ rule map_solutions:
 rule map_measures:
     """What the toy models of a map represent, beside the best solutions for their schedules."""
     input:
-        points=map_parts("points"),
-        weights=map_parts("weights"),
-        solutions=map_parts("solutions"),
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+        solutions=INPUTS.map_solutions,
     output:
         models=layout.map_table("{map}", "models"),
         solutions=layout.map_table("{map}", "solutions"),
@@ -109,14 +110,14 @@ rule map_measures:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=measure_megabytes,
+        mem_mb=RESOURCES.measure_megabytes,
         runtime=minutes(10),
     params:
         code=command_digest("map_measures"),
         # The inputs, in a few letters however many there are.
-        points=map_pattern("points"),
-        weights=map_pattern("weights"),
-        solutions=map_pattern("solutions"),
+        points=SPECS.points_pattern,
+        weights=SPECS.weights_pattern,
+        solutions=SPECS.solutions_pattern,
     shell:
         "python -m superposition_atlas map-measures --points {params.points} --weights {params.weights}"
         " --solutions {params.solutions} --output-models {output.models:q}"
@@ -127,13 +128,9 @@ rule map_measures:
 rule map_norms:
     """Norms over the schedules of several maps, beside the norms that the post published."""
     input:
-        points=[
-            layout.map_part(name, "points", shard)
-            for name in NORM_MAPS
-            for shard in range(MAPS[name].shards)
-        ],
-        models=[layout.map_table(name, "models") for name in NORM_MAPS],
-        published=catalogue.PUBLISHED_NORMS,
+        points=INPUTS.norm_points(),
+        models=INPUTS.norm_models(),
+        published=INPUTS.published_norms,
     output:
         points=layout.norm_table("points"),
         schedules=layout.norm_table("schedules"),

@@ -24,11 +24,11 @@ rule features:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("features"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas features --models {input.models:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-models {output.models:q}"
@@ -39,7 +39,7 @@ rule recovery:
     """What the SAEs of one case recover of its features."""
     input:
         models=layout.models("{experiment}", "{case}"),
-        saes=saes_of_case,
+        saes=INPUTS.saes_of_case,
     output:
         saes=layout.case_table("{experiment}", "{case}", "saes"),
         latents=layout.case_table("{experiment}", "{case}", "latents"),
@@ -54,11 +54,11 @@ rule recovery:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("recovery"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
@@ -69,7 +69,7 @@ rule recovery:
 rule collect:
     """One table of an experiment, all cases together."""
     input:
-        tables_of_cases,
+        INPUTS.tables_of_cases,
     output:
         layout.experiment_table("{experiment}", "{table}"),
     log:
@@ -91,7 +91,7 @@ rule collect:
 rule losses:
     """Exact losses of an experiment's toy models, beside the best solutions for their schedules."""
     input:
-        models_of_experiment,
+        INPUTS.models_of_experiment,
     output:
         losses=layout.experiment_table("{experiment}", "losses"),
         solutions=layout.experiment_table("{experiment}", "solutions"),
@@ -104,10 +104,10 @@ rule losses:
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=losses_minutes,
+        runtime=RESOURCES.losses_minutes,
     params:
         code=command_digest("losses"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas losses --models {input:q} --shown-seeds {params.shown_seeds}"
         " --output-losses {output.losses:q} --output-solutions {output.solutions:q} 2> {log:q}"
@@ -116,8 +116,8 @@ rule losses:
 rule claims:
     """Every observation of the talk, tested on every experiment."""
     input:
-        schedules=[layout.schedules(name) for name in TESTED],
-        features=tested_tables("features"),
+        schedules=INPUTS.tested_schedules(),
+        features=INPUTS.tested_features(),
     output:
         layout.claims(),
     log:
@@ -143,7 +143,7 @@ rule answer:
         claims=layout.claims(),
         points=layout.map_table("atlas", "points"),
         features=layout.map_table("atlas", "features"),
-        solutions=JUDGED,
+        solutions=targets.judged(CONFIG),
     output:
         answer=layout.answer(),
         effects=layout.effects(),
@@ -159,7 +159,7 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
-        variant=MAPS["atlas"].main_variant if "atlas" in MAPS else "",
+        variant=SPECS.atlas_variant(),
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
         " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"

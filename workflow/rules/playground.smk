@@ -18,10 +18,11 @@ rule playground:
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=playground_minutes,
+        runtime=RESOURCES.playground_minutes,
     params:
         code=command_digest("playground"),
-        spec=playground_json,
+        digest=digest_of(SPECS.playground),
+        spec=SPECS.playground,
     shell:
         "python -m superposition_atlas playground --spec - --output-runs {output.runs:q}"
         " --output-curves {output.curves:q} --output-points {output.points:q} --output-units {output.units:q}"

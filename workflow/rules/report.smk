@@ -4,16 +4,11 @@
 rule report:
     """The PDF, and beside it the numbers that it shows."""
     input:
-        template="workflow/report/report.typ",
-        parts=sorted(str(path) for path in Path("workflow/report").glob("*.typ")),
-        captions=sorted(
-            {
-                f"workflow/report/captions/{figure.module}.rst"
-                for figure in FIGURES.values()
-            }
-        ),
+        template=INPUTS.source("workflow/report/report.typ"),
+        parts=INPUTS.template_parts(),
+        captions=INPUTS.captions(),
         figures=[layout.figure(name, "svg") for name in FIGURES],
-        sources=report_sources(),
+        sources=INPUTS.report_sources(),
     output:
         pdf=report(
             layout.report(),
@@ -34,19 +29,22 @@ rule report:
         runtime=minutes(5),
     params:
         code=command_digest("report"),
-        spec=whole_json,
+        digest=digest_of(SPECS.whole),
+        spec=SPECS.whole,
+        captions=INPUTS.source("workflow/report/captions"),
+        published=INPUTS.published_norms,
         results=layout.RESULTS,
         benchmarks=layout.folder_of("benchmark"),
     shell:
         "python -m superposition_atlas report --spec - --template {input.template:q}"
-        " --captions workflow/report/captions --results {params.results:q} --benchmarks {params.benchmarks:q}"
+        " --captions {params.captions:q} --published {params.published:q} --results {params.results:q} --benchmarks {params.benchmarks:q}"
         " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule report_zip:
     """Snakemake's own report, to browse: every figure with its caption, the jobs, their code and settings."""
     input:
-        TARGETS,
+        ALL_FILES,
     output:
         layout.report_zip(),
     log:
@@ -60,7 +58,8 @@ rule report_zip:
         mem_mb=megabytes(1000),
         runtime=minutes(5),
     params:
-        config=whole_json,
+        digest=digest_of(SPECS.whole),
+        config=SPECS.whole,
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
         'file=$(mktemp --suffix .json); trap \'rm -f "$file"\' EXIT; printf %s {params.config:q} > "$file";'

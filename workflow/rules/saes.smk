@@ -16,10 +16,11 @@ rule saes:
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=megabytes(2000),
-        runtime=sae_minutes,
+        runtime=RESOURCES.sae_minutes,
     params:
         code=command_digest("saes"),
-        spec=sae_json,
+        digest=digest_of(SPECS.sae),
+        spec=SPECS.sae,
     shell:
         "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"

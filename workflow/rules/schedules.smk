@@ -25,7 +25,8 @@ rule schedule:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        spec=case_json,
+        digest=digest_of(SPECS.case),
+        spec=SPECS.case,
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"
@@ -47,7 +48,8 @@ rule schedules:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        spec=experiment_json,
+        digest=digest_of(SPECS.experiment),
+        spec=SPECS.experiment,
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"

@@ -8,8 +8,8 @@ maps in which one feature's density varies.
 rule map_predictions:
     """The predictor's answers beside the best solutions, and what it costs where it is wrong."""
     input:
-        points=map_parts("points"),
-        solutions=map_parts("solutions"),
+        points=INPUTS.map_points,
+        solutions=INPUTS.map_solutions,
         solved=layout.map_table("{map}", "solutions"),
     output:
         layout.map_table("{map}", "predictions"),
@@ -18,7 +18,7 @@ rule map_predictions:
     benchmark:
         layout.benchmark("map_predictions/{map}")
     wildcard_constraints:
-        map="|".join(PREDICTED_MAPS) or "none",
+        map=one_of(targets.predicted_maps(CONFIG)),
     conda:
         "../../environment.yml"
     threads: 1
@@ -35,9 +35,9 @@ rule map_predictions:
 rule map_branches:
     """The loss of each structure as one feature's density varies, where they cross, and what training finds."""
     input:
-        points=map_parts("points"),
-        weights=map_parts("weights"),
-        solutions=map_parts("solutions"),
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+        solutions=INPUTS.map_solutions,
         models=layout.map_table("{map}", "models"),
     output:
         branches=layout.map_table("{map}", "branches"),
@@ -48,7 +48,7 @@ rule map_branches:
     benchmark:
         layout.benchmark("map_branches/{map}")
     wildcard_constraints:
-        map="|".join(BRANCHED_MAPS) or "none",
+        map=one_of(targets.branched_maps(CONFIG)),
     conda:
         "../../environment.yml"
     threads: 1

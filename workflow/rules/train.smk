@@ -15,14 +15,14 @@ rule train:
     benchmark:
         layout.benchmark("train/{experiment}/{case}")
     wildcard_constraints:
-        experiment="|".join(WHOLE) or "none",
+        experiment=one_of(WHOLE),
     conda:
         "../../environment.yml"
-    threads: train_threads
+    threads: RESOURCES.train_threads
     resources:
-        mem_mb=train_megabytes,
-        runtime=train_minutes,
-        gpu=1 if on_gpu() else 0,
+        mem_mb=RESOURCES.train_megabytes,
+        runtime=RESOURCES.train_minutes,
+        gpu=RESOURCES.gpus,
     params:
         code=command_digest("train"),
         engine=CONFIG.engine,
@@ -45,19 +45,19 @@ use rule train as train_shard with:
     benchmark:
         layout.benchmark("train/{experiment}/{case}/{shard}")
     wildcard_constraints:
-        experiment="|".join(CUT) or "none",
+        experiment=one_of(CUT),
     params:
         checkpoint=layout.store(
             "experiments/{experiment}/{case}/shard={shard}.checkpoint"
         ),
-        part=shard_arguments,
+        part=SPECS.shard_arguments,
 
 
 rule join_models:
     """The shards of a case as one ensemble, as if they had never been cut."""
     input:
         schedule=layout.case_schedules("{experiment}", "{case}"),
-        models=shards_of_case,
+        models=INPUTS.shards_of_case,
     output:
         layout.models("{experiment}", "{case}"),
     log:
@@ -65,12 +65,12 @@ rule join_models:
     benchmark:
         layout.benchmark("join_models/{experiment}/{case}")
     wildcard_constraints:
-        experiment="|".join(CUT) or "none",
+        experiment=one_of(CUT),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("join_models"),

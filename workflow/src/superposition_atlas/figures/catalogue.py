@@ -4,9 +4,9 @@ The Snakefile makes its targets from this list and the report its sections; a ne
 this one, a caption in workflow/report/captions, and an entry here.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
@@ -36,13 +36,13 @@ class FigureTarget:
     module: str
     """Module of `superposition_atlas.figures`, and of its caption in workflow/report/captions."""
     inputs: dict[str, str]
-    """Role to path; passed to the module's `draw`."""
+    """Path by role; passed to the module's `draw`."""
     category: str
     """Section of the reports."""
     alt: str
     """What the picture shows, for those who can't see it."""
-    options: dict[str, str] = field(default_factory=dict)
-    """Passed to the module's `draw`."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Passed to the module's `draw` by name; what is named by the configuration stands in mappings."""
     labels: dict[str, str] = field(default_factory=dict)
     """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
     moves: bool = False
@@ -53,9 +53,9 @@ class FigureTarget:
 
 def answers(config: Config) -> bool:
     """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
-    atlas = config.maps.get("atlas")
+    described = atlas(config)
     tested = any(experiment.claims for experiment in config.experiments.values())
-    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
+    return tested and described is not None and described.points["kind"] == "grid"
 
 
 def beside_the_published_norms(config: Config) -> list[Experiment]:
@@ -132,7 +132,7 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
             "Setup",
             "For each data set, the decision surface of one network with the data, and below it the test "
             "errors of all seeds.",
-            {own.name: own.title for own in part},
+            {"titles": {own.name: own.title for own in part}},
         )
 
 
@@ -350,7 +350,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             {case.name: case_table("controls", case.name, "features") for case in pentagons},
             "Uniform sparsity",
             "Shares of seeds with four and five represented features, by initial scale and learning rate.",
-            {case.name: case.title for case in pentagons},
+            {"titles": {case.name: case.title for case in pentagons}},
         )
     with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
     resampled = [experiment for experiment in with_saes if not experiment.compares_architectures]
@@ -441,19 +441,19 @@ def _atlas(config: Config) -> Iterator[FigureTarget]:
         return
     drawn = {
         "variant": next(iter(described.variants)),
-        **cases_at(described, config.experiments.values()),
+        "cases": cases_at(described, config.experiments.values()),
     }
     panels = "Small maps of mean density over steepness, a column for each importance and order"
     for module, shown, sizes in (
         (
             "atlas_represented",
             "the number of represented features in trained toy models, in best solutions, as predicted",
-            {"n_features": str(described.n_features)},
+            {"n_features": described.n_features},
         ),
         (
             "atlas_dedicated",
             "the number of dedicated features in trained toy models and in best solutions",
-            {"n_hidden": str(described.n_hidden)},
+            {"n_hidden": described.n_hidden},
         ),
         (
             "atlas_gap",
@@ -591,7 +591,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
                 THEORY,
                 "Losses of competing structures as lines over one feature's density, toy models as marks, "
                 "crossings as circles; below, the share of seeds in each structure.",
-                {"density": str(described.points["density"]), "variant": described.main_variant},
+                {"density": described.points["density"], "variant": described.main_variant},
                 {"map": name, "title": described.title},
                 named_after=f"maps.{name}",
             )
@@ -611,7 +611,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
             THEORY,
             "For each case, the excess losses of all toy models over the best solution, the share that keeps "
             "the best's features, and numbers of represented features with the best's number framed.",
-            {experiment.name: experiment.title for experiment in compared},
+            {"titles": {experiment.name: experiment.title for experiment in compared}},
         )
 
 
@@ -635,7 +635,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             THEORY,
             "For each schedule and treatment of the bias, features by density: the share of seeds that "
             "represent each, and its norm and bias over seeds and in the best solution.",
-            biases,
+            {"titles": biases},
             labels,
             named_after=f"maps.{described.name}",
         )
@@ -647,7 +647,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             THEORY,
             "For each schedule, lines over a setting of training: the share of seeds that keep the best's "
             "features, the mean number of represented features, and median and least excess loss.",
-            {"against": setting, "values": json.dumps(values)},
+            {"against": setting, "values": values},
             {**labels, "setting": {"steps": "training steps", "init_scale": "initial scale"}[setting]},
             named_after=f"maps.{described.name}",
         )

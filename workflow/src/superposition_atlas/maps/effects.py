@@ -23,6 +23,12 @@ OUTCOMES = ("represented", "dedicated")
 SOURCES = {"trained": "share_", "best": "best_"}
 """Toy models as trained, or the best solution; with the prefix of its columns."""
 
+FEATURE_COLUMNS = (
+    *("key", "feature", "importance", "probability"),
+    *(prefix + outcome for prefix in SOURCES.values() for outcome in OUTCOMES),
+)
+"""Columns that `effects` reads; only the features of solved maps have all of them."""
+
 _CONFIDENCE = 0.95
 _RIDGE = 1e-6
 """Keeps coefficients finite where an outcome is decided without exception."""

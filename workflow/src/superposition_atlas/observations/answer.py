@@ -71,6 +71,19 @@ JUDGED = (
 )
 
 
+_COMPARED = {"fewest": "n_represented", "below_uniform": "frobenius_norm"}
+"""What compares points, and the column that it is made of."""
+POINT_COLUMNS = (
+    *("key", "order", *_PLACE),
+    *sorted(
+        prefix + _COMPARED.get(column.removeprefix(prefix), column.removeprefix(prefix))
+        for judged in JUDGED
+        for prefix, column in (("", judged.trained), ("best_", judged.best))
+    ),
+)
+"""Columns that `judge` reads; only the points of solved grids have all of them."""
+
+
 def with_comparisons(points: pd.DataFrame) -> pd.DataFrame:
     """The atlas's points with what compares them: fewest features of all orders, norm below uniform's.
 

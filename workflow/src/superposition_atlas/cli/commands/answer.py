@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from superposition_atlas.maps.effects import effects
-from superposition_atlas.observations.answer import judge
+from superposition_atlas.maps.effects import FEATURE_COLUMNS, effects
+from superposition_atlas.observations.answer import POINT_COLUMNS, judge
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table, write_table
@@ -26,8 +26,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
     claims = read_table(arguments.claims)
-    points = of_variant(read_table(arguments.points), arguments.variant, arguments.points)
-    features = of_variant(read_table(arguments.features), arguments.variant, arguments.features)
+    points = read_table(arguments.points, list(dict.fromkeys(["variant", *POINT_COLUMNS])))
+    features = read_table(arguments.features, list(dict.fromkeys(["variant", *FEATURE_COLUMNS])))
+    points = of_variant(points, arguments.variant, arguments.points)
+    features = of_variant(features, arguments.variant, arguments.features)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),

@@ -3,13 +3,15 @@
 import argparse
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.storage import checksums, layout
+from superposition_atlas.storage import interchange, layout
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.embedded import READERS, read_provenance
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.parquet import table_provenance
 from superposition_atlas.storage.tensors import read_tensors
 
@@ -22,39 +24,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints what the file is, the command that makes it again, and its provenance, as JSON."""
     path = arguments.file
+    require_file(path)
     place = layout.identify(path)
-    kind = place.kind if place else "a file of this pipeline, outside results/"
-    command = place.command if place else None
-    provenance = _provenance(path, place)
+    exported = interchange.exported_provenance(path)
+    provenance = exported or _provenance(path)
     if not isinstance(provenance.get("spec"), dict) or not isinstance(provenance.get("code"), str):
         raise ArtefactError(f"{path}: carries no spec or no code: this pipeline did not make it")
-    said = {"file": str(path), "kind": kind, "made_by": command, "rebuild": _rebuild(place)}
+    command = None if place is None or exported else place.command
+    about = {
+        "file": str(path),
+        "kind": "what export wrote for other programs" if exported else _kind(place),
+        "made_by": "export" if exported else command,
+        "rebuild": "python -m superposition_atlas export" if exported else _rebuild(place),
+    }
     if command is not None:
-        said["code_is_that_of_here"] = provenance["code"] == _digest(command, provenance["spec"])
-    print(json.dumps(said | provenance, indent=2, ensure_ascii=False))
+        about["code_is_that_of_here"] = provenance["code"] == _digest(command, provenance["spec"])
+    print(_as_json(about | provenance))
 
 
-def _provenance(path: Path, place: layout.Place | None) -> dict[str, Any]:
+def _as_json(content: dict[str, Any]) -> str:
+    """JSON in letters that standard output can show; else as escapes, which are JSON too."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(content, indent=2)
+    return text
+
+
+def _provenance(path: Path) -> dict[str, Any]:
     """What the file carries.
 
     Raises:
         ArtefactError: if it carries nothing, or is missing or damaged.
     """
-    if path.suffix not in (".parquet", ".safetensors", *READERS):
-        readable = ", ".join(sorted([".parquet", ".safetensors", *READERS]))
-        raise ArtefactError(f"{path}: got a file that carries no provenance, allowed is one of {readable}")
-    try:
-        reason = checksums.flaw(path) if place is None and path.is_file() else None
-    except OSError as error:
-        raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
-    if reason:
-        # Not ours, maybe: nobody is told to delete it.
-        raise ArtefactError(f"{path}: damaged, or not a file of this pipeline ({reason})")
     if path.suffix == ".parquet":
         return table_provenance(path)
     if path.suffix == ".safetensors":
         return read_tensors(path)[1]
-    return read_provenance(path)
+    if path.suffix in READERS:
+        return read_provenance(path)
+    readable = ", ".join(sorted([".parquet", ".safetensors", *READERS]))
+    raise ArtefactError(f"{path}: got a file that carries no provenance, allowed is one of {readable}")
+
+
+def _kind(place: layout.Place | None) -> str:
+    return place.kind if place else "a file of this pipeline, outside results/"
 
 
 def _rebuild(place: layout.Place | None) -> str:
@@ -67,7 +82,7 @@ def _rebuild(place: layout.Place | None) -> str:
 
 
 def _digest(command: str, spec: dict[str, Any]) -> str | None:
-    """That of the code here, or None where the figure's module is gone."""
+    """Digest of the code of this checkout, or None where the figure's module is gone."""
     modules = [f"superposition_atlas.cli.commands.{command}"]
     if command == "figure" and "module" in spec:
         modules.append(f"superposition_atlas.figures.draw.{spec['module']}")

@@ -33,7 +33,7 @@ _LOSSES, _SHARES = (0.3, 2.9), (3.62, 1.0)
 _AXIS, _LEGEND_ROW = 0.46, 0.17
 
 
-def draw(paths: Mapping[str, Path], density: str, variant: str) -> Figure:
+def draw(paths: Mapping[str, Path], density: float, variant: str) -> Figure:
     """Above, loss against the varied density: lines are structures, marks toy models. Below, shares of seeds.
 
     Args:
@@ -79,9 +79,9 @@ def draw(paths: Mapping[str, Path], density: str, variant: str) -> Figure:
     feature = int(branches["feature"].iloc[0])
     below = canvas.axes(_LEFT, _SHARES[0], _WIDTH, _SHARES[1])
     _shares(below, models, looks)
-    below.set_xlabel(f"$p_{{{feature}}}$, density of feature {feature} (all others: {float(density):g})")
+    below.set_xlabel(f"$p_{{{feature}}}$, density of feature {feature} (all others: {density:g})")
     for each in (axes, below):
-        _frame(each, models, crossings, float(density), named=each is axes)
+        _frame(each, models, crossings, density, named=each is axes)
     canvas.figure.legend(handles=handles, loc="lower center", ncols=3, borderaxespad=0.2)
     return canvas.figure
 
