@@ -164,7 +164,8 @@ def build(spec: dict[str, Any]) -> None:
         atlas = {table: layout.map_table("atlas", table) for table in ("points", "features")}
         given = ("--claims", layout.claims(), "--points", atlas["points"], "--features", atlas["features"])
         outputs = ("--output-answer", layout.answer(), "--output-effects", layout.effects())
-        run("answer", *given, "--solutions", *solved, *outputs)
+        variant = checked.maps["atlas"].main_variant
+        run("answer", *given, "--variant", variant, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)

@@ -159,7 +159,8 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
+        variant=SPECS.atlas_variant(),
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
-        " --features {input.features:q} --solutions {input.solutions:q} --output-answer {output.answer:q}"
-        " --output-effects {output.effects:q} 2> {log:q}"
+        " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"
+        " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

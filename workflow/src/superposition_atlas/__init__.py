@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from superposition_atlas.theory.best import best_solutions as best_solutions
     from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
     from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
+    from superposition_atlas.theory.matching import match as match
     from superposition_atlas.theory.predictor import predict as predict
     from superposition_atlas.training.train_toy_models import random_dictionaries as random_dictionaries
     from superposition_atlas.training.train_toy_models import train as train
@@ -31,6 +32,7 @@ _WHERE = {
     "exact_gradient": ("superposition_atlas.theory.exact_loss", "exact_gradient"),
     "exact_loss": ("superposition_atlas.theory.exact_loss", "exact_loss"),
     "explore": ("superposition_atlas.explorer.notebook", "explore"),
+    "match": ("superposition_atlas.theory.matching", "match"),
     "metrics": ("superposition_atlas.metrics", None),
     "predict": ("superposition_atlas.theory.predictor", "predict"),
     "random_dictionaries": ("superposition_atlas.training.train_toy_models", "random_dictionaries"),

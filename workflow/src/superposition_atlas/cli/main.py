@@ -22,6 +22,7 @@ COMMANDS = {
     "map-norms": "compare the norms of maps with the published ones",
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
+    "prospective": "compare the matching with toy models trained on random schedules",
     "saes": "train one SAE for every shown toy model of a case",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",

@@ -591,7 +591,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
                 THEORY,
                 "Losses of competing structures as lines over one feature's density, toy models as marks, "
                 "crossings as circles; below, the share of seeds in each structure.",
-                {"density": described.points["density"]},
+                {"density": described.points["density"], "variant": described.main_variant},
                 {"map": name, "title": described.title},
                 named_after=f"maps.{name}",
             )

@@ -38,8 +38,9 @@ def effects(features: pd.DataFrame) -> pd.DataFrame:
     """One row a source, outcome and term: the coefficient, log-odds an e-fold, with its interval.
 
     Args:
-        features: one row a schedule and feature: key, importance, probability, for each outcome the
-            share of toy models (`share_…`) and whether it is so in the best solution (`best_…`).
+        features: of one way of training, one row a schedule and feature: key, importance, probability, for
+            each outcome the share of toy models (`share_…`) and whether it is so in the best solution
+            (`best_…`).
     """
     return pd.DataFrame(_rows(features.drop_duplicates(["key", "feature"])))
 

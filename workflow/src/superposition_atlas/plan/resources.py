@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from superposition_atlas.backends.gpu import gpu_is_asked_for
 from superposition_atlas.config import Config
 from superposition_atlas.maps.comparison import searches_of
 from superposition_atlas.plan import costs
@@ -67,7 +68,7 @@ class JobResources:
     @property
     def gpus(self) -> int:
         """GPUs of a training job: one if the configuration asks for it."""
-        return int("cuda" in (self.config.device, self.config.engine))
+        return int(gpu_is_asked_for(self.config.engine, self.config.device))
 
     def _training_seconds(self, n_models: int, size: Size, training: TrainingSettings) -> float:
         work = costs.training_operations(

@@ -138,6 +138,11 @@ class JobSpecs:
         spec = {"seeds": configuration.seeds_as_written(described.seeds), "variants": variants}
         return json.dumps(spec, sort_keys=True)
 
+    def atlas_variant(self) -> str:
+        """The variant of the atlas that the talk's observations are judged by; empty without an atlas."""
+        atlas = self.config.maps.get("atlas")
+        return atlas.main_variant if atlas else ""
+
     def map_shards(self, wildcards: Wildcards) -> int:
         """Number of shards."""
         return self._map(wildcards).shards

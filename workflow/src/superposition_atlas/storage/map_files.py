@@ -185,6 +185,18 @@ def read_map_models(path: Path, n_hidden: int) -> MapModels:
     )
 
 
+def of_variant(table: pd.DataFrame, variant: str, path: Path) -> pd.DataFrame:
+    """The rows of a map's table that are of one way of training.
+
+    Raises:
+        ArtefactError: if there are none; the message names the file.
+    """
+    chosen = table[table["variant"] == variant]
+    if chosen.empty:
+        raise ArtefactError(f"{path}: has no rows of the variant {variant!r}")
+    return chosen
+
+
 def variants_of(path: Path) -> dict[str, dict[str, Any]]:
     """How the toy models of a shard were trained: settings by variant.
 
