@@ -1,8 +1,8 @@
 """Seals: a checksum of the whole file inside the file, so that any damage is noticed.
 
 A file is written with zeros in place of the checksum, hashed piece by piece (a large file takes no more
-memory than a small one), and then the zeros are replaced. A PNG has a checksum for each of its parts, which a seal
-inside would break; for a PNG, those are checked instead.
+memory than a small one), and then the zeros are replaced. A PNG has a checksum for each of its parts, which
+a seal inside would break; for a PNG, those are checked instead.
 
 With the checksum stands which file of results/ was written, as a digest of its path, or that it was written
 elsewhere. A whole file may be read under any name and in any place; only the check before a run, which
