@@ -784,7 +784,7 @@ def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -
     paths, options = tables.inputs("bias")
     figure = draw("bias", paths, options)
     features = read_table(paths["features"])
-    assert len(figure.axes) == features["key"].nunique() * len(options)
+    assert len(figure.axes) == features["key"].nunique() * len(options["titles"])
     drawn = sorted(bar.get_height() for axes in figure.axes for bar in axes.patches)
     np.testing.assert_allclose(drawn, sorted(features["share_represented"]))
     norms = [line.get_ydata() for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
