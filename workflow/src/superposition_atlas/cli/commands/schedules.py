@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _description(experiment: config.Experiment) -> dict[str, Any]:
-    """What later stages need to know beside the numbers; `artefacts.read_experiment` reads it back."""
+    """Provenance for later stages, which `experiment_files.read_experiment` reads."""
     cases = {
         case.name: {"title": case.title, "training": case.training.as_dict()}
         for case in experiment.cases.values()
