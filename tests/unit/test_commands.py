@@ -551,7 +551,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "explain: another kind of file": (
         lambda c, t: ["explain", t / "report.zip"],
-        "got a file that carries no provenance, allowed is one of .gif, .json, .parquet, .pdf, .png",
+        "got a file that carries no provenance, allowed is one of .gif, .html, .json, .parquet, .pdf, .png",
     ),
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
     "explain: a name that can't be": (
@@ -701,7 +701,7 @@ def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
 
 def test_rules_give_specs_through_standard_input() -> None:
     rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
-    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 8
+    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 9
 
 
 def test_an_interruption_is_one_line(
