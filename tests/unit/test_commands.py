@@ -38,15 +38,19 @@ SPEC: dict[str, Any] = {
             "training": {"steps": 60, "batch_size": 16, "learning_rate": 0.01, "init_scale": 0.2},
             "claims": True,
             "cases": {
-                "case1": {"title": "The more important, the less sparse"},
-                "case2": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
-                "post4": {"importance": {"family": "constant", "value": 1.0}},
+                "case1": {"role": "aligned", "title": "The more important, the less sparse"},
+                "case2": {
+                    "role": "reversed",
+                    "probability": {"family": "permutation", "of": "base", "order": "reversed"},
+                },
+                "post4": {"role": "equal", "importance": {"family": "constant", "value": 1.0}},
                 "uniform": {
+                    "role": "densities",
                     "probability": {
                         "family": "per_instance",
                         "of": {"family": "geometric", "first": 1.0, "last": 0.1},
                         "count": 3,
-                    }
+                    },
                 },
                 "slow": {"training": {"steps": 80}},
             },

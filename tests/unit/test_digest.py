@@ -173,7 +173,11 @@ MOVES = {
             *("schedules", "features", "recovery", "collect", "claims", "figure", "report"),
         },
     ),
-    "sae": ({"saes", "recovery"}, {"schedules", "train", "features", "collect", "claims"}),
+    # A configuration is read by the declaration of SAEs' settings, not by what trains them.
+    "sae/settings.py": ({"saes", "recovery", "schedules"}, {"train", "features", "collect", "claims"}),
+    "sae/train_saes.py": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
+    "sae/fused": ({"saes"}, {"schedules", "train", "features", "collect", "claims"}),
+    "settings": ({"schedules", "train", "saes"}, {"collect"}),
     "metrics/features.py": ({"features", "claims"}, {"schedules", "train", "saes", "collect"}),
     "metrics/recovery.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),
     "metrics/sae_history.py": ({"recovery"}, {"schedules", "train", "saes", "features", "collect", "claims"}),

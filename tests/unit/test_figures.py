@@ -37,6 +37,7 @@ from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
 from superposition_atlas.training.train_toy_models import train
 
+from tests.unit.case_roles import CASE_ROLES
 from tests.unit.small_map import build_map, small_map
 
 from .map_chain import SPEC, make_maps
@@ -138,8 +139,10 @@ class Tables:
         }
         self.tables["claims"] = pd.concat(
             [
-                claims.tested("talk", "linear", self.tables["features"]),
-                claims.tested("controls", "uniform", self._renamed("uniform_matched", "pentagon_talk")),
+                claims.tested("talk", "linear", self.tables["features"], CASE_ROLES),
+                claims.tested(
+                    "controls", "uniform", self._renamed("uniform_matched", "pentagon_talk"), CASE_ROLES
+                ),
             ],
             ignore_index=True,
         )

@@ -319,16 +319,16 @@ WRONG = [
     ({"activation": "elu"}, "activation is 'elu'"),
     ({"optimizer": "lion"}, "optimizer is 'lion'"),
     ({"regularization": "l3"}, "regularization is 'l3'"),
-    ({"inputs": ["x3"]}, "an input is 'x3'"),
+    ({"inputs": ["x3"]}, "a value of inputs is 'x3'"),
     ({"inputs": "x1"}, "inputs is 'x1': must be a list"),
-    ({"hidden_layers": [4, 0]}, "a hidden layer is 0"),
+    ({"hidden_layers": [4, 0]}, "a value of hidden_layers is 0"),
     ({"n_points": 1}, "n_points is 1"),
     ({"steps": 0}, "steps is 0"),
     ({"noise": -1}, "noise is -1"),
     ({"learning_rate": 0}, "learning_rate is 0"),
     ({"training_share": 100}, "training_share is 100"),
     ({"training_share": 0.01}, "training_share is 0.01"),
-    ({"batch_size": 251}, "batch_size is 251: must be at most 250"),
+    ({"batch_size": 251}, "batch_size is 251: must be an integer ≥ 1 and ≤ 250"),
 ]
 
 

@@ -140,7 +140,7 @@ class JobSpecs:
 
     def atlas_variant(self) -> str:
         """The variant of the atlas that the talk's observations are judged by; empty without an atlas."""
-        atlas = self.config.maps.get("atlas")
+        atlas = self.config.map_of_role("observations")
         return atlas.main_variant if atlas else ""
 
     def map_shards(self, wildcards: Wildcards) -> int:

@@ -10,6 +10,7 @@ from superposition_atlas import __version__
 from superposition_atlas.config import Experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.report import (
     answer_tables,
     attention_tables,
@@ -88,7 +89,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "sae_groups": {
             "rare_probability": sae_tables.RARE_PROBABILITY,
-            "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
+            "dedicated_dimensionality": DEDICATED_DIMENSIONALITY,
         },
         "theory": theory_tables.comparisons(sources),
         "provenance": {
@@ -183,6 +184,8 @@ def _experiment(
             {
                 "name": case.name,
                 "title": case.title,
+                "role": case.role,
+                "slide": experiment.cases[case.name].slide,
                 "importance": shared_tables.span(case.importance),
                 "probability": shared_tables.span(case.probability),
                 "mean_probability": float(case.probability.mean()),
@@ -200,6 +203,7 @@ def _experiment(
     return {
         "name": name,
         "title": description.title,
+        "role": experiment.role,
         "family": description.family,
         "n_features": description.n_features,
         "n_hidden": description.n_hidden,

@@ -18,6 +18,8 @@ class CaseDescription:
 
     name: str
     title: str
+    role: str
+    """What the talk's observations take it for; empty for a case beside theirs."""
     training: dict[str, Any]
     importance: Float[np.ndarray, "variant feature"]
     probability: Float[np.ndarray, "variant feature"]
@@ -48,6 +50,11 @@ class ExperimentDescription:
                 f"experiment {self.name} has no case {name!r}; it has {', '.join(self.cases)}"
             )
         return self.cases[name]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The roles of the cases, by case."""
+        return {name: case.role for name, case in self.cases.items()}
 
     def spec_of(self, case_name: str) -> dict[str, Any]:
         """All that the models of a case depend on, as plain values."""
