@@ -472,3 +472,17 @@ def test_what_goes_wrong_names_the_network_and_writes_nothing(
     assert said.startswith(f"error: playground.mine: {message}")
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_are_exact_in_the_tables(tmp_path: Path) -> None:
+    """A list of small and large seeds is one of floats to numpy, in which these two are one."""
+    seeds = [2**63 + 1, 2**63 + 2, 5]
+    settings = Settings("xor", steps=2)
+    assert main(arguments(tmp_path, {"mine": {**settings.as_dict(), "seeds": seeds}})) == 0
+    runs = read_table(tmp_path / "runs.parquet")
+    assert runs["seed"].tolist() == seeds
+    assert runs["shown"].tolist() == [True, False, False]
+    curves = read_table(tmp_path / "curves.parquet")
+    assert list(dict.fromkeys(curves["seed"].tolist())) == seeds
+    for name in ("points", "units", "weights"):
+        assert set(read_table(tmp_path / f"{name}.parquet")["seed"].tolist()) == {seeds[0]}

@@ -45,7 +45,7 @@ class JobSpecs:
     """Params of the jobs of a configuration. Methods that take `input` do so as `digest_of` says."""
 
     raw: Mapping[str, Any]
-    """As it is written."""
+    """The configuration as it is written."""
     config: Config
     inputs: JobInputs
 

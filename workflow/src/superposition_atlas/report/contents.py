@@ -27,6 +27,7 @@ from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.parquet import table_provenance
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.toy_model import xavier_scale
@@ -225,8 +226,7 @@ def _figures(sources: Sources) -> list[Document]:
     rows = []
     for figure in catalogue.figures(sources.config):
         path = sources.locate(layout.figure(figure.name, "svg"))
-        if not path.is_file():
-            raise ArtefactError(f"{path}: no such file")
+        require_file(path)
         rows.append(
             {
                 "name": figure.name,

@@ -1,4 +1,4 @@
-"""An experiment as its schedules file describes it to all later stages."""
+"""Experiments, read from the schedules file that describes them to all later stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from superposition_atlas.storage.parquet import read_columns, table_provenance
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """One case as it stands in an experiment's schedules."""
+    """One case of an experiment's schedules file."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class CaseDescription:
 
 @dataclass(frozen=True)
 class ExperimentDescription:
-    """What the schedules file of an experiment says about it: all that later stages need to know."""
+    """The content of an experiment's schedules file: all that later stages need to know."""
 
     name: str
     title: str
@@ -75,7 +75,7 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
     """Reads an experiment's schedules file.
 
     Raises:
-        ArtefactError: if the file is missing, damaged or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     spec = table_provenance(schedules)["spec"]
     table = read_columns(schedules, ["case", "variant", "feature", "importance", "probability"])
