@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import resampling
-from superposition_atlas.sae.architectures.base import Objective, SAEState, TrainingData, find, join, split
+from superposition_atlas.sae.architecture import Objective, SAEState, TrainingData, join, split
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.sae.train_saes import train_saes
@@ -21,7 +22,7 @@ from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
-RELU = find("relu")
+RELU = by_name("relu")
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +168,7 @@ def test_the_reference_is_torch_optim_adam() -> None:
         loss.sum().backward()
         optimizer.step()
         with torch.no_grad():
-            RELU.settle(parameters, torch.empty(0), trained.settings)
+            RELU.after_step(parameters, torch.empty(0), trained.settings)
     for name in WEIGHTS:
         np.testing.assert_allclose(
             getattr(trained, name), parameters[name].detach().numpy(), rtol=1e-4, atol=1e-6

@@ -25,8 +25,14 @@ _CALLED_BY_KERNELS = (
     "training/fused/traced_batch.py",
     "training/fused/rare_features.py",
     "training/fused/fused_step.py",
+    "sae/fused/fused_gradient.py",
     "sae/fused/fused_rows.py",
     "sae/fused/fused_selection.py",
+    "sae/fused/relu_gradient.py",
+    "sae/fused/gated_gradient.py",
+    "sae/fused/jumprelu_gradient.py",
+    "sae/fused/topk_gradient.py",
+    "sae/fused/batch_topk_gradient.py",
     "sampling/philox.py",
 )
 

@@ -14,7 +14,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import t_interval, wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -102,12 +102,14 @@ def _recovered(part: pd.DataFrame) -> Row:
 
 
 def _named(row: "pd.Series[Any]") -> Row:
-    architecture = str(row["architecture"])
-    level = None if architecture in UNTRAINED else float(row["sparsity_coefficient"])
-    k = int(row["k"]) if architecture in BY_K else None
+    architecture = by_name(str(row["architecture"]))
+    level = {"sparsity_coefficient": None, "k": None}
+    if architecture.level is not None:
+        level[architecture.level] = row[architecture.level].item()
     return {
         "sae": str(row["sae"]),
-        "architecture": architecture,
-        "sparsity_coefficient": None if k is not None else level,
-        "k": k,
+        "architecture": architecture.name,
+        "label": architecture.label,
+        "is_baseline": architecture.is_baseline,
+        **level,
     }

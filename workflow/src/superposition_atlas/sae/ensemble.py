@@ -9,21 +9,27 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.architectures.kinds import BY_K
+from superposition_atlas.sae.architectures import registry
 
 Resampling = Literal["none", "simple", "advanced"]
 
-ArchitectureName = Literal[
-    "relu", "gated", "jumprelu", "topk", "batch_topk", "matryoshka", "random", "frozen", "pca"
-]
-ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
+OPTIONAL_SETTINGS = (
+    "k",
+    "tied",
+    "initial_threshold",
+    "bandwidth",
+    "prefixes",
+    "auxiliary_coefficient",
+    "resampling",
+)
+"""Settings that only some architectures use; each architecture says which."""
 
 
 @dataclass(frozen=True)
 class SAESettings:
     """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
 
-    What an architecture has no use for stays at its default.
+    Settings that an architecture does not use stay at their defaults.
 
     Raises:
         TrainingError: if a value is out of its range.
@@ -31,7 +37,8 @@ class SAESettings:
 
     n_latents: int
     """Size of the dictionary; ARENA takes as many latents as features."""
-    architecture: ArchitectureName = "relu"
+    architecture: str = "relu"
+    """A name in `architectures.registry`."""
     sparsity_coefficient: tuple[float, ...] = (0.2,)
     """λ, the weight of the sparsity term: one SAE a toy model for each. See the architecture for the term."""
     sparsity_warmup_steps: int = 0
@@ -66,7 +73,8 @@ class SAESettings:
     """Norm of a resampled latent's encoder direction ("advanced": times the mean norm of alive ones)."""
 
     def __post_init__(self) -> None:
-        arguments.choice("architecture", self.architecture, ARCHITECTURES)
+        architectures = registry.all_architectures()
+        arguments.choice("architecture", self.architecture, tuple(architectures))
         for name in ("n_latents", "steps", "batch_size", "resample_every", "dead_window"):
             self._set(name, arguments.integer(name, getattr(self, name)))
         for name in ("learning_rate", "resample_scale", "initial_threshold", "bandwidth"):
@@ -93,11 +101,12 @@ class SAESettings:
             raise TrainingError(
                 f"prefixes is {self.prefixes}: must be ascending and below n_latents ({self.n_latents})"
             )
-        for name, owner in _OWNERS.items():
-            if getattr(self, name) != _default(name) and self.architecture not in owner:
+        for name in OPTIONAL_SETTINGS:
+            users = [other.name for other in architectures.values() if name in other.settings]
+            if getattr(self, name) != _default(name) and self.architecture not in users:
                 raise TrainingError(
                     f"{name} is {getattr(self, name)!r}: must be left out with architecture "
-                    f"{self.architecture}; it is of {', '.join(owner)}"
+                    f"{self.architecture}; it is of {', '.join(users)}"
                 )
         if not isinstance(self.tied, bool):
             raise TrainingError(f"tied is {self.tied!r}: must be True or False")
@@ -113,18 +122,6 @@ class SAESettings:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
-
-
-_OWNERS: Mapping[str, tuple[str, ...]] = {
-    "k": BY_K,
-    "tied": ("relu", "jumprelu"),
-    "initial_threshold": ("jumprelu",),
-    "bandwidth": ("jumprelu",),
-    "prefixes": ("matryoshka",),
-    "auxiliary_coefficient": BY_K,
-    "resampling": ("relu",),
-}
-"""Settings that only some architectures have a use for."""
 
 
 def _default(name: str) -> object:

@@ -2,7 +2,7 @@
 
 import torch
 
-from superposition_atlas.sae.architectures.base import (
+from superposition_atlas.sae.architecture import (
     Architecture,
     Objective,
     SAEState,
@@ -47,6 +47,6 @@ def advance(
                 denominator = (second[name] / (1 - ADAM_BETA_2 ** (step + 1))).sqrt_().add_(ADAM_EPSILON)
                 rate = settings.learning_rate / (1 - ADAM_BETA_1 ** (step + 1))
                 parameters[name].addcdiv_(first[name], denominator, value=-rate)
-            architecture.settle(parameters, activations, settings)
+            architecture.after_step(parameters, activations, settings)
         state.last_fired[(activations > 0).any(dim=1).numpy()] = step
         state.step = step + 1

@@ -17,8 +17,9 @@ from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import resampling as resampling_schemes
-from superposition_atlas.sae.architectures.base import Architecture, SAEState, TrainingData, find, join, split
-from superposition_atlas.sae.ensemble import ArchitectureName, Resampling, SAEs, SAESettings
+from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, join, split
+from superposition_atlas.sae.architectures import registry
+from superposition_atlas.sae.ensemble import Resampling, SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
@@ -30,7 +31,7 @@ _CHUNKS = 50
 def train_saes(
     models: ToyModels,
     *,
-    architecture: ArchitectureName = "relu",
+    architecture: str = "relu",
     n_latents: int,
     sparsity_coefficient: float | Sequence[float] = 0.2,
     sparsity_warmup_steps: int = 0,
@@ -61,7 +62,7 @@ def train_saes(
 
     Args:
         models: the toy models, trained or `random_dictionaries`.
-        architecture: a name in `ARCHITECTURES`.
+        architecture: a name in `architectures.registry`.
         n_latents: size of the dictionary.
         sparsity_coefficient: λ, or several; see `SAESettings`, as for all settings that follow.
         sparsity_warmup_steps: steps over which λ rises to its full size.
@@ -110,7 +111,7 @@ def train_saes(
         dead_window=dead_window,
         resample_scale=resample_scale,
     )
-    chosen = find(architecture)
+    chosen = registry.by_name(architecture)
     engine_name = _engine(engine, chosen, settings, models)
     n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
     toy_model, data = _training_data(models, settings, seeds)
@@ -209,7 +210,7 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
         if not triton_is_installed():
             raise TrainingError(f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}")
         return engine
-    if architecture.advance is None:
+    if architecture.fused is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
     elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
         lacking = "the fused engine has no toy models with centred inputs or other magnitudes than uniform"
@@ -235,9 +236,12 @@ def _steps(
             state.step += n_steps
 
         return only_count
-    if engine == "fused" and architecture.advance is not None:
-        fused_saes = architecture.advance
-        return lambda state, n_steps: fused_saes(state, n_steps, data, settings, threads)
+    if engine == "fused":
+        from superposition_atlas.sae.fused import fused_saes
+
+        return lambda state, n_steps: fused_saes.advance(
+            architecture, state, n_steps, data, settings, threads
+        )
     if engine == "cuda":
         from superposition_atlas.sae.cuda_engine import CudaSAEs
 
