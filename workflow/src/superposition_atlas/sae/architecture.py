@@ -44,6 +44,15 @@ class SAEState:
     """Number of the last step (from 0) in which a latent fired for any sample, -1 if it never did. This one
     number is all that a window of any length needs to know of the past."""
 
+    def copy(self, instances: slice = slice(None)) -> "SAEState":
+        """A copy of all instances or of some."""
+        arrays = (self.parameters, self.first_moment, self.second_moment, self.last_fired)
+        return SAEState(self.step, *(array[instances].copy() for array in arrays))
+
+    def is_finite(self) -> Bool[np.ndarray, " instance"]:
+        """Whether all of an instance's numbers are finite."""
+        return np.asarray(np.isfinite(self.parameters).all(axis=1))
+
 
 @dataclass(frozen=True)
 class TrainingData:
