@@ -16,6 +16,7 @@ from superposition_atlas.sae.architecture import Objective, SAEState, TrainingDa
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
+from superposition_atlas.sae.fused import fused_saes
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.sample import sample
@@ -128,7 +129,7 @@ def test_one_fused_step_is_one_step_of_autograd(
     )
     fused, _ = random_state(seed, 2, n_hidden, n_latents)
     torch_state = copy_of(fused)
-    RELU.advance(fused, 1, data, chosen, 1)
+    fused_saes.advance(RELU, fused, 1, data, chosen, 1)
     torch_engine.advance(RELU, torch_state, 1, data, chosen)
 
     # Adam's first moment holds the gradient itself, a step of it only its direction.
@@ -380,7 +381,7 @@ def test_activity_is_counted(engine: str) -> None:
     parameters["b_enc"][:, 0] = 1.0
     chosen = SAESettings(n_latents=5)
     if engine == "fused":
-        RELU.advance(state, 10, data, chosen, 1)
+        fused_saes.advance(RELU, state, 10, data, chosen, 1)
     else:
         from superposition_atlas.sae import torch_engine
 
@@ -454,9 +455,9 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
         ({"record_steps": [0, 11]}, "a step of record_steps is 11: must be at most steps (10)"),
         ({"record_steps": [0.5]}, "a step of record_steps is 0.5"),
         ({"threads": 1.5}, "threads is 1.5"),
-        ({"seeds": [1]}, "seeds has shape (1,): must be one a toy model, (2,)"),
-        ({"seeds": [1, -1]}, "seeds is [1, -1]"),
-        ({"seeds": [1.5, 2.0]}, "seeds is [1.5, 2.0]"),
+        ({"seeds": [1]}, "seeds has 1 numbers: must be one a toy model (2)"),
+        ({"seeds": [1, -1]}, "a seed is -1: must be at least 0"),
+        ({"seeds": [1.5, 2.0]}, "a seed is 1.5: must be an integer"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict, named: str) -> None:
@@ -471,7 +472,7 @@ def test_wrong_settings_are_named(wrong: dict, named: str) -> None:
 def test_weights_that_are_no_longer_finite_stop_training(engine: str) -> None:
     models = pentagons(3)
     models.W[1, 0, 0] = np.inf
-    with pytest.raises(TrainingError, match=r"seed 1 \(instance 1\).* between steps 0 and"):
+    with pytest.raises(TrainingError, match=r"seed 1 \(instance 1\).* after 1 steps: lower learning_rate"):
         train_saes(models, n_latents=5, steps=60, engine=engine)
 
 

@@ -2,7 +2,7 @@
 
 
 rule saes:
-    """One SAE for every shown toy model of a case, each on its own toy model."""
+    """SAEs on the toy models of a case that the configuration names: one for each, and for each λ or k."""
     input:
         models="results/models/{experiment}/{case}.safetensors",
     output:
@@ -20,6 +20,7 @@ rule saes:
     params:
         code=command_digest("saes"),
         spec=sae_json,
+        checkpoint="results/checkpoints/saes/{experiment}/{case}/{sae}.safetensors",
     shell:
         "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
-        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} <<< {params.spec:q}"

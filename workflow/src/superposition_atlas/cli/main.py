@@ -20,7 +20,7 @@ COMMANDS = {
     "map-norms": "compare the norms of maps with the published ones",
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
-    "saes": "train one SAE for every shown toy model of a case",
+    "saes": "train SAEs on the toy models of a case that the configuration names",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",

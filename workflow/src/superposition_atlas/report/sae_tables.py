@@ -50,6 +50,24 @@ def levels(sources: Sources, experiment: str) -> list[Row]:
     ]
 
 
+def counts(sources: Sources, experiment: str) -> Row:
+    """How many cases have SAEs, and on how many toy models of a case SAEs of one kind are trained, at least
+    and at most.
+
+    Raises:
+        ArtefactError: as `levels`.
+    """
+    table = read_table(
+        sources.locate(catalogue.experiment_table(experiment, "saes")), ["case", "sae", "seed"]
+    )
+    n_models = table.groupby(["case", "sae"])["seed"].nunique()
+    return {
+        "n_cases": int(table["case"].nunique()),
+        "fewest": int(n_models.min()),
+        "most": int(n_models.max()),
+    }
+
+
 def losses(sources: Sources, experiment: str) -> list[Row]:
     """For each SAE of the configuration, at its best level: the share of represented features recovered.
 
@@ -110,6 +128,7 @@ def _named(row: "pd.Series[Any]") -> Row:
         "sae": str(row["sae"]),
         "architecture": architecture.name,
         "label": architecture.label,
+        "summary": architecture.summary,
         "is_baseline": architecture.is_baseline,
         **level,
     }

@@ -200,9 +200,12 @@ def _torch_or_cuda() -> str:
 def _seeds(
     models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None
 ) -> Integer[np.ndarray, " instance"]:
-    chosen = np.asarray(models.seeds if seeds is None else seeds)
-    if chosen.shape != (len(models),):
-        raise TrainingError(f"seeds has shape {chosen.shape}: must be one a toy model, ({len(models)},)")
-    if not np.issubdtype(chosen.dtype, np.integer) or (chosen < 0).any():
-        raise TrainingError(f"seeds is {chosen.tolist()!r:.60}: must be integers of at least 0")
-    return chosen
+    if seeds is None:
+        return models.seeds
+    values = [
+        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
+        for seed in arguments.several("seeds", seeds)
+    ]
+    if len(values) != len(models):
+        raise TrainingError(f"seeds has {len(values)} numbers: must be one a toy model ({len(models)})")
+    return np.array(values, dtype=np.uint64)
