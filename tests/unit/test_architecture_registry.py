@@ -1,4 +1,4 @@
-"""An architecture of a user's own, from the documentation's example, through every stage that knows architectures."""
+"""A user's own architecture, the example of the documentation, goes through every stage."""
 
 import json
 import os
