@@ -9,11 +9,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from superposition_atlas.backends import numba_cache
 from superposition_atlas.sae import torch_engine
 from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, join, split
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.sae.fused import fused_saes
+from superposition_atlas.sae.fused import fused_saes, gated_gradient
+from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.toy_model import TrainingSettings
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -217,3 +219,19 @@ def test_it_is_for_small_saes() -> None:
     assert fused_saes.fits(5, 2, 5)
     assert fused_saes.fits(80, 20, 80)
     assert not fused_saes.fits(1000, 500, 2000)
+
+
+def test_machine_code_is_keyed_by_the_architectures_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel closes over that module; an edit of it alone must not find the old machine code."""
+    asked: list[tuple[str, ...]] = []
+
+    def digest(*modules: str) -> str:
+        asked.append(modules)
+        return code_digest(*modules)
+
+    monkeypatch.setattr(numba_cache, "code_digest", digest)
+    numba_cache._digest_of_loaded.cache_clear()
+    fused_saes._kernel.cache_clear()
+    data, of = random_data(0, 1, *SMALL), chosen("gated", SMALL[2])
+    fused_saes.advance(by_name("gated"), fresh_state(data, of), 0, data, of, 1)
+    assert any(gated_gradient.__name__ in modules for modules in asked)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
+    from superposition_atlas.explorer.notebook import explore as explore
     from superposition_atlas.sae.train_saes import train_saes as train_saes
     from superposition_atlas.sampling.sample import sample as sample
     from superposition_atlas.theory.best import best_solutions as best_solutions
     from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
     from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
+    from superposition_atlas.theory.matching import match as match
     from superposition_atlas.theory.predictor import predict as predict
     from superposition_atlas.training.train_toy_models import random_dictionaries as random_dictionaries
     from superposition_atlas.training.train_toy_models import train as train
@@ -29,10 +31,12 @@ _WHERE = {
     "best_solutions": ("superposition_atlas.theory.best", "best_solutions"),
     "exact_gradient": ("superposition_atlas.theory.exact_loss", "exact_gradient"),
     "exact_loss": ("superposition_atlas.theory.exact_loss", "exact_loss"),
+    "explore": ("superposition_atlas.explorer.notebook", "explore"),
+    "match": ("superposition_atlas.theory.matching", "match"),
     "metrics": ("superposition_atlas.metrics", None),
     "predict": ("superposition_atlas.theory.predictor", "predict"),
     "random_dictionaries": ("superposition_atlas.training.train_toy_models", "random_dictionaries"),
-    "sample": ("superposition_atlas.sampling.stream", "sample"),
+    "sample": ("superposition_atlas.sampling.sample", "sample"),
     "schedules": ("superposition_atlas.schedules", None),
     "train": ("superposition_atlas.training.train_toy_models", "train"),
     "train_saes": ("superposition_atlas.sae.train_saes", "train_saes"),

@@ -19,3 +19,7 @@ class TrainingError(AtlasError):
 
 class DeviceError(TrainingError):
     """A GPU that failed, or has too little memory."""
+
+
+class TheoryError(AtlasError):
+    """A toy model or schedule that the theory does not cover."""

@@ -156,7 +156,7 @@ class SAETraining:
             return CudaSAEs(architecture, data, settings).advance
         from superposition_atlas.sae import torch_engine
 
-        return lambda state, n: torch_engine.advance(architecture, state, n, data, settings)
+        return lambda state, n: torch_engine.advance(architecture, state, n, data, settings, self._threads)
 
 
 def _only_count(state: SAEState, n_steps: int) -> None:

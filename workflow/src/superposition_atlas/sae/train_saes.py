@@ -1,5 +1,6 @@
 """Training of SAEs: `train_saes` checks its arguments, chooses an engine and runs the training loop."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -8,12 +9,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.backends.gpu import (
-    INSTALL_TRITON,
-    cuda_driver_exists,
-    cuda_is_available,
-    triton_is_installed,
-)
+from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.architecture import Architecture, TrainingData
@@ -23,6 +19,8 @@ from superposition_atlas.sae.sae_training import SAETraining
 from superposition_atlas.toy_model import ToyModels
 from superposition_atlas.training import loop
 from superposition_atlas.training.checkpoint import Checkpoint, check_arguments
+
+logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 
@@ -84,8 +82,8 @@ def train_saes(
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
             recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
-            faster; else cuda where there is a GPU, and torch where there is none.
-        threads: CPU threads of the fused engine; None takes all that this process may use.
+            faster, else torch.
+        threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
         checkpoint: file to keep training in and to go on from, as in `train`.
         checkpoint_seconds: time between two checkpoints.
@@ -171,10 +169,10 @@ def _training_data(
 def _engine(engine: str, architecture: Architecture, settings: SAESettings, models: ToyModels) -> str:
     arguments.choice("engine", engine, get_args(EngineName))
     if engine == "cuda":
-        if not cuda_is_available():
-            raise TrainingError("engine is cuda, but torch finds no CUDA device: use fused, torch or auto")
-        if not triton_is_installed():
-            raise TrainingError(f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}")
+        problem = gpu_problem() or triton_problem()
+        if problem is not None:
+            raise TrainingError(f"engine is cuda, but {problem}: use fused, torch or auto")
+        logger.warning(NOT_YET_RUN)
         return engine
     if architecture.fused is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
@@ -184,17 +182,12 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
         from superposition_atlas.sae.fused import fused_saes
 
         fits = fused_saes.fits(models.n_features, models.n_hidden, settings.n_latents)
-        return "fused" if fits else _torch_or_cuda()
+        return "fused" if fits else "torch"
     else:
         return engine
     if engine == "fused":
         raise TrainingError(f"engine is 'fused': {lacking}; use torch")
-    return _torch_or_cuda() if engine == "auto" else "torch"
-
-
-def _torch_or_cuda() -> str:
-    is_ready = cuda_driver_exists() and cuda_is_available() and triton_is_installed()
-    return "cuda" if is_ready else "torch"
+    return "torch"
 
 
 def _seeds(

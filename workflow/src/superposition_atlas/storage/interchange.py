@@ -30,6 +30,7 @@ from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.storage.atomic import atomic_path
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -235,8 +236,7 @@ def read_toy_model(path: Path) -> ToyModels:
     Raises:
         ArtefactError: if the file is missing, damaged, or holds no toy model.
     """
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    require_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
@@ -328,3 +328,20 @@ def _require(name: str, values: np.ndarray, holds: np.ndarray, allowed: str) -> 
     if not holds.all():
         position = tuple(np.argwhere(~holds)[0].tolist())
         raise TrainingError(f"{name}{list(position)} is {values[position]}: must be {allowed}")
+
+
+def exported_provenance(path: Path) -> dict[str, Any] | None:
+    """What an exported toy model, or the configuration of an exported SAE, carries; else None."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="numpy") as file:
+                text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
+            found = json.loads(text)
+        elif path.name == _CONFIGURATION:
+            found = json.loads(path.read_bytes())["metadata"][PROVENANCE_KEY]
+        else:
+            return None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+        return None
+    # Results carry a checksum as well.
+    return found if isinstance(found, dict) and "spec" in found and "checksum" not in found else None

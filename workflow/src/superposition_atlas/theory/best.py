@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
+from superposition_atlas.errors import TheoryError
 from superposition_atlas.sampling import stream
 from superposition_atlas.theory.descent import Landscape, Minimum
-from superposition_atlas.theory.exact_loss import TheoryError, checked_schedule
+from superposition_atlas.theory.exact_loss import checked_schedule
 from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
 from superposition_atlas.theory.structures import PerFeature
 

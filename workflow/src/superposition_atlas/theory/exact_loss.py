@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from superposition_atlas.arguments import LARGEST, integer
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.errors import AtlasError
+from superposition_atlas.errors import TheoryError
 from superposition_atlas.theory.moments import (
     FIRST,
     KINDS,
@@ -24,10 +24,6 @@ from superposition_atlas.theory.moments import (
 
 LARGEST_N_FEATURES = 10
 """Work and memory grow with n² 3^n: 5 features take some 40 µs, 8 features 3 ms, 10 features 45 ms."""
-
-
-class TheoryError(AtlasError):
-    """A toy model or schedule that the theory does not cover."""
 
 
 def exact_loss(

@@ -4,9 +4,9 @@ A row holds BLOCK samples of one quantity: one feature, dimension or latent. Row
 flat arrays, and an argument such as `start` is the index at which a row begins.
 """
 
-import numba
 import numpy as np
 
+from superposition_atlas.backends.numba_cache import compile_function
 from superposition_atlas.sampling.philox import philox_quad
 
 BLOCK = 256
@@ -14,12 +14,12 @@ QUADS = BLOCK // 4
 TILE = 8
 """Rows that a weighted sum takes in at a time, at most."""
 
-inlined = numba.njit(inline="always")
+inlined = compile_function(inline="always")
 """For numbers of rows that are constants to the compiler."""
 # For integers only. A process that compiles a kernel holds two machine codes of a function that it calls, one
 # of them inside the kernel, and either may run; a process that loads the kernel holds one. The two may round
 # sums differently, so whatever sums floats is inlined.
-called = numba.njit(error_model="numpy")
+called = compile_function(error_model="numpy")
 
 
 @inlined
