@@ -22,6 +22,7 @@ _CALLED_BY_KERNELS = (
     "stream.py",
     "magnitudes.py",
     "adam.py",
+    "theory/vectors.py",
     "theory/moments.py",
     "theory/exact_loss.py",
     "training/lanes.py",

@@ -89,7 +89,7 @@ class Landscape:
         steps = states(len(b))
         for _ in range(_ATTEMPTS):
             loss, steepest = minimise(
-                flat, self._held, *self._schedule, steps, len(W), self._scale, _GRADIENT, _ITERATIONS
+                flat, self._held, *self._schedule, steps, len(W), self._scale, _GRADIENT, 0.0, _ITERATIONS
             )
             if steepest <= _STATIONARY:
                 break
