@@ -6,23 +6,21 @@ what is found to be a saddle point goes on from there.
 Minima are told apart up to rotation (by WᵀW) and up to permutation of features that are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas import arguments, stream
+from superposition_atlas import arguments
 from superposition_atlas.theory.descent import Landscape, Minimum
 from superposition_atlas.theory.exact_loss import TheoryError, checked_schedule
-from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
+from superposition_atlas.theory.starts import random_starts, structured_starts
 from superposition_atlas.theory.structures import PerFeature
 
-N_AXES, N_POLYGONS = 8, 4
-"""Structures that starts are made of: of dedicated features and pairs, and polygons."""
-_DISTURBANCE = 0.05
-_SCALES = (0.2, 0.6, 1.0)
+N_FOLLOWED, N_MOVES, DRAWS = 8, 4, 10
+"""Structures, and moves from the best, that are followed to the end; random draws of which one is."""
 _SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
 _NOTHING_LOST = 1e-10
 """As a share of the loss of representing nothing: rounding, and what a descent leaves."""
@@ -58,25 +56,41 @@ def best_solutions(
     if held is not None and (held.shape != probability.shape or not np.isfinite(held).all()):
         raise TheoryError("bias must have a finite value a feature")
     landscape = Landscape(importance, probability, n_hidden, held)
-    ends = [landscape.descend(W, b) for W, b in _starts(importance, probability, n_hidden, n_starts, seed)]
-    ends += _exchanged(min(ends, key=lambda end: end.loss), importance, probability, landscape)
+    ends = _first_ends(importance, probability, n_hidden, n_starts, seed, landscape)
+    ends += _moved(min(ends, key=lambda end: end.loss), importance, probability, landscape)
     minima = [landscape.past_saddles(end) for end in _distinct(ends, importance, probability, landscape)]
     return _distinct(minima, importance, probability, landscape)
 
 
-def _exchanged(
+def _first_ends(
+    importance: PerFeature,
+    probability: PerFeature,
+    n_hidden: int,
+    n_starts: int,
+    seed: int,
+    landscape: Landscape,
+) -> list[Minimum]:
+    """Minima downhill from the most promising structures and the most promising random weights."""
+    schedule = (importance, probability, n_hidden, seed)
+    ends = []
+    for starts, n_followed in (
+        (structured_starts(*schedule), N_FOLLOWED),
+        (random_starts(*schedule, n_starts * DRAWS), n_starts),
+    ):
+        rough = sorted((landscape.hurry(W, b) for W, b in starts), key=lambda end: end.loss)
+        ends += [landscape.descend(end.W, end.b) for end in rough[:n_followed]]
+    return ends
+
+
+def _moved(
     best: Minimum, importance: PerFeature, probability: PerFeature, landscape: Landscape
 ) -> list[Minimum]:
-    """Minima downhill from the best with two features exchanged, again while that finds a better one."""
+    """Minima downhill from the best with a feature or two moved, again while that finds a better one."""
     ends: list[Minimum] = []
     while True:
-        found = []
-        for i, j in combinations(range(len(probability)), 2):
-            if importance[i] == importance[j] and probability[i] == probability[j]:
-                continue
-            order = np.arange(len(probability))
-            order[[i, j]] = j, i
-            found.append(landscape.descend(best.W[:, order], best.b[order]))
+        rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, importance, probability)]
+        rough.sort(key=lambda end: end.loss)
+        found = [landscape.descend(end.W, end.b) for end in rough[:N_MOVES]]
         ends += found
         challenger = min(found, key=lambda end: end.loss, default=best)
         if best.loss - challenger.loss <= _slack(best, landscape):
@@ -84,30 +98,32 @@ def _exchanged(
         best = challenger
 
 
-def _starts(
-    importance: PerFeature, probability: PerFeature, n_hidden: int, n_starts: int, seed: int
-) -> list[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
-    n_features = len(probability)
-    structures = ranked_axes(importance, probability, n_hidden)[:N_AXES]
-    if n_hidden == 2:
-        structures += ranked_polygons(importance, probability, closely=False)[:N_POLYGONS]
-    starts = []
-    for k, noise in enumerate(_noise(seed, len(structures) + n_starts, n_hidden, n_features)):
-        if k < len(structures):
-            W, b = structures[k].W + _DISTURBANCE * noise[1:], structures[k].b + _DISTURBANCE * noise[0]
-        else:
-            W, b = _SCALES[k % len(_SCALES)] * noise[1:], 0.1 * noise[0]
-        starts.append((W, b))
-    return starts
-
-
-def _noise(
-    seed: int, n_starts: int, n_hidden: int, n_features: int
-) -> Float[np.ndarray, "start row feature"]:
-    """Standard normals: for each start a row for b, then W."""
-    n_rows = n_starts * (n_hidden + 1)
-    normal = stream.standard_normal([seed], 0, n_rows, n_features, stream.Purpose.INITIAL_WEIGHTS)
-    return normal.reshape(n_starts, n_hidden + 1, n_features)
+def moves(
+    W: Float[np.ndarray, "hidden feature"], b: PerFeature, importance: PerFeature, probability: PerFeature
+) -> Iterator[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
+    """Two features exchanged, or one dropped, turned round, or moved beside or opposite to another."""
+    n_features = len(b)
+    for i, j in combinations(range(n_features), 2):
+        if importance[i] == importance[j] and probability[i] == probability[j]:
+            continue
+        order = np.arange(n_features)
+        order[[i, j]] = j, i
+        yield W[:, order], b[order]
+    norms = np.linalg.norm(W, axis=0)
+    for i in range(n_features):
+        if norms[i] > 0.1:
+            dropped, bias = W.copy(), b.copy()
+            dropped[:, i], bias[i] = 0.02 * W[:, i], probability[i] / 2
+            yield dropped, bias
+            turned = W.copy()
+            turned[:, i] *= -1
+            yield turned, b
+        for j in range(n_features):
+            if i != j and norms[j] > 0.5:
+                for sign in (0.9, -0.9):
+                    moved, bias = W.copy(), b.copy()
+                    moved[:, i], bias[i] = sign * W[:, j] + 0.05 * norms[j], min(b[i], 0.0)
+                    yield moved, bias
 
 
 def _distinct(

@@ -27,7 +27,7 @@ class _Vector(types.Type):
     """The type of a vector inside kernels."""
 
     def __init__(self) -> None:
-        super().__init__(name="VectorOfEightFloat64")  # type: ignore[no-untyped-call]  # numba's own
+        super().__init__(name="VectorOfEightFloat64")
 
 
 @register_model(_Vector)
@@ -35,7 +35,7 @@ class _VectorModel(models.PrimitiveModel):
     """A vector is what LLVM calls one."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]  # numba's own
 
 
 _vector = _Vector()
