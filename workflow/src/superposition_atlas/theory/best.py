@@ -19,8 +19,10 @@ from superposition_atlas.theory.exact_loss import TheoryError, checked_schedule
 from superposition_atlas.theory.starts import random_starts, structured_starts
 from superposition_atlas.theory.structures import PerFeature
 
-N_FOLLOWED, N_MOVES, DRAWS = 8, 4, 10
-"""Structures, and moves from the best, that are followed to the end; random draws of which one is."""
+N_FOLLOWED, N_MOVES = 8, 4
+"""Structures, and moves from the best, that are followed to the end: the most promising."""
+MOST_DRAWS = 10
+"""Random draws of which one is followed to the end: as many with six features or more, fewer with fewer."""
 _SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
 _NOTHING_LOST = 1e-10
 """As a share of the loss of representing nothing: rounding, and what a descent leaves."""
@@ -72,10 +74,11 @@ def _first_ends(
 ) -> list[Minimum]:
     """Minima downhill from the most promising structures and the most promising random weights."""
     schedule = (importance, probability, n_hidden, seed)
+    n_draws = min(2 ** max(len(probability) - 2, 0), MOST_DRAWS)
     ends = []
     for starts, n_followed in (
         (structured_starts(*schedule), N_FOLLOWED),
-        (random_starts(*schedule, n_starts * DRAWS), n_starts),
+        (random_starts(*schedule, n_starts * n_draws), n_starts),
     ):
         rough = sorted((landscape.hurry(W, b) for W, b in starts), key=lambda end: end.loss)
         ends += [landscape.descend(end.W, end.b) for end in rough[:n_followed]]

@@ -42,22 +42,19 @@ def structured_starts(
         (made.W, made.b) for made in ranked_axes(importance, probability, n_hidden)[:N_AXES]
     ]
     starts += _figures(importance, probability, n_hidden)
-    noise = _noise(importance, probability, n_hidden, seed)
-    disturbed = []
-    for k, (W, b) in enumerate(starts):
-        own = noise(k)
-        disturbed.append((W + _DISTURBANCE * own[1:], b + _DISTURBANCE * probability * own[0]))
-    return disturbed
+    noise = _noise(importance, probability, n_hidden, seed, 0, len(starts))
+    return [
+        (W + _DISTURBANCE * own[1:], b + _DISTURBANCE * probability * own[0])
+        for (W, b), own in zip(starts, noise, strict=True)
+    ]
 
 
 def random_starts(
     importance: PerFeature, probability: PerFeature, n_hidden: int, seed: int, n_starts: int
 ) -> list[Start]:
     """Normal weights and biases of every scale."""
-    noise = _noise(importance, probability, n_hidden, seed)
     starts = []
-    for k in range(n_starts):
-        own = noise(_FIRST_RANDOM + k)
+    for k, own in enumerate(_noise(importance, probability, n_hidden, seed, _FIRST_RANDOM, n_starts)):
         scale, bias_scale = _SCALES[k % len(_SCALES)], _BIAS_SCALES[k // len(_SCALES) % len(_BIAS_SCALES)]
         starts.append((scale * own[1:], bias_scale * own[0]))
     return starts
@@ -71,17 +68,14 @@ def schedule_key(importance: PerFeature, probability: PerFeature, n_hidden: int,
     return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "little")
 
 
-def _noise(importance: PerFeature, probability: PerFeature, n_hidden: int, seed: int):  # type: ignore[no-untyped-def]
-    """Standard normals of start k, a row for b and then W: a function of seed, schedule and k alone."""
+def _noise(
+    importance: PerFeature, probability: PerFeature, n_hidden: int, seed: int, first: int, n_starts: int
+) -> Float[np.ndarray, "start row feature"]:
+    """Standard normals of each start, a row for b and then W: of seed, schedule and start's number alone."""
     key = schedule_key(importance, probability, n_hidden, seed)
-
-    def noise(k: int) -> Float[np.ndarray, "row feature"]:
-        n_features = len(probability)
-        return stream.standard_normal(
-            [key], k, n_hidden + 1, n_features, stream.Purpose.INITIAL_WEIGHTS
-        )[0]
-
-    return noise
+    keys = [(key + first + k) % 2**64 for k in range(n_starts)]
+    purpose = stream.Purpose.INITIAL_WEIGHTS
+    return stream.standard_normal(keys, 0, n_hidden + 1, len(probability), purpose)
 
 
 def _figures(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Iterator[Start]:
