@@ -520,6 +520,12 @@ def map_parts(table):
     return parts
 
 
+def trained_in_shard(wildcards):
+    """The toy models of a shard, where the map has any."""
+    trained = f"results/maps/{wildcards.map}/weights/shard={wildcards.shard}/part.parquet"
+    return [trained] if map_of(wildcards).seeds else []
+
+
 def map_pattern(table):
     """As `map_parts`, for bash, which writes the braces out: a command as long as all paths would be refused."""
 

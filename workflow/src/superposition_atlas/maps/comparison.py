@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 LARGEST_SOLVED = 8
-"""Most features of schedules that are solved: a search takes 15 s with 8, four times that with each more."""
+"""Most features of schedules that are solved: with 8 a search takes 1 to 7 s, with 9 some 25 s."""
 
 
 def is_covered(training: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.theory.descent import Landscape, Minimum
@@ -21,6 +21,8 @@ from superposition_atlas.theory.structures import PerFeature
 
 N_FOLLOWED, N_MOVES = 8, 4
 """Structures, and moves from the best, that are followed to the end: the most promising."""
+MOST_LEADERS, _FEW_STATES = 3, 1000
+"""Minima that features are moved from, where rough descents look at so few states."""
 MOST_DRAWS = 10
 """Random draws of which one is followed to the end: as many with six features or more, fewer with fewer."""
 _SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
@@ -59,9 +61,18 @@ def best_solutions(
         raise TheoryError("bias must have a finite value a feature")
     landscape = Landscape(importance, probability, n_hidden, held)
     ends = _first_ends(importance, probability, n_hidden, n_starts, seed, landscape)
-    ends += _moved(min(ends, key=lambda end: end.loss), importance, probability, landscape)
+    leaders = _distinct(ends, importance, probability, landscape)[: _n_leaders(landscape)]
+    for leader in leaders:
+        ends += _moved(leader, importance, probability, landscape)
     minima = [landscape.past_saddles(end) for end in _distinct(ends, importance, probability, landscape)]
     return _distinct(minima, importance, probability, landscape)
+
+
+def _n_leaders(landscape: Landscape) -> int:
+    """How many minima features are moved from: more where that costs little, none with two features."""
+    if landscape.n_features <= 2:
+        return 0
+    return MOST_LEADERS if landscape.n_features > 5 and landscape.n_rough_states <= _FEW_STATES else 1
 
 
 def _first_ends(
@@ -80,8 +91,10 @@ def _first_ends(
         (structured_starts(*schedule), N_FOLLOWED),
         (random_starts(*schedule, n_starts * n_draws), n_starts),
     ):
-        rough = sorted((landscape.hurry(W, b) for W, b in starts), key=lambda end: end.loss)
-        ends += [landscape.descend(end.W, end.b) for end in rough[:n_followed]]
+        if len(starts) > n_followed:
+            rough = sorted((landscape.hurry(W, b) for W, b in starts), key=lambda end: end.loss)
+            starts = [(end.W, end.b) for end in rough[:n_followed]]
+        ends += [landscape.descend(W, b) for W, b in starts]
     return ends
 
 
@@ -93,7 +106,7 @@ def _moved(
     while True:
         rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, importance, probability)]
         rough.sort(key=lambda end: end.loss)
-        found = [landscape.descend(end.W, end.b) for end in rough[:N_MOVES]]
+        found = [replace(landscape.descend(end.W, end.b), n_starts=0) for end in rough[:N_MOVES]]
         ends += found
         challenger = min(found, key=lambda end: end.loss, default=best)
         if best.loss - challenger.loss <= _slack(best, landscape):
@@ -133,16 +146,17 @@ def _distinct(
     ends: list[Minimum], importance: PerFeature, probability: PerFeature, landscape: Landscape
 ) -> list[Minimum]:
     """One of each kind, the best first, with the number of starts that ended there."""
+    groups = _groups(importance, probability)
     found: list[tuple[Minimum, Float[np.ndarray, " number"]]] = []
     for end in sorted(ends, key=lambda end: end.loss):
-        look = _look(end, importance, probability)
+        numbers = _numbers(end, importance, groups)
         for k, (minimum, known) in enumerate(found):
             same_loss = end.loss - minimum.loss <= _slack(minimum, landscape)
-            if same_loss and np.abs(look - known).max() <= _SAME_COUPLINGS:
+            if same_loss and np.abs(numbers - known).max() <= _SAME_COUPLINGS:
                 found[k] = (replace(minimum, n_starts=minimum.n_starts + end.n_starts), known)
                 break
         else:
-            found.append((end, look))
+            found.append((end, numbers))
     return [minimum for minimum, _ in found]
 
 
@@ -151,17 +165,20 @@ def _slack(minimum: Minimum, landscape: Landscape) -> float:
     return _SAME_LOSS * minimum.loss + _NOTHING_LOST * landscape.nothing
 
 
-def _look(end: Minimum, importance: PerFeature, probability: PerFeature) -> Float[np.ndarray, " number"]:
-    """Numbers that neither rotations nor permutations of like features change; continuous."""
-    G = end.W.T @ end.W
+def _groups(importance: PerFeature, probability: PerFeature) -> Integer[np.ndarray, " number"]:
+    """Which of `_numbers` may change places: those of like features, or of like pairs of them."""
     kinds = np.unique(np.stack([importance, probability]), axis=1, return_inverse=True)[1].reshape(-1)
-    every = range(kinds.max() + 1)
+    first, second = np.triu_indices(len(kinds), 1)
+    low, high = np.minimum(kinds[first], kinds[second]), np.maximum(kinds[first], kinds[second])
+    n_kinds = len(kinds)
+    return np.concatenate([kinds, n_kinds + kinds, (2 + low) * n_kinds + high])
+
+
+def _numbers(
+    end: Minimum, importance: PerFeature, groups: Integer[np.ndarray, " number"]
+) -> Float[np.ndarray, " number"]:
+    """What neither rotations nor permutations of like features change: WᵀW and b, sorted in each group."""
+    G = end.W.T @ end.W
     b = end.b * (importance > 0)  # an output that does not count has any bias
-    own = [np.sort(values[kinds == kind]) for values in (np.diag(G), b) for kind in every]
-    np.fill_diagonal(G, 0.0)
-    between = [
-        np.sort(G[np.ix_(kinds == first, kinds == second)], axis=None)
-        for first in every
-        for second in every[first:]
-    ]
-    return np.concatenate([*own, *between])
+    numbers = np.concatenate([np.diag(G), b, G[np.triu_indices(len(b), 1)]])
+    return numbers[np.lexsort((numbers, groups))]

@@ -35,7 +35,7 @@ class Minimum:
     W: Float[np.ndarray, "hidden feature"]
     b: PerFeature
     n_starts: int
-    """Starts that ended here."""
+    """Starts that ended here; 0 where only moving features in another minimum led here."""
 
 
 class Landscape:
@@ -51,11 +51,12 @@ class Landscape:
         self._shape = (n_hidden, len(probability))
         self._scale = self.nothing * len(probability) or 1.0
         self._losses = objective_of(importance, probability)
-        some, self._few = (
+        self.n_features = len(probability)
+        self._many, self._few = (
             frequent_states(importance, probability, share) if self.nothing else states(len(probability))
             for share in (_NEGLECTED, _ROUGHLY_NEGLECTED)
         )
-        self._many = some
+        self.n_rough_states = len(self._few.starts) - 1
         self._held = np.empty((0, len(probability))) if held is None else held[None]
         self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, probability))
 
@@ -77,7 +78,15 @@ class Landscape:
         """Roughly where it is downhill from W and b to: as far as the way down is steep."""
         flat = self._flat(W, b).copy()
         loss, _ = minimise(
-            flat, self._held, *self._schedule, self._few, len(W), self._scale, _GRADIENT, _ROUGH_GAIN, _ITERATIONS
+            flat,
+            self._held,
+            *self._schedule,
+            self._few,
+            len(W),
+            self._scale,
+            _GRADIENT,
+            _ROUGH_GAIN,
+            _ITERATIONS,
         )
         W, b = self._parts(flat)
         return Minimum(loss * self._scale / len(b), W, b.copy(), n_starts=1)
@@ -105,8 +114,16 @@ class Landscape:
     def _end(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         flat = self._flat(W, b).copy()
         for _ in range(_ATTEMPTS):
-            loss, steepest = minimise(
-                flat, self._held, *self._schedule, self._many, len(W), self._scale, _GRADIENT, 0.0, _ITERATIONS
+            _, steepest = minimise(
+                flat,
+                self._held,
+                *self._schedule,
+                self._many,
+                len(W),
+                self._scale,
+                _GRADIENT,
+                0.0,
+                _ITERATIONS,
             )
             if steepest <= _STATIONARY:
                 break

@@ -1,8 +1,8 @@
 """Where a search for the best solutions starts: structures of every kind, and random weights.
 
-Structures are dedicated features and antipodal pairs (the matching's and others that are cheap), polygons in a
-plane and polyhedra in three dimensions, of any number of the features that matter most, beside which the rest
-is dropped, given the dimensions that are left, or stacked on the others.
+Structures are dedicated features and antipodal pairs (the matching's and others that are cheap), polygons in
+a plane and polyhedra in three dimensions, of any number of the features that matter most. The rest is given
+the dimensions that are left, or dropped; the search's moves stack it on the others.
 """
 
 import hashlib
