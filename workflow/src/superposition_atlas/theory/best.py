@@ -1,8 +1,8 @@
 """The best known solutions for a schedule: minima of the exact loss, from many starts.
 
-Starts are the cheapest structures of the predictor, slightly disturbed, and random weights. Each goes
-downhill by BFGS on the exact gradient; then the best one does so again with features exchanged, and
-what is found to be a saddle point goes on from there.
+Starts are structures of every kind and random weights (`starts`). Each goes downhill roughly by BFGS on the
+exact gradient, the most promising to the end; then features are moved in the best one, again while that helps,
+and what turns out to be a saddle point goes on from there.
 Minima are told apart up to rotation (by WᵀW) and up to permutation of features that are alike.
 """
 
@@ -44,7 +44,8 @@ def best_solutions(
         importance: I_i ≥ 0.
         probability: 0 < p_i ≤ 1.
         n_hidden: m ≥ 1.
-        n_starts: random starts, beside those of the predictor's structures.
+        n_starts: random starts that are followed to the end, beside structures: the most promising of up to
+            MOST_DRAWS times as many draws.
         seed: of the random starts.
         bias: held at these values, or None where it is free.
 

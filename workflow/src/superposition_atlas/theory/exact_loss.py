@@ -1,7 +1,8 @@
 """The expected loss of a toy model in closed form: no samples, no noise, and its gradient.
 
 For x_i = 0 with probability 1 - p_i, else U[0, 1], and x' = ReLU(Wᵀ W x + b), the expectation runs over the
-supports of x (2^n) and, on each, over the cube of active magnitudes, where `moments` has every term.
+supports of x (2^n) and, on each, over the cube of active magnitudes: `moments` has E z₊² of all outputs, and
+its slopes.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from superposition_atlas.theory.moments import go_down, go_up, states
 from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
 
 LARGEST_N_FEATURES = 10
-"""Work and memory grow with n² 3^n: 5 features take some 40 µs, 8 features 3 ms, 10 features 45 ms."""
+"""Work grows with n² 3^n: 5 features take some 8 µs, 8 features 0.3 ms, 10 features 9 ms."""
 
 
 _NO_NORM = 1e-250
