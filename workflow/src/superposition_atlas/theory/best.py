@@ -1,8 +1,8 @@
 """The best known solutions for a schedule: minima of the exact loss, from many starts.
 
 Starts are structures of every kind and random weights (`starts`). Each goes downhill roughly by BFGS on the
-exact gradient, the most promising to the end; then features are moved in the best one, again while that helps,
-and what turns out to be a saddle point goes on from there.
+exact gradient, the most promising to the end; then features are moved in the best one, again while that
+helps, and what turns out to be a saddle point goes on from there.
 Minima are told apart up to rotation (by WᵀW) and up to permutation of features that are alike.
 """
 
