@@ -171,7 +171,7 @@ def check_reliability(n_schedules: int, sizes: tuple[int, ...], n_starts: int) -
 
 
 def test_random_starts_find_nothing_better_of_any_schedule() -> None:
-    check_reliability(12, (4, 5, 6), 30)
+    check_reliability(9, (4, 5, 6), 20)
 
 
 @pytest.mark.slow

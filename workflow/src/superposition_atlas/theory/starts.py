@@ -151,7 +151,9 @@ def sphere(n_points: int) -> Float[np.ndarray, "3 point"]:
     if n_points % 2:
         return np.concatenate([sphere(n_points - 1), [[0], [0], [1]]], axis=1)
     n_ring = n_points // 2
-    height = 0.508 if n_ring > 3 else np.sqrt(1 / 3)
+    # As far from the next point on the ring as from the next one on the other ring.
+    closer = np.cos(np.pi / n_ring) - np.cos(2 * np.pi / n_ring)
+    height = np.sqrt(closer / (2 + closer))
     angles = 2 * np.pi * np.arange(n_ring) / n_ring
     rings = [
         np.stack([np.cos(angles + turn), np.sin(angles + turn), np.full(n_ring, place)])
