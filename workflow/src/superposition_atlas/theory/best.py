@@ -25,7 +25,7 @@ MOST_LEADERS, _FEW_STATES = 3, 1000
 """Minima that features are moved from, where rough descents look at so few states."""
 MOST_DRAWS = 10
 """Random draws of which one is followed to the end: as many with six features or more, fewer with fewer."""
-_SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
+_SAME_LOSS, _SAME_COUPLINGS, _ROUGHLY_SAME = 1e-5, 1e-2, 5e-2
 _NOTHING_LOST = 1e-10
 """As a share of the loss of representing nothing: rounding, and what a descent leaves."""
 
@@ -104,10 +104,19 @@ def _moved(
 ) -> list[Minimum]:
     """Minima downhill from the best with a feature or two moved, again while that finds a better one."""
     ends: list[Minimum] = []
+    groups = _groups(importance, probability)
     while True:
         rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, importance, probability)]
         rough.sort(key=lambda end: end.loss)
-        found = [replace(landscape.descend(end.W, end.b), n_starts=0) for end in rough[:N_MOVES]]
+        known, found = [_numbers(best, importance, groups)], []
+        for end in rough:
+            # Most moves lead back: what is worth following leads elsewhere.
+            numbers = _numbers(end, importance, groups)
+            if min(np.abs(numbers - others).max() for others in known) > _ROUGHLY_SAME:
+                known.append(numbers)
+                found.append(replace(landscape.descend(end.W, end.b), n_starts=0))
+            if len(found) == N_MOVES:
+                break
         ends += found
         challenger = min(found, key=lambda end: end.loss, default=best)
         if best.loss - challenger.loss <= _slack(best, landscape):
@@ -118,7 +127,7 @@ def _moved(
 def moves(
     W: Float[np.ndarray, "hidden feature"], b: PerFeature, importance: PerFeature, probability: PerFeature
 ) -> Iterator[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
-    """Two features exchanged, or one dropped, turned round, or moved beside or opposite to another."""
+    """Two features exchanged, or one dropped, turned round, or stacked on or opposite to another."""
     n_features = len(b)
     for i, j in combinations(range(n_features), 2):
         if importance[i] == importance[j] and probability[i] == probability[j]:
@@ -136,8 +145,11 @@ def moves(
             turned[:, i] *= -1
             yield turned, b
         for j in range(n_features):
-            if i != j and norms[j] > 0.5:
-                for sign in (0.9, -0.9):
+            if i == j or norms[j] <= 0.5:
+                continue
+            # A dropped feature may be worth a short column: of rare features many are, on one line.
+            for length in (0.9, 0.45, 0.15) if norms[i] <= 0.1 else (0.9,):
+                for sign in (length, -length):
                     moved, bias = W.copy(), b.copy()
                     moved[:, i], bias[i] = sign * W[:, j] + 0.05 * norms[j], min(b[i], 0.0)
                     yield moved, bias
