@@ -192,7 +192,7 @@ def test_more_warps_take_the_same_steps(device, batch_size):
     assert_stays_with_the_reference(device, of, 1, 1)
 
 
-# The learning rate's schedule reaches the kernels as one number a step: one schedule shows that wide ones use it.
+# A learning rate's schedule is one number a step to the kernels: one shows that the wide ones use it.
 SAME_KERNELS = ("adamw-frozen-bias", "linear-warmup", "quarter-cosine")
 CASES = [
     pytest.param(
