@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.config import Case, Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.sae.architectures.kinds import UNTRAINED
@@ -540,6 +540,11 @@ def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
 
 THEORY = "Theory"
 """Category of the figures that set theory, best solutions and training side by side."""
+
+
+def matched_cases(experiment: Experiment) -> list[Case]:
+    """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs."""
+    return [case for case in experiment.cases.values() if search_of(case.training.as_dict()) == "trained"]
 
 
 def compared_experiments(config: Config) -> list[Experiment]:

@@ -30,6 +30,8 @@ MAP_TABLES = ("models", "solutions", "points", "features")
 """Tables of a whole map."""
 BRANCH_TABLES = ("branches", "crossings", "branch_models")
 """Tables of a map in which one feature's density varies."""
+MATCHING = "matching"
+"""A table of an experiment, and of a map, that sets the matching of each schedule beside its toy models."""
 NORM_TABLES = ("points", "schedules")
 PLAYGROUND_TABLES = ("runs", "curves", "points", "units", "weights")
 ATTENTION_TABLES = ("cells", "outputs", "rules", "models")
@@ -94,6 +96,12 @@ ENTRIES: Mapping[str, Entry] = {
         "losses",
         LOSS_TABLES,
     ),
+    "experiment_matching": Entry(
+        "metrics/{experiment}/{table}.parquet",
+        "an experiment's toy models beside the matching",
+        "matching",
+        (MATCHING,),
+    ),
     "claims": Entry("claims.parquet", "the talk's observations, tested on trained toy models", "claims"),
     "answer": Entry("answer.parquet", "the talk's observations, judged by the atlas", "answer"),
     "effects": Entry("effects.parquet", "what moves the observations in the atlas", "answer"),
@@ -107,6 +115,9 @@ ENTRIES: Mapping[str, Entry] = {
     "map_table": Entry("maps/{map}/{table}.parquet", "measures of a map", "map_measures", MAP_TABLES),
     "predictions": Entry(
         "maps/{map}/{table}.parquet", "predictions for a map", "map_predictions", ("predictions",)
+    ),
+    "map_matching": Entry(
+        "maps/{map}/{table}.parquet", "a map's toy models beside the matching", "map_matching", (MATCHING,)
     ),
     "branch_table": Entry(
         "maps/{map}/{table}.parquet", "competing structures of a map", "map_branches", BRANCH_TABLES
@@ -223,7 +234,7 @@ def case_table(experiment: str, case: str, table: str) -> str:
 
 
 def experiment_table(experiment: str, table: str) -> str:
-    """Measures of an experiment, all cases together."""
+    """Measures of an experiment, all cases together; beside the case's tables, LOSS_TABLES and MATCHING."""
     return _path("experiment_table", experiment=experiment, table=table)
 
 
@@ -251,7 +262,7 @@ def map_part(name: str, table: str, shard: int | str) -> str:
 
 
 def map_table(name: str, table: str) -> str:
-    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, or predictions."""
+    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, predictions, or MATCHING."""
     return _path("map_table", map=name, table=table)
 
 
