@@ -166,6 +166,7 @@ class Tables:
         outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
         given = ("--models", *map(self._weights, SCHEDULES), "--shown-seeds", N_SHOWN, "--n-starts", 1)
         run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
+        run_command("matching", *given[:-2], "--output", folder / "matching.parquet")
 
     def _weights(self, case: str) -> Path:
         return self.folder / "weights" / f"{case}.safetensors"
@@ -307,6 +308,18 @@ class Tables:
             ),
             "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "answer_matching": (
+                {
+                    "matching": folder / "matching.parquet",
+                    "published": REPOSITORY / catalogue.PUBLISHED_NORMS,
+                },
+                {
+                    "cases": [
+                        {"name": name, "title": f"The title of {name}", "role": CASE_ROLES[name]}
+                        for name in ("case1", "uniform_matched", "case2", "post4")
+                    ]
+                },
+            ),
             "excess_losses": (
                 {
                     f"{name}.{experiment}": folder / f"{name}.parquet"
@@ -398,6 +411,7 @@ COLUMNS = {
     "predictions": "best_shape",
     "branches": "structure",
     "points": "order",
+    "matching": "label",
 }
 """Columns that are missed, by role."""
 
@@ -818,6 +832,42 @@ def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -
     solutions = read_table(paths["solutions.talk"])
     best = solutions[(solutions["kind"] == "minimum") & (solutions["rank"] == 0)]
     assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
+
+
+def test_the_matching_stands_above_what_toy_models_do(tables: Tables) -> None:
+    figure = tables.draw("answer_matching")
+    table = read_table(tables.folder / "matching.parquet").set_index(["case", "schedule"])
+    strips, bars = figure.axes[::2], figure.axes[1::2]
+    _, options = tables.inputs("answer_matching")
+    for case, strip, axes in zip(options["cases"], strips, bars, strict=True):
+        row = table.loc[(case["name"], 0)]
+        order = np.arange(N_FEATURES)
+        if case["role"] == "equal":
+            order = np.argsort(-row["probability"], kind="stable")
+        white = [patch.get_facecolor() == to_rgba("white") for patch in strip.patches]
+        assert white == [row["label"][feature] == "absent" for feature in order]
+        heights = [patch.get_height() for patch in axes.patches]
+        assert heights[:N_FEATURES] == pytest.approx(row["share_alone"][order])
+        assert heights[N_FEATURES:] == pytest.approx(row["share_shared"][order])
+        _, density = axes.lines
+        assert density.get_ydata() == pytest.approx(row["probability"][order])
+    said = [text.get_text() for text in figure.texts]
+    assert f"{table.loc[('case2', 0), 'n_kept_trained']:.1f}" in said
+    assert "post" not in said  # 5 features in 2 dimensions are not the post's
+    with pytest.raises(ArtefactError, match="has no rows of case 'case9'"):
+        draw("answer_matching", *tables_with_case(tables, "case9"))
+
+
+def tables_with_case(tables: Tables, name: str) -> tuple[dict[str, Path], dict[str, Any]]:
+    paths, _ = tables.inputs("answer_matching")
+    return paths, {"cases": [{"name": name, "title": "A title", "role": "aligned"}]}
+
+
+def test_the_matching_is_drawn_at_the_size_of_the_post() -> None:
+    drawn = {one.name: one for one in catalogue.figures(TALK) if one.module == "answer_matching"}
+    assert set(drawn) == {"wide_answer_matching", "wide_geometric_answer_matching"}
+    cases = drawn["wide_geometric_answer_matching"].options["cases"]
+    assert [case["name"] for case in cases] == ["case1", "uniform_matched", "case3", "case2", "post4"]
 
 
 def test_theory_is_drawn_where_it_is_configured_only() -> None:

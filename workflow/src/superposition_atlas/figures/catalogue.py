@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from superposition_atlas.config import Case, Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.sae.architectures.kinds import UNTRAINED
 from superposition_atlas.storage.layout import (
+    MATCHING,
     attention_table,
     case_table,
     claims,
@@ -557,7 +560,36 @@ def compared_experiments(config: Config) -> list[Experiment]:
     ]
 
 
+_MATCHED_ROLES = ("aligned", "matched", "random", "reversed", "equal")
+"""Rows of the figure of the matching, a case each."""
+
+
+def _matching(config: Config) -> Iterator[FigureTarget]:
+    """The matching beside toy models, for the post's experiment and those like it."""
+    for experiment in beside_the_published_norms(config):
+        matched = matched_cases(experiment)
+        described = []
+        for role in _MATCHED_ROLES:
+            cases = [case for case in matched if case.role == role]
+            # Of equal importance the published one, whose densities fall, rather than its permutations.
+            cases.sort(key=lambda case: role == "equal" and bool((np.diff(case.probability[0]) > 0).any()))
+            described += [{"name": case.name, "title": case.title, "role": role} for case in cases[:1]]
+        if described:
+            yield FigureTarget(
+                f"{experiment.name}_answer_matching",
+                "answer_matching",
+                {"matching": experiment_table(experiment.name, MATCHING), "published": PUBLISHED_NORMS},
+                THEORY,
+                "A case a row, features along it: a strip of what the matching says, alone, shared, absent; "
+                "below it bars of the shares of trained toy models, and lines of probability and importance.",
+                {"cases": described},
+                {"experiment": experiment.name, "title": experiment.title},
+                named_after=f"experiments.{experiment.name}",
+            )
+
+
 def _theory(config: Config) -> Iterator[FigureTarget]:
+    yield from _matching(config)
     for name in solved_maps(config, "random"):
         labels = {"map": name, "title": config.maps[name].title}
         predictions = {"predictions": map_table(name, "predictions")}
