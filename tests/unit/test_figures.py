@@ -32,6 +32,7 @@ from superposition_atlas.playground.run_tables import joined
 from superposition_atlas.playground.train_networks import train as train_playground
 from superposition_atlas.report import captions
 from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
@@ -167,6 +168,9 @@ class Tables:
         given = ("--models", *map(self._weights, SCHEDULES), "--shown-seeds", N_SHOWN, "--n-starts", 1)
         run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
         run_command("matching", *given[:-2], "--output", folder / "matching.parquet")
+        few = ("--values", 3, "--trained-values", 2, "--seeds", 3)
+        pairs = {f"--output-{name}": folder / "pairs" / f"{name}.parquet" for name in layout.PAIR_TABLES}
+        run_command("pair-phases", *few, *(word for pair in pairs.items() for word in pair))
 
     def _weights(self, case: str) -> Path:
         return self.folder / "weights" / f"{case}.safetensors"
@@ -308,6 +312,10 @@ class Tables:
             ),
             "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "pair_phases": (
+                {name: folder / "pairs" / f"{name}.parquet" for name in layout.PAIR_TABLES},
+                {},
+            ),
             "answer_matching": (
                 {
                     "matching": folder / "matching.parquet",
@@ -412,6 +420,7 @@ COLUMNS = {
     "branches": "structure",
     "points": "order",
     "matching": "label",
+    "phases": "optimum",
 }
 """Columns that are missed, by role."""
 
@@ -834,6 +843,25 @@ def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -
     assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
 
 
+def test_pairs_have_their_phases_lines_and_toy_models(tables: Tables) -> None:
+    figure = tables.draw("pair_phases")
+    paths, _ = tables.inputs("pair_phases")
+    phases, models = (read_table(paths[name]) for name in ("phases", "models"))
+    assert len(models) == 3 * 2 * 2 * 3
+    assert models["seed"].is_unique
+    for axes, (ratio, own) in zip(figure.axes, phases.groupby("importance_ratio", sort=False), strict=True):
+        (mesh,) = (one for one in axes.collections if isinstance(one, QuadMesh))
+        assert mesh.get_array().shape == (3, 3)
+        marks = [line for line in axes.lines if line.get_linestyle() == "None"]
+        drawn = models[models["importance_ratio"] == ratio]
+        assert sum(len(line.get_xdata()) for line in marks) == len(drawn)
+        assert len(marks) == drawn["phase"].nunique()
+        # Frequent features share nothing; the more important one is represented.
+        dense = own[(own["p_1"] > 0.8) & (own["p_2"] > 0.8)]
+        assert (dense["optimum"] == "first").all() or ratio == 1
+        assert len(np.unique(mesh.get_array())) == own["optimum"].nunique()
+
+
 def test_the_matching_stands_above_what_toy_models_do(tables: Tables) -> None:
     figure = tables.draw("answer_matching")
     table = read_table(tables.folder / "matching.parquet").set_index(["case", "schedule"])
@@ -880,10 +908,10 @@ def test_theory_is_drawn_where_it_is_configured_only() -> None:
         for name, described in SPEC["maps"].items()
     }
     assert drawn == {
-        "drawn": {"predictor", "predictor_failures"},
-        "one_varied": {"perturbation"},
-        "biases": {"bias"},
-        "ways": {"training_against_best"},
+        "drawn": {"pair_phases", "predictor", "predictor_failures"},
+        "one_varied": {"pair_phases", "perturbation"},
+        "biases": {"pair_phases", "bias"},
+        "ways": {"pair_phases", "training_against_best"},
     }
     unseeded = {name: {**described, "seeds": 0} for name, described in SPEC["maps"].items()}
     modules = {figure.module for figure in catalogue.figures(config.load(SPEC | {"maps": unseeded}))}

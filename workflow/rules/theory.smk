@@ -2,6 +2,7 @@
 
 results/maps/{map}/predictions.parquet has a row a random schedule; branches, crossings and branch_models.parquet are of
 maps in which one feature's density varies. matching.parquet, of each map and each experiment, has a row a schedule.
+results/pairs/{table}.parquet is the phase diagram of two features in one dimension, which no configuration changes.
 """
 
 
@@ -112,3 +113,27 @@ rule map_branches:
         "python -m superposition_atlas map-branches --points {input.points:q} --weights {input.weights:q}"
         " --solutions {input.solutions:q} --models {input.models:q} --output-branches {output.branches:q}"
         " --output-crossings {output.crossings:q} --output-models {output.models:q} 2> {log:q}"
+
+
+rule pair_phases:
+    """The phase diagram of pairs, two features in one dimension: the optimum, the matching, toy models."""
+    output:
+        phases=layout.pair_table("phases"),
+        boundaries=layout.pair_table("boundaries"),
+        models=layout.pair_table("models"),
+    log:
+        layout.log("pair_phases"),
+    benchmark:
+        layout.benchmark("pair_phases")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=minutes(5),
+    params:
+        code=command_digest("pair_phases"),
+    shell:
+        "python -m superposition_atlas pair-phases --threads {threads}"
+        " --output-phases {output.phases:q} --output-boundaries {output.boundaries:q}"
+        " --output-models {output.models:q} 2> {log:q}"

@@ -23,6 +23,7 @@ COMMANDS = {
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
     "map-matching": "compare a map's toy models with the matching of their schedules",
+    "pair-phases": "write the phase diagram of two features in one dimension",
     "prospective": "compare the matching with toy models trained on random schedules",
     "saes": "train one SAE for every shown toy model of a case",
     "attention": "train layers of attention on a planted rule",

@@ -16,12 +16,14 @@ from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.sae.architectures.kinds import UNTRAINED
 from superposition_atlas.storage.layout import (
     MATCHING,
+    PAIR_TABLES,
     attention_table,
     case_table,
     claims,
     experiment_table,
     map_table,
     norm_table,
+    pair_table,
     playground_table,
     schedules,
 )
@@ -590,6 +592,14 @@ def _matching(config: Config) -> Iterator[FigureTarget]:
 
 def _theory(config: Config) -> Iterator[FigureTarget]:
     yield from _matching(config)
+    yield FigureTarget(
+        "pair_phases",
+        "pair_phases",
+        {table: pair_table(table) for table in PAIR_TABLES},
+        THEORY,
+        "Squares over the probabilities of two features, a ratio of importances each: regions in which the "
+        "first, the second or both are represented, the matching's lines between them, toy models as marks.",
+    )
     for name in solved_maps(config, "random"):
         labels = {"map": name, "title": config.maps[name].title}
         predictions = {"predictions": map_table(name, "predictions")}

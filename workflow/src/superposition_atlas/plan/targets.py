@@ -175,6 +175,7 @@ def all_files(config: Config) -> list[str]:
         *case_files(config),
         *map_files(config),
         *norm_files(config),
+        *(layout.pair_table(table) for table in layout.PAIR_TABLES),
         *attention_weights(config),
         *attention_tables(config),
         layout.claims(),

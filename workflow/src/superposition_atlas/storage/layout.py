@@ -32,6 +32,8 @@ BRANCH_TABLES = ("branches", "crossings", "branch_models")
 """Tables of a map in which one feature's density varies."""
 MATCHING = "matching"
 """A table of an experiment, and of a map, that sets the matching of each schedule beside its toy models."""
+PAIR_TABLES = ("phases", "boundaries", "models")
+"""Tables of the phase diagram of pairs."""
 NORM_TABLES = ("points", "schedules")
 PLAYGROUND_TABLES = ("runs", "curves", "points", "units", "weights")
 ATTENTION_TABLES = ("cells", "outputs", "rules", "models")
@@ -123,6 +125,9 @@ ENTRIES: Mapping[str, Entry] = {
         "maps/{map}/{table}.parquet", "competing structures of a map", "map_branches", BRANCH_TABLES
     ),
     "norm_table": Entry("norms/{table}.parquet", "norms beside the published ones", "map_norms", NORM_TABLES),
+    "pair_table": Entry(
+        "pairs/{table}.parquet", "the phase diagram of two features", "pair_phases", PAIR_TABLES
+    ),
     "attention_weights": Entry(
         "attention/{setting}/{part}.safetensors", "toy models, SAEs or attention of slide 3", "attention"
     ),
@@ -269,6 +274,11 @@ def map_table(name: str, table: str) -> str:
 def norm_table(table: str) -> str:
     """A table of all maps whose norms are compared with the published ones."""
     return _path("norm_table", table=table)
+
+
+def pair_table(table: str) -> str:
+    """A table of the phase diagram of two features in one dimension."""
+    return _path("pair_table", table=table)
 
 
 # --- slides 3 and 4 ----------------------------------------------------------------------------------------
