@@ -25,7 +25,7 @@ COMMANDS = {
     "map-matching": "compare a map's toy models with the matching of their schedules",
     "pair-phases": "write the phase diagram of two features in one dimension",
     "prospective": "compare the matching with toy models trained on random schedules",
-    "saes": "train one SAE for every shown toy model of a case",
+    "saes": "train SAEs on the toy models of a case that the configuration names",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",

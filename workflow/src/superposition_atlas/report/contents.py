@@ -81,6 +81,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "sae_comparisons": [
             {
                 "experiment": experiment.name,
+                "counts": sae_tables.counts(sources, experiment.name),
                 "levels": sae_tables.levels(sources, experiment.name),
                 "losses": sae_tables.losses(sources, experiment.name),
             }

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.sae.settings import ARCHITECTURES, ArchitectureName, Resampling, SAESettings
+from superposition_atlas.sae.settings import Resampling, SAESettings
 
-__all__ = ["ARCHITECTURES", "ArchitectureName", "Resampling", "SAESettings", "SAEs"]
+__all__ = ["Resampling", "SAESettings", "SAEs"]
 
 
 @dataclass(frozen=True)
