@@ -186,7 +186,7 @@ def _axis(bars: Sequence[Axes], table: pd.DataFrame) -> None:
 
 
 def _handles() -> list[Patch | Line2D]:
-    absent = {"facecolor": "white", "edgecolor": style.MUTED, "linewidth": 0.5}
+    absent: dict[str, Any] = {"facecolor": "white", "edgecolor": style.MUTED, "linewidth": 0.5}
     return [
         Patch(color=_ALONE, label="a dimension alone"),
         Patch(color=_SHARED, label="a dimension shared"),

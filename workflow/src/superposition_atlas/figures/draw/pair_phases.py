@@ -38,7 +38,7 @@ _MARKS: dict[str, dict[str, Any]] = {
     "aligned": {"marker": "x", "markersize": 3.0, **_EDGE, "markeredgewidth": 0.8},
     "neither": {"marker": "+", "markersize": 3.4, **_EDGE, "markeredgewidth": 0.8},
 }
-_LINES = {"second absent": "-", "first absent": (0, (4, 1.5))}
+_LINES: dict[str, Any] = {"second absent": "-", "first absent": (0, (4, 1.5))}
 _APART = 0.2
 """Between the toy models of one pair, as a share of the distance between pairs."""
 # Inches.
