@@ -35,6 +35,12 @@ class JobInputs:
         name = wildcards.experiment
         return [layout.models(name, case) for case in self.config.experiments[name].cases]
 
+    def matched_models(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of all cases for which the matching's costs hold."""
+        name = wildcards.experiment
+        cases = catalogue.matched_cases(self.config.experiments[name])
+        return [layout.models(name, case.name) for case in cases]
+
     def saes_of_case(self, wildcards: Wildcards) -> list[str]:
         """All SAEs on the toy models of a case."""
         saes = self.config.experiments[wildcards.experiment].saes
