@@ -5,17 +5,23 @@ Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARE
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from math import sqrt
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import ArgumentError
+from superposition_atlas.notebook import Ensemble
 from superposition_atlas.sampling import magnitudes, stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
 
 InitScale = float | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
@@ -29,7 +35,7 @@ class TrainingSettings:
     """What is trained beside the schedule, and how. Defaults are ARENA's.
 
     Raises:
-        TrainingError: if a value is out of its range; the message names it.
+        ArgumentError: if a value is out of its range; the message names it.
     """
 
     steps: int = 10_000
@@ -64,29 +70,27 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         self._set("steps", arguments.integer("steps", self.steps, least=0, most=2**32 - 1))
-        self._set("batch_size", arguments.integer("batch_size", self.batch_size, most=2**24))
+        self._set("batch_size", arguments.integer("batch_size", self.batch_size, most=arguments.LARGEST_SIZE))
         self._set("learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
         if not isinstance(self.init_scale, str) or self.init_scale not in ("xavier", "unit"):
             self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
         arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
         self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
         if self.optimizer == "adam" and self.weight_decay > 0:
-            raise TrainingError(f"weight_decay is {self.weight_decay}: must be 0 with adam; adamw decays")
+            raise ArgumentError(f"weight_decay is {self.weight_decay}: must be 0 with adam; adamw decays")
         self._set("momentum", arguments.number("momentum", self.momentum, least=0))
         if self.momentum >= 1 or (self.momentum > 0 and self.optimizer != "sgd"):
-            raise TrainingError(f"momentum is {self.momentum}: must be below 1 with sgd, else 0")
+            raise ArgumentError(f"momentum is {self.momentum}: must be below 1 with sgd, else 0")
         arguments.choice(
             "learning_rate_schedule", self.learning_rate_schedule, get_args(LearningRateSchedule)
         )
         self._set("warmup_steps", arguments.integer("warmup_steps", self.warmup_steps, least=0))
         if self.warmup_steps and self.warmup_steps >= self.steps:
-            raise TrainingError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
+            raise ArgumentError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
         arguments.choice("output", self.output, get_args(Output))
         self._check_bias()
-        if not isinstance(self.centred_inputs, bool | np.bool_):
-            raise TrainingError(f"centred_inputs is {self.centred_inputs!r}: must be True or False")
         arguments.choice("magnitudes", self.magnitudes, magnitudes.NAMES)
-        self._set("centred_inputs", bool(self.centred_inputs))
+        self._set("centred_inputs", arguments.flag("centred_inputs", self.centred_inputs))
         self._set("record_steps", arguments.record_steps(self.record_steps, self.steps))
 
     def _set(self, name: str, value: object) -> None:
@@ -124,9 +128,12 @@ class History:
         return np.asarray(self.feature_loss.mean(axis=-1))
 
 
-@dataclass(frozen=True)
-class ToyModels:
-    """An ensemble of toy models. Arrays share their first axis, the instance; float32 unless said."""
+@dataclass(frozen=True, repr=False, eq=False)
+class ToyModels(Ensemble):
+    """An ensemble of toy models. Arrays share their first axis, the instance; float32 unless said.
+
+    `models[3]`, `models[2:5]`, `models[[0, 4]]` and iteration give smaller ensembles.
+    """
 
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
@@ -145,30 +152,72 @@ class ToyModels:
         return len(self.W)
 
     def encode(
-        self, x: Float[np.ndarray, "instance batch feature"]
+        self, x: Float[np.ndarray, "#instance batch feature"]
     ) -> Float[np.ndarray, "instance batch hidden"]:
-        """h, float32."""
+        """h, float32, of x [instance, batch, feature] or [batch, feature], the same for all toy models.
+
+        Raises:
+            ArgumentError: if x has another shape, or a value that is not finite.
+        """
+        x = arguments.batches("x", x, len(self), self.n_features)
         return encode(x - centre(self.probability, self.settings)[:, None, :], self.W)
 
     def reconstruct(
-        self, x: Float[np.ndarray, "instance batch feature"]
+        self, x: Float[np.ndarray, "#instance batch feature"]
     ) -> Float[np.ndarray, "instance batch feature"]:
-        """x', float32."""
+        """x', float32; x and errors as those of `encode`."""
         return reconstruct(self.encode(x), self.W, self.b, self.settings.output)
 
     def sample(
         self, step: int, batch_size: int, purpose: stream.Purpose = stream.Purpose.EVALUATION
     ) -> Float[np.ndarray, "instance batch feature"]:
-        """Inputs x as each toy model is made for, float32, from its own seed's stream."""
+        """Inputs x as each toy model is made for, float32, from its own seed's stream.
+
+        Args and errors as those of `sa.sample`.
+        """
         return sample(self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes)
 
-    def select(self, instances: Integer[np.ndarray, " chosen"] | slice) -> "ToyModels":
-        """Some of the toy models, by index."""
+    def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "ToyModels":
+        """Some of the toy models, by index (a slice, one index or more, or a mask).
+
+        Raises:
+            ArgumentError: if there is no such toy model.
+        """
+        instances = arguments.positions("instances", instances, len(self))
         arrays = {name: getattr(self, name)[instances] for name in TENSORS}
         if self.history is None:
             return replace(self, **arrays)
         recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
         return replace(self, **arrays, history=replace(self.history, **recorded))
+
+    # By name: what trains toy models must not be rebuilt where a metric changes.
+    def to_frame(self, level: Literal["both", "models", "features"] = "both") -> "pd.DataFrame":
+        """What is measured of the toy models, in the columns of the pipeline's tables.
+
+        Args:
+            level: "models" (one row a toy model), "features" (one row a feature of a toy model), or "both":
+                the rows of "features", with `instance` and with the columns of "models" beside.
+
+        Raises:
+            ArgumentError: if `level` is none of these.
+        """
+        frame: pd.DataFrame = import_module("superposition_atlas.metrics.frames").models_frame(self, level)
+        return frame
+
+    def to_torch(self) -> "torch.nn.Module":
+        """The toy models as one torch module: parameters `W` and `b`, forward from x to x', `encode` to h."""
+        module: torch.nn.Module = import_module("superposition_atlas.training.torch_module").as_module(self)
+        return module
+
+    def _summary(self) -> dict[str, object]:
+        return {
+            "toy models": len(self),
+            "features": self.n_features,
+            "hidden": self.n_hidden,
+            "steps": self.settings.steps,
+            "loss": f"{np.median(self.loss):.4g} (median)" if np.isfinite(self.loss).any() else "unknown",
+            "engine": self.engine,
+        }
 
     @property
     def n_hidden(self) -> int:
@@ -250,14 +299,14 @@ def initial_bias(
     """b before the first step, float32; where `settings.bias` is not "trained" it stays so.
 
     Raises:
-        TrainingError: if `settings.bias` has another number of values than there are features.
+        ArgumentError: if `settings.bias` has another number of values than there are features.
     """
     b = np.zeros(probability.shape, dtype=np.float32)
     if settings.bias == "mean":
         b[...] = mean_inputs(probability, settings.magnitudes)
     elif not isinstance(settings.bias, str):
         if len(settings.bias) != probability.shape[-1]:
-            raise TrainingError(
+            raise ArgumentError(
                 f"bias has {len(settings.bias)} values: must have one for each of the "
                 f"{probability.shape[-1]} features"
             )

@@ -1,14 +1,17 @@
 """What an ensemble of sparse autoencoders is: its settings, its weights, its history."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
+from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import ArgumentError
+from superposition_atlas.notebook import Ensemble
 from superposition_atlas.sae.architectures.kinds import BY_K
 
 Resampling = Literal["none", "simple", "advanced"]
@@ -26,7 +29,7 @@ class SAESettings:
     What an architecture has no use for stays at its default.
 
     Raises:
-        TrainingError: if a value is out of its range.
+        ArgumentError: if a value is out of its range.
     """
 
     n_latents: int
@@ -67,43 +70,44 @@ class SAESettings:
 
     def __post_init__(self) -> None:
         arguments.choice("architecture", self.architecture, ARCHITECTURES)
-        for name in ("n_latents", "steps", "batch_size", "resample_every", "dead_window"):
-            self._set(name, arguments.integer(name, getattr(self, name)))
+        arguments.choice("resampling", self.resampling, get_args(Resampling))
+        self._set("tied", arguments.flag("tied", self.tied))
+        for name in ("n_latents", "batch_size"):
+            self._set(name, arguments.size(name, getattr(self, name)))
+        for name in ("steps", "resample_every", "dead_window"):
+            self._set(name, arguments.integer(name, getattr(self, name), most=2**32 - 1))
         for name in ("learning_rate", "resample_scale", "initial_threshold", "bandwidth"):
             self._set(name, arguments.number(name, getattr(self, name), above=0))
         auxiliary = arguments.number("auxiliary_coefficient", self.auxiliary_coefficient, least=0)
         self._set("auxiliary_coefficient", auxiliary)
         warmup = arguments.integer("sparsity_warmup_steps", self.sparsity_warmup_steps, least=0)
         self._set("sparsity_warmup_steps", warmup)
-        coefficients = [
-            arguments.number("sparsity_coefficient", one, least=0) for one in self.sparsity_coefficient
-        ]
-        self._set("sparsity_coefficient", tuple(coefficients))
-        self._set("k", tuple(arguments.integer("k", one) for one in self.k))
-        self._set("prefixes", tuple(arguments.integer("a prefix", one) for one in self.prefixes))
+        coefficients = arguments.several("sparsity_coefficient", self.sparsity_coefficient)
+        numbers = tuple(arguments.number("sparsity_coefficient", one, least=0) for one in coefficients)
+        self._set("sparsity_coefficient", numbers)
+        self._set("k", tuple(arguments.integer("k", one) for one in arguments.several("k", self.k)))
+        prefixes = arguments.several("prefixes", self.prefixes)
+        self._set("prefixes", tuple(arguments.integer("a number of prefixes", one) for one in prefixes))
         for name in ("sparsity_coefficient", "k"):
             if not getattr(self, name):
-                raise TrainingError(f"{name} is empty: must be one number or more")
+                raise ArgumentError(f"{name} is empty: must be one number or more")
         if len(self.sparsity_coefficient) > 1 and len(self.k) > 1:
-            raise TrainingError("sparsity_coefficient and k are both lists: must be one of them at most")
+            raise ArgumentError("sparsity_coefficient and k are both lists: must be one of them at most")
         if max(self.k) > self.n_latents:
-            raise TrainingError(f"k is {max(self.k)}: must be at most n_latents ({self.n_latents})")
+            raise ArgumentError(f"k is {max(self.k)}: must be at most n_latents ({self.n_latents})")
         is_ascending = list(self.prefixes) == sorted(set(self.prefixes))
         if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
-            raise TrainingError(
+            raise ArgumentError(
                 f"prefixes is {self.prefixes}: must be ascending and below n_latents ({self.n_latents})"
             )
         for name, owner in _OWNERS.items():
             if getattr(self, name) != _default(name) and self.architecture not in owner:
-                raise TrainingError(
-                    f"{name} is {getattr(self, name)!r}: must be left out with architecture "
+                raise ArgumentError(
+                    f"{name} is {arguments.shown(getattr(self, name))}: must be left out with architecture "
                     f"{self.architecture}; it is of {', '.join(owner)}"
                 )
-        if not isinstance(self.tied, bool):
-            raise TrainingError(f"tied is {self.tied!r}: must be True or False")
-        arguments.choice("resampling", self.resampling, get_args(Resampling))
         if self.dead_window > self.resample_every:
-            raise TrainingError(
+            raise ArgumentError(
                 f"dead_window is {self.dead_window}: must be at most resample_every ({self.resample_every})"
             )
 
@@ -131,9 +135,11 @@ def _default(name: str) -> object:
     return SAESettings.__dataclass_fields__[name].default
 
 
-@dataclass(frozen=True)
-class SAEs:
+@dataclass(frozen=True, repr=False, eq=False)
+class SAEs(Ensemble):
     """An ensemble of SAEs. Arrays share their axes' names; float32 unless said.
+
+    `saes[3]`, `saes[2:5]`, `saes[[0, 4]]` and iteration give smaller ensembles.
 
     There is one for each toy model and each λ (or k): all toy models with the first, then all with the next.
     Latent j answers a_j(h) to the hidden activation h, and adds a_j W_dec[j] to the reconstruction.
@@ -200,3 +206,76 @@ class SAEs:
     def n_resampled(self) -> Integer[np.ndarray, " instance"]:
         """How often a latent was resampled, over the whole training."""
         return np.asarray(self.resampled.sum(axis=(0, 2)))
+
+    def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "SAEs":
+        """Some of the SAEs, by index; `toy_model` still counts all toy models.
+
+        Raises:
+            ArgumentError: if there is no such SAE.
+        """
+        chosen = arguments.positions("instances", instances, len(self))
+        arrays = {name: getattr(self, name)[chosen] for name in _PER_INSTANCE}
+        return replace(
+            self,
+            parameters={name: array[chosen] for name, array in self.parameters.items()},
+            history={name: array[:, chosen] for name, array in self.history.items()},
+            resampled=self.resampled[:, chosen],
+            **arrays,
+        )
+
+    def encode(
+        self, h: Float[np.ndarray, "#instance batch hidden"]
+    ) -> Float[np.ndarray, "instance batch latent"]:
+        """Activations a ≥ 0, float32, on hidden activations h.
+
+        Args:
+            h: [instance, batch, hidden], or [batch, hidden], the same for all SAEs.
+
+        Raises:
+            ArgumentError: if h has another shape, or a value that is not finite.
+        """
+        forward = import_module("superposition_atlas.sae.forward")
+        return np.asarray(forward.encode(self, self._per_instance("h", h, self.n_hidden)))
+
+    def decode(
+        self, activations: Float[np.ndarray, "#instance batch latent"]
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h' = a W_dec + b_dec, float32.
+
+        Args:
+            activations: [instance, batch, latent], or [batch, latent], the same for all SAEs.
+
+        Raises:
+            ArgumentError: if they have another shape, or a value that is not finite.
+        """
+        forward = import_module("superposition_atlas.sae.forward")
+        given = self._per_instance("activations", activations, self.n_latents)
+        return np.asarray(forward.reconstruct(self, given))
+
+    def reconstruct(
+        self, h: Float[np.ndarray, "#instance batch hidden"]
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h' of hidden activations h, float32: `decode(encode(h))`; args and errors as those of `encode`."""
+        return self.decode(self.encode(h))
+
+    def _per_instance(
+        self, name: str, values: ArrayLike, width: int
+    ) -> Float[np.ndarray, "instance batch _"]:
+        return arguments.batches(
+            name, values, len(self), width, f"{name}[saes.toy_model] has, where {name} has one a toy model"
+        )
+
+    def _summary(self) -> dict[str, object]:
+        summary: dict[str, object] = {
+            "SAEs": len(self),
+            "architecture": self.settings.architecture,
+            "hidden": self.n_hidden,
+            "latents": self.n_latents,
+            "steps": self.settings.steps,
+            "engine": self.engine,
+        }
+        levels = "k" if self.settings.architecture in BY_K else "sparsity_coefficient"
+        return summary | {levels: ", ".join(f"{level:g}" for level in getattr(self.settings, levels))}
+
+
+_PER_INSTANCE = ("seeds", "toy_model", "sparsity_coefficient", "k")

@@ -1,6 +1,6 @@
 """Trains SAEs on toy models: the loop around the engines."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,16 +13,19 @@ from superposition_atlas.backends.gpu import (
     cuda_is_available,
     triton_is_installed,
 )
+from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sae import resampling as resampling_schemes
 from superposition_atlas.sae.architectures.base import Architecture, SAEState, TrainingData, find, join, split
-from superposition_atlas.sae.ensemble import ArchitectureName, Resampling, SAEs, SAESettings
+from superposition_atlas.sae.ensemble import ARCHITECTURES, ArchitectureName, Resampling, SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 
+_BYTES_A_WEIGHT = 24
+"""Memory that a weight of either matrix takes at least, with its two running means."""
 _CHUNKS = 50
 """Calls of an engine, at least: how often the progress bar moves and weights are checked."""
 
@@ -40,14 +43,14 @@ def train_saes(
     bandwidth: float = 0.1,
     prefixes: Sequence[int] = (),
     auxiliary_coefficient: float = 1 / 32,
-    resampling: Resampling = "none",
+    resampling: Resampling | None = None,
     steps: int = 20_000,
     batch_size: int = 1024,
     learning_rate: float = 1e-3,
     resample_every: int = 2500,
     dead_window: int = 500,
     resample_scale: float = 0.5,
-    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None = None,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None = None,
     record_steps: Sequence[int] = (),
     engine: EngineName = "auto",
     threads: int | None = None,
@@ -71,14 +74,16 @@ def train_saes(
         bandwidth: ε.
         prefixes: numbers of first latents that reconstruct by themselves.
         auxiliary_coefficient: weight of the loss by which dead latents reconstruct the error.
-        resampling: what happens to dead latents.
+        resampling: what happens to dead latents: "none", "simple" or "advanced"; None, the default, is
+            "simple" where the architecture has resampling (relu), else "none".
         steps: number of training steps.
         batch_size: samples a step and SAE.
         learning_rate: Adam's.
         resample_every: steps between two resamplings.
         dead_window: steps without firing after which a latent is dead.
         resample_scale: norm of a resampled encoder direction.
-        seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
+        seeds: one a toy model, of samples, initial weights and resampling, or a number n, which means
+            range(n); default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
             recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
@@ -87,20 +92,25 @@ def train_saes(
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
 
     Raises:
-        TrainingError: for a setting out of its range, when engine "cuda" is asked for and there is none, or
-            when weights are no longer finite.
+        ArgumentError: if an argument is not as above, or if the SAEs do not fit into memory.
+        TrainingError: when engine "cuda" is asked for and there is none, or when weights are no longer
+            finite.
         DeviceError: if a GPU fails or has too little memory; the message names SAEs, seeds and steps.
     """
+    arguments.instance("models", models, ToyModels, "ToyModels, as sa.train returns them")
+    arguments.choice("architecture", architecture, ARCHITECTURES)
+    if resampling is None:
+        resampling = "simple" if architecture == "relu" else "none"
     settings = SAESettings(
         n_latents=n_latents,
         architecture=architecture,
-        sparsity_coefficient=_several(sparsity_coefficient),
+        sparsity_coefficient=_several("sparsity_coefficient", sparsity_coefficient),
         sparsity_warmup_steps=sparsity_warmup_steps,
-        k=_several(k),
+        k=_several("k", k),
         tied=tied,
         initial_threshold=initial_threshold,
         bandwidth=bandwidth,
-        prefixes=tuple(prefixes),
+        prefixes=tuple(arguments.several("prefixes", prefixes)),
         auxiliary_coefficient=auxiliary_coefficient,
         resampling=resampling,
         steps=steps,
@@ -110,9 +120,19 @@ def train_saes(
         dead_window=dead_window,
         resample_scale=resample_scale,
     )
+    steps, n_latents = settings.steps, settings.n_latents
+    if progress is not None:
+        progress = arguments.flag("progress", progress)
+    levels = max(len(settings.sparsity_coefficient), len(settings.k))
+    check_memory(
+        _BYTES_A_WEIGHT * len(models) * levels * models.n_hidden * n_latents,
+        n_latents=n_latents,
+        n_hidden=models.n_hidden,
+        n_saes=len(models) * levels,
+    )
     chosen = find(architecture)
     engine_name = _engine(engine, chosen, settings, models)
-    n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
+    n_threads = available_threads() if threads is None else arguments.integer("threads", threads, most=4096)
     toy_model, data = _training_data(models, settings, seeds)
     records = arguments.record_steps(record_steps, steps)
     resamplings = _resampling_steps(settings)
@@ -157,17 +177,18 @@ def train_saes(
     )
 
 
-def _several(value: object) -> tuple[Any, ...]:
+def _several(name: str, value: object) -> tuple[Any, ...]:
     """One number as a tuple of one; several as they are. What is neither is for `SAESettings` to refuse."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return tuple(value)
+    value = arguments.scalar(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        return tuple(arguments.several(name, value))
     return (value,)
 
 
 def _training_data(
     models: ToyModels,
     settings: SAESettings,
-    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None,
 ) -> tuple[Integer[np.ndarray, " instance"], TrainingData]:
     """Which toy model each SAE has, and what it is trained on: all toy models with the first λ or k, …"""
     levels = max(len(settings.sparsity_coefficient), len(settings.k))
@@ -253,13 +274,13 @@ def _torch_or_cuda() -> str:
 
 
 def _seeds(
-    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None
+    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None
 ) -> Integer[np.ndarray, " instance"]:
-    chosen = np.asarray(models.seeds if seeds is None else seeds)
-    if chosen.shape != (len(models),):
-        raise TrainingError(f"seeds has shape {chosen.shape}: must be one a toy model, ({len(models)},)")
-    if not np.issubdtype(chosen.dtype, np.integer) or (chosen < 0).any():
-        raise TrainingError(f"seeds is {chosen.tolist()!r:.60}: must be integers of at least 0")
+    if seeds is None:
+        return models.seeds
+    chosen = arguments.seeds("seeds", seeds)
+    if len(chosen) != len(models):
+        raise ArgumentError(f"seeds has {len(chosen)} values: must be one a toy model, {len(models)}")
     return chosen
 
 

@@ -9,17 +9,24 @@ Minima are told apart up to rotation (by WᵀW) and up to permutation of feature
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
+from superposition_atlas.errors import TheoryError
 from superposition_atlas.sampling import stream
 from superposition_atlas.theory.descent import Landscape, Minimum
-from superposition_atlas.theory.exact_loss import TheoryError, checked_schedule
+from superposition_atlas.theory.exact_loss import checked_schedule
 from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
 from superposition_atlas.theory.structures import PerFeature
 
+if TYPE_CHECKING:
+    from superposition_atlas.schedules import Schedule
+    from superposition_atlas.toy_model import ToyModels
+
+_MOST_STARTS = 1_000_000
 N_AXES, N_POLYGONS = 8, 4
 """Structures that starts are made of: of dedicated features and pairs, and polygons."""
 _DISTURBANCE = 0.05
@@ -30,9 +37,9 @@ _NOTHING_LOST = 1e-10
 
 
 def best_solutions(
-    importance: PerFeature | Sequence[float],
-    probability: PerFeature | Sequence[float],
-    n_hidden: int,
+    importance: "PerFeature | Sequence[float] | Schedule | ToyModels",
+    probability: PerFeature | Sequence[float] | None = None,
+    n_hidden: int | None = None,
     n_starts: int = 12,
     seed: int = 0,
     bias: PerFeature | Sequence[float] | None = None,
@@ -40,24 +47,25 @@ def best_solutions(
     """All minima that were found, the best first.
 
     Args:
-        importance: I_i ≥ 0.
-        probability: 0 < p_i ≤ 1.
+        importance: I_i ≥ 0, [feature]; or a `Schedule`, which brings probability; or `ToyModels` of one
+            schedule, which bring n_hidden too.
+        probability: 0 < p_i ≤ 1, [feature].
         n_hidden: m ≥ 1.
-        n_starts: random starts, beside those of the predictor's structures.
-        seed: of the random starts.
-        bias: held at these values, or None where it is free.
+        n_starts: random starts, 0 to 1,000,000, beside those of the predictor's structures.
+        seed: of the random starts, 0 ≤ seed < 2^64.
+        bias: held at these values, [feature], or None where it is free.
 
     Raises:
         TheoryError: if the schedule is out of its range or has too many features for an exact loss, or if
             a bias is not finite.
-        TrainingError: if n_hidden, n_starts or seed is no such integer.
+        ArgumentError: if n_starts or seed is no such integer.
     """
     importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
-    arguments.integer("n_starts", n_starts, least=0)
-    arguments.integer("seed", seed, least=0, most=2**64 - 1)
-    held = None if bias is None else np.asarray(bias, np.float64)
-    if held is not None and (held.shape != probability.shape or not np.isfinite(held).all()):
-        raise TheoryError("bias must have a finite value a feature")
+    n_starts = arguments.integer("n_starts", n_starts, least=0, most=_MOST_STARTS)
+    seed = arguments.integer("seed", seed, least=0, most=2**64 - 1)
+    held = None if bias is None else arguments.numbers("bias", bias, "one finite number a feature", ndim=(1,))
+    if held is not None and held.shape != probability.shape:
+        raise TheoryError(f"bias has {len(held)} values: must be one finite number a feature")
     landscape = Landscape(importance, probability, n_hidden, held)
     ends = [landscape.descend(W, b) for W, b in _starts(importance, probability, n_hidden, n_starts, seed)]
     ends += _exchanged(min(ends, key=lambda end: end.loss), importance, probability, landscape)

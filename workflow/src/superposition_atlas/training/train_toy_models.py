@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
+from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import (
@@ -17,11 +18,12 @@ from superposition_atlas.backends.gpu import (
     triton_is_installed,
 )
 from superposition_atlas.backends.interruption import deferred_signals
+from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import ArtefactError, DeviceError, TrainingError
+from superposition_atlas.errors import ArgumentError, ArtefactError, DeviceError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.toy_model import (
     Bias,
     History,
@@ -45,12 +47,15 @@ Device = Literal["auto", "cpu", "cuda"]
 
 LOSS_WINDOW = 100
 """`ToyModels.loss` is the mean over this many last steps (over all where there are fewer)."""
+_MOST_THREADS = 4096
+_BYTES_A_WEIGHT = 48
+"""Memory that training takes at least: weights, two running means, and the normals that they start from."""
 
 
 def train(
-    schedule: Schedule,
+    schedule: Schedule | ToyModels | tuple[ArrayLike, ArrayLike],
     n_hidden: int,
-    seeds: Iterable[int],
+    seeds: Iterable[int] | int,
     *,
     steps: int = 10_000,
     batch_size: int = 1024,
@@ -80,9 +85,11 @@ def train(
     interruptions. How long it will take is logged after the first milliseconds of it (INFO).
 
     Args:
-        schedule: importance and probability, each [feature] (shared) or [instance, feature].
-        n_hidden: number of hidden dimensions, m.
-        seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
+        schedule: importance and probability, each [feature] (shared) or [instance, feature]: a `Schedule`,
+            toy models whose schedule is taken, or a pair of arrays.
+        n_hidden: number of hidden dimensions, 1 ≤ m ≤ 2^24.
+        seeds: one an instance, 0 ≤ seed < 2^64; a number is how many: 8 means range(8). Equal seeds see equal
+            words of the stream.
         steps: optimizer steps; with 0 the initial weights are what comes back.
         batch_size: fresh samples a step, for each instance by itself.
         learning_rate: highest rate; see `TrainingSettings`, as for all settings down to `record_steps`.
@@ -111,20 +118,20 @@ def train(
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        TrainingError: if an argument is not as above, if device or engine "cuda" is asked for and there is
-            none, or if a loss or weight stops being finite; the message names instance, seed, step and
-            setting.
+        ArgumentError: if an argument is not as above, or if the weights do not fit into memory.
+        TrainingError: if device or engine "cuda" is asked for and there is none, or if a loss or weight stops
+            being finite; the message names instance, seed, step and setting.
         DeviceError: if a GPU fails or has too little memory; the message names instances, seeds and steps.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
-    if not isinstance(schedule, Schedule):
-        raise TrainingError(f"schedule is {schedule!r:.60}: must be a Schedule, as sa.schedules makes them")
+    schedule = as_schedule(schedule)
     seed_array = _seeds(seeds)
+    n_hidden = arguments.size("n_hidden", n_hidden)
     problem = Problem(
         seeds=seed_array,
         importance=_per_instance("importance", schedule.importance, len(seed_array)),
         probability=_per_instance("probability", schedule.probability, len(seed_array)),
-        n_hidden=arguments.integer("n_hidden", n_hidden),
+        n_hidden=n_hidden,
         settings=TrainingSettings(
             steps=steps,
             batch_size=batch_size,
@@ -142,14 +149,24 @@ def train(
             record_steps=tuple(arguments.several("record_steps", record_steps)),
         ),
     )
-    if checkpoint_seconds != np.inf:
+    check_memory(
+        (_BYTES_A_WEIGHT + 4 * len(problem.settings.record_steps))
+        * len(seed_array)
+        * n_hidden
+        * problem.n_features,
+        n_hidden=n_hidden,
+        n_features=problem.n_features,
+        n_seeds=problem.n_instances,
+        n_records=len(problem.settings.record_steps),
+    )
+    if not (isinstance(checkpoint_seconds, float) and checkpoint_seconds == np.inf):
         checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
+    if progress is not None:
+        progress = arguments.flag("progress", progress)
     chosen = _engine(engine, device, threads)
     kept = None
     if checkpoint is not None:
-        if not isinstance(checkpoint, str | Path) or "\0" in str(checkpoint):
-            raise TrainingError(f"checkpoint is {checkpoint!r}: must be a path")
-        kept = Checkpoint(Path(checkpoint), checkpoint_seconds, problem, chosen.name)
+        kept = Checkpoint(arguments.path("checkpoint", checkpoint), checkpoint_seconds, problem, chosen.name)
     state, records = _run(problem, chosen, kept, progress)
     history = None
     if problem.settings.record_steps:
@@ -168,7 +185,10 @@ def train(
 
 
 def random_dictionaries(
-    schedule: Schedule, n_hidden: int, seeds: Iterable[int], magnitudes: MagnitudesName = "uniform"
+    schedule: Schedule | ToyModels | tuple[ArrayLike, ArrayLike],
+    n_hidden: int,
+    seeds: Iterable[int] | int,
+    magnitudes: MagnitudesName = "uniform",
 ) -> ToyModels:
     """Known dictionaries for SAEs: features that are random unit vectors, a toy model that nobody trained.
 
@@ -273,7 +293,9 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         raise TrainingError(
             "engine cuda runs on a GPU only: use engine fused or torch (or auto) with device cpu"
         )
-    threads = available_threads() if threads is None else arguments.integer("threads", threads)
+    threads = (
+        available_threads() if threads is None else arguments.integer("threads", threads, most=_MOST_THREADS)
+    )
     is_wanted = "cuda" in (name, device)
     on_cuda = name != "fused" and (is_wanted or (device == "auto" and cuda_driver_exists()))
     if on_cuda and not cuda_is_available():
@@ -302,14 +324,11 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     return FusedEngine(threads)
 
 
-def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:
-    values = [
-        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
-        for seed in arguments.several("seeds", seeds)
-    ]
-    if not values:
-        raise TrainingError("seeds is empty: there is no toy model to train")
-    return np.array(values, dtype=np.uint64)
+def _seeds(seeds: Iterable[int] | int) -> Integer[np.ndarray, " instance"]:
+    found = arguments.seeds("seeds", seeds)
+    if not len(found):
+        raise ArgumentError("seeds is empty: must have one a toy model, 1 at least")
+    return found
 
 
 def _per_instance(
@@ -317,9 +336,9 @@ def _per_instance(
 ) -> Float[np.ndarray, "instance feature"]:
     rows = np.atleast_2d(values)
     if values.ndim == 2 and len(rows) != n_instances:
-        raise TrainingError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
+        raise ArgumentError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
     if not np.all(np.abs(rows) <= arguments.LARGEST):
-        raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
+        raise ArgumentError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
     # Not the caller's own; and rows in one piece, where a copy of what is broadcast would have columns so.
     return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])), order="C")
 
