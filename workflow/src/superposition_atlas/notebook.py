@@ -1,69 +1,58 @@
-"""What ensembles and schedules do in a notebook: indices, iteration, and short reprs as text and HTML."""
+"""What a notebook shows of ensembles, settings, schedules and results: small HTML tables."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from superposition_atlas import arguments
-
 if TYPE_CHECKING:
+    from superposition_atlas.ensemble import Ensemble, ShortSettings
     from superposition_atlas.schedules import Schedule
 
-_ROWS = 12
-"""Rows of an HTML table at most."""
+_ROWS, _COLUMNS = 12, 8
+"""Features and hidden dimensions of a table at most."""
 
 
-class Ensemble(ABC):
-    """Something of which there are several: an index, a slice, a list or a mask gives a smaller ensemble."""
+def ensemble_html(ensemble: "Ensemble") -> str:
+    """Number of instances, sizes, and how they were trained."""
+    return table_html(type(ensemble).__name__, ensemble.summary().items())
 
-    @abstractmethod
-    def __len__(self) -> int: ...
 
-    @abstractmethod
-    def select(self, instances: Any) -> Self:
-        """Some of the instances."""
-
-    @abstractmethod
-    def _summary(self) -> Mapping[str, object]:
-        """What the repr says, the number of instances first."""
-
-    def __getitem__(self, index: Any) -> Self:
-        return self.select(arguments.positions("index", index, len(self)))
-
-    def __iter__(self) -> Iterator[Self]:
-        return (self.select(slice(place, place + 1)) for place in range(len(self)))
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        # Else numpy would take it for a list of lists without end.
-        raise TypeError(f"{type(self).__name__} are not an array: take one of their arrays, such as W")
-
-    def __repr__(self) -> str:
-        (name, n), *others = self._summary().items()
-        parts = [f"{n} {name}", *(f"{key} {value}" for key, value in others)]
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-    def _repr_html_(self) -> str:
-        return table_html(repr(self).partition("(")[0], self._summary().items())
+def settings_html(settings: "ShortSettings") -> str:
+    """All settings; those at their defaults say so."""
+    changed = {name for name, _ in settings.changed()}
+    rows = [
+        (field.name, getattr(settings, field.name), "" if field.name in changed else "default")
+        for field in fields(settings)  # type: ignore[arg-type]
+    ]
+    return table_html(type(settings).__name__, rows)
 
 
 def schedule_html(schedule: "Schedule") -> str:
-    """A schedule as an HTML table, one row a feature, of the first instance where there are more."""
+    """Importance and probability of the first features and of the last, of the first instance."""
     importance, probability = (
         np.atleast_2d(values)[0] for values in (schedule.importance, schedule.probability)
     )
-    rows = [
-        (feature, f"{importance[feature]:.4g}", f"{probability[feature]:.4g}")
-        for feature in range(min(len(probability), _ROWS))
-    ]
-    if len(probability) > _ROWS:
-        rows.append(("…", "…", "…"))  # type: ignore[arg-type]
+    n = len(probability)
+    features = [*range(min(n, _ROWS)), *([n - 1] if n > _ROWS else [])]
+    rows = [(feature, f"{importance[feature]:.4g}", f"{probability[feature]:.4g}") for feature in features]
     return table_html(repr(schedule), [("feature", "importance", "probability"), *rows])
 
 
-def table_html(caption: str, rows: Sequence[Sequence[object]] | Any) -> str:
+def result_html(result: Any) -> str:
+    """Weights of a `Minimum` or `Prediction`, one row a feature."""
+    n_hidden, n_features = result.W.shape
+    heads = ["feature", *(f"W[{axis}]" for axis in range(min(n_hidden, _COLUMNS))), "b"]
+    rows = [
+        [feature, *(f"{weight:.3f}" for weight in result.W[:_COLUMNS, feature]), f"{result.b[feature]:.3f}"]
+        for feature in range(min(n_features, _ROWS))
+    ]
+    return table_html(repr(result), [heads, *rows])
+
+
+def table_html(caption: str, rows: Iterable[Sequence[object]]) -> str:
     """An HTML table; everything in it is escaped."""
     cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
+from superposition_atlas.ensemble import html
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.families import FAMILIES as FAMILIES
 from superposition_atlas.families import SERIES as SERIES
@@ -100,9 +101,7 @@ class Schedule:
         return f"Schedule({rows}{self.n_features} features, {', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        from superposition_atlas.notebook import schedule_html
-
-        return schedule_html(self)
+        return html("schedule", self)
 
 
 def _in_short(values: Float[np.ndarray, "*instance feature"]) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
+from superposition_atlas.ensemble import Ensemble, ShortSettings
 from superposition_atlas.errors import ArgumentError
-from superposition_atlas.notebook import Ensemble
 from superposition_atlas.sampling import magnitudes, stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
@@ -30,8 +30,8 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+@dataclass(frozen=True, repr=False)
+class TrainingSettings(ShortSettings):
     """What is trained beside the schedule, and how. Defaults are ARENA's.
 
     Raises:
@@ -209,7 +209,8 @@ class ToyModels(Ensemble):
         module: torch.nn.Module = import_module("superposition_atlas.training.torch_module").as_module(self)
         return module
 
-    def _summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, object]:
+        """What the repr says."""
         return {
             "toy models": len(self),
             "features": self.n_features,

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Integer
 from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
+from superposition_atlas.ensemble import Ensemble, ShortSettings
 from superposition_atlas.errors import ArgumentError
-from superposition_atlas.notebook import Ensemble
 from superposition_atlas.sae.architectures.kinds import BY_K
 
 Resampling = Literal["none", "simple", "advanced"]
@@ -22,8 +22,8 @@ ArchitectureName = Literal[
 ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
 
 
-@dataclass(frozen=True)
-class SAESettings:
+@dataclass(frozen=True, repr=False)
+class SAESettings(ShortSettings):
     """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
 
     What an architecture has no use for stays at its default.
@@ -265,7 +265,8 @@ class SAEs(Ensemble):
             name, values, len(self), width, f"{name}[saes.toy_model] has, where {name} has one a toy model"
         )
 
-    def _summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, object]:
+        """What the repr says."""
         summary: dict[str, object] = {
             "SAEs": len(self),
             "architecture": self.settings.architecture,

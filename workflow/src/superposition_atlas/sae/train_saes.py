@@ -54,7 +54,7 @@ def train_saes(
     record_steps: Sequence[int] = (),
     engine: EngineName = "auto",
     threads: int | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
 ) -> SAEs:
     """Trains an SAE for every toy model (and every λ or k), on its hidden activations h of its own samples.
 
@@ -89,7 +89,7 @@ def train_saes(
             recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
             faster; else cuda where there is a GPU, and torch where there is none.
         threads: CPU threads of the fused engine; None takes all that this process may use.
-        progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
 
     Raises:
         ArgumentError: if an argument is not as above, or if the SAEs do not fit into memory.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.ensemble import html
 from superposition_atlas.theory.exact_loss import checked_schedule, exact_loss
 from superposition_atlas.theory.structures import (
     PerFeature,
@@ -42,7 +43,7 @@ _ORDERS = 2
 """Pentagons whose deformations are all compared: those that come first at one of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Prediction:
     """A structure, its weights and its cost, the mean over the features of I_i E(x_i - x'_i)²."""
 
@@ -50,6 +51,22 @@ class Prediction:
     cost: float
     W: Float[np.ndarray, "hidden feature"]
     b: PerFeature
+
+    @property
+    def loss(self) -> float:
+        """`cost`, under the name that a `Minimum` has for it."""
+        return self.cost
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The features represented, ascending."""
+        return tuple(sorted(self.structure.kept))
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.structure}; loss {self.cost:.6g})"
+
+    def _repr_html_(self) -> str:
+        return html("result", self)
 
 
 def predict_bare(

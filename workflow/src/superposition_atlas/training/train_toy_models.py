@@ -74,7 +74,7 @@ def train(
     engine: EngineName = "auto",
     device: Device = "auto",
     threads: int | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 60.0,
 ) -> ToyModels:
@@ -111,7 +111,7 @@ def train(
             else fused.
         device: "cpu", "cuda" or "auto".
         threads: CPU threads; None takes all that this process may use.
-        progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
         checkpoint: file in which training is kept while it runs, and from which the same call goes on if it
             was ended: by Ctrl-C or SIGTERM (which save once more) or in any other way. It stays, complete, if
             it was ever written: remove it when the result is safe.
@@ -194,7 +194,16 @@ def random_dictionaries(
 
     Args and errors as those of `train`.
     """
-    return train(schedule, n_hidden, seeds, steps=0, init_scale="unit", magnitudes=magnitudes, device="cpu")
+    return train(
+        schedule,
+        n_hidden,
+        seeds,
+        steps=0,
+        init_scale="unit",
+        magnitudes=magnitudes,
+        device="cpu",
+        progress=False,
+    )
 
 
 def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
