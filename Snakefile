@@ -23,31 +23,32 @@ include: "workflow/rules/playground.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/explorer.smk"
 
 
 report: "workflow/report/workflow.rst"
 
 
 onstart:
-    hold_folder()
+    prepare_run()
 
 
 onerror:
-    name_full_disk()
+    preflight.name_full_disk()
 
 
 rule all:
     default_target: True
     input:
-        TARGETS,
+        ALL_FILES,
 
 
 rule atlas:
     """All maps over schedules: toy models, best solutions, and the tables of what is found."""
     input:
-        MAP_TARGETS,
+        targets.map_files(CONFIG),
 
 
 rule norms:
     input:
-        NORM_TARGETS,
+        targets.norm_files(CONFIG),

@@ -7,6 +7,7 @@ from typing import Any
 from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.figures import catalogue
+from superposition_atlas.storage import layout
 
 TINY = {"steps": 60, "batch_size": 64, "learning_rate": 0.02, "init_scale": 0.2}
 GRID = {
@@ -138,17 +139,17 @@ def _make(checked: config.Config, name: str) -> None:
         parts["points"].append(path["points"])
         parts["solutions"].append(path["solutions"])
     given = [word for table, paths in parts.items() for word in (f"--{table}", *paths) if paths]
-    table = {one: catalogue.map_table(name, one) for one in ("models", "solutions", "points", "features")}
+    table = {one: layout.map_table(name, one) for one in ("models", "solutions", "points", "features")}
     run("map-measures", *given, *(word for one, path in table.items() for word in (f"--output-{one}", path)))
     if name in catalogue.solved_maps(checked, "random"):
         searched = ("--points", *parts["points"], "--solutions", *parts["solutions"])
-        output = catalogue.map_table(name, "predictions")
+        output = layout.map_table(name, "predictions")
         run("map-predictions", *searched, "--solved", table["solutions"], "--output", output)
     if name in catalogue.solved_maps(checked, "perturbation"):
         outputs = {"branches": "branches", "crossings": "crossings", "models": "branch_models"}
         pairs = [
             word
             for one, file in outputs.items()
-            for word in (f"--output-{one}", catalogue.map_table(name, file))
+            for word in (f"--output-{one}", layout.map_table(name, file))
         ]
         run("map-branches", *given, "--models", table["models"], *pairs)

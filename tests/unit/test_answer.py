@@ -29,6 +29,7 @@ def points(**given: object) -> pd.DataFrame:
             continue
         place = {"family": "linear", "mean_density": mean, "steepness": steepness, "importance_ratio": ratio}
         row = {"key": f"{mean}-{steepness}-{ratio}-{order if steepness > 1 else ''}", "order": order, **place}
+        row["variant"] = "standard"
         for prefix in ("", "best_"):
             row |= {prefix + name: 1.0 for name in QUESTIONS}
             row |= {f"{prefix}n_represented": 4.0, f"{prefix}frobenius_norm": 2.0}
@@ -145,3 +146,20 @@ def test_importance_leads_if_its_interval_lies_above(
     trained: tuple[float, float], best: tuple[float, float], expected: str
 ) -> None:
     assert importance_verdict(regressed(trained, best)) == expected
+
+
+def test_schedules_are_compared_with_those_of_their_way_of_training() -> None:
+    """Two ways of training in one table: each compares as it does by itself."""
+    one = points()
+    few = (one["order"] == "reversed") & (one["steepness"] > 1)
+    one.loc[few, "n_represented"] = 1.0
+    other = points(n_represented=3.0, frobenius_norm=9.0).assign(variant="other")
+    other.loc[(other["steepness"] == 1), "frobenius_norm"] = 8.0
+    columns = ["fewest", "below_uniform", "best_fewest", "best_below_uniform"]
+    alone = [with_comparisons(table)[columns] for table in (one, other)]
+    for tables in ((one, other), (other, one)):
+        together = with_comparisons(pd.concat(tables, ignore_index=True))
+        for variant, expected in zip(("standard", "other"), alone, strict=True):
+            found = together[together["variant"] == variant][columns].reset_index(drop=True)
+            pd.testing.assert_frame_equal(found, expected.reset_index(drop=True))
+    assert not alone[0].equals(alone[1])

@@ -36,7 +36,7 @@ FAMILIES = ["geometric", "linear"]
 COLUMNS = [Column(1.0, "aligned"), Column(RATIO, "aligned"), Column(RATIO, "reversed")]
 FIGURES = [figure for figure in catalogue.figures(config.load(SPEC)) if figure.category == "Atlas"]
 OPTIONS = {figure.module: figure.options for figure in FIGURES}
-CASES = {key: name for key, name in OPTIONS["atlas_gap"].items() if key != "variant"}
+CASES = OPTIONS["atlas_gap"]["cases"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def settings_of_style() -> Iterator[None]:
         yield
 
 
-def draw(module: str, path: Path, **options: str) -> Figure:
+def draw(module: str, path: Path, **options: Any) -> Figure:
     return import_module(f"superposition_atlas.figures.draw.{module}").draw(
         {"points": path}, **(OPTIONS[module] | options)
     )
@@ -259,7 +259,7 @@ def test_other_experiments_have_no_cases_there(change: dict[str, Any]) -> None:
 
 def test_long_names_of_cases_do_not_run_into_each_other(path: Path) -> None:
     options = dict.fromkeys(CASES, "a_case_with_a_long_name_$x another_one")
-    figure = draw("atlas_gap", path, **options)
+    figure = draw("atlas_gap", path, cases=options)
     renderer = FigureCanvasAgg(figure).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in figure.texts if text.get_color() == style.ACCENT]
     assert len(boxes) == 3
@@ -322,7 +322,7 @@ def fine_table(table: pd.DataFrame) -> pd.DataFrame:
 def test_a_fine_grid_fits_on_the_page(table: pd.DataFrame, tmp_path: Path, module: str) -> None:
     fine = fine_table(table)
     keys = dict.fromkeys(fine.loc[(fine["steepness"] == 9) & (fine["mean_density"] == 0.5), "key"], "case1")
-    figure = draw(module, changed(fine, tmp_path), **keys)
+    figure = draw(module, changed(fine, tmp_path), cases=keys)
     width, height = figure.get_size_inches()
     assert width == pytest.approx(style.WIDTH)
     assert height <= 8.5

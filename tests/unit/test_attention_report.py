@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from superposition_atlas import config
-from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics import intervals
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 from .test_report import build, change, draw, elements, report, run, text_of
@@ -50,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         spec = json.dumps({name: setting.spec for name, setting in settings.items()})
         run("attention", "--spec", spec, "--folder", "results/attention")
         heads = json.dumps({name: list(setting.heads) for name, setting in settings.items()})
-        outputs = [f"--output-{name}={catalogue.attention_table(name)}" for name in TABLES]
+        outputs = [f"--output-{name}={layout.attention_table(name)}" for name in TABLES]
         run("pivot-tables", "--heads", heads, "--folder", "results/attention", *outputs)
         build(SPEC)
         assert report(SPEC) == 0
@@ -74,7 +74,7 @@ def test_slide_3_comes_before_slide_5_and_says_that_it_is_ours(workplace: Path) 
 
 def test_the_table_counts_the_seeds_in_which_the_rule_is_read_off(workplace: Path) -> None:
     text = text_of(elements("<table-attention>"))
-    models = read_table(Path(catalogue.attention_table("models")))
+    models = read_table(Path(layout.attention_table("models")))
     lines = text.split("|level|")[1].split("|graded|")[0]
     for n_heads in (1, 2):
         own = models[(models["setting"] == "level") & (models["n_heads"] == n_heads)]
@@ -91,8 +91,8 @@ def test_the_table_counts_the_seeds_in_which_the_rule_is_read_off(workplace: Pat
 
 def test_numbers_of_slide_3_are_in_the_document(workplace: Path) -> None:
     level, graded = json.loads(Path("results/report.json").read_text())["attention"]
-    models = read_table(Path(catalogue.attention_table("models")))
-    rules = read_table(Path(catalogue.attention_table("rules")))
+    models = read_table(Path(layout.attention_table("models")))
+    rules = read_table(Path(layout.attention_table("rules")))
     assert [group["name"] for group in level["groups"]] == ["all"]
     assert [group["name"] for group in graded["groups"]] == ["rarest", "commonest"]
     assert graded["groups"][0]["probability"]["high"] < graded["groups"][1]["probability"]["low"]
@@ -117,7 +117,7 @@ def test_provenance_names_attention(workplace: Path) -> None:
 
 
 def test_a_missing_column_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = catalogue.attention_table("rules")
+    path = layout.attention_table("rules")
     before = Path(path).read_bytes()
     change(path, lambda table: table.drop(columns="read"))
     assert report(SPEC) == 1

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from superposition_atlas import config
 from superposition_atlas.cli.commands import explain
-from superposition_atlas.cli.main import main
+from superposition_atlas.cli.main import COMMANDS, main
 from superposition_atlas.observations import claims
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.parquet import read_table, table_provenance
+from superposition_atlas.storage.provenance import package_versions
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training.train_toy_models import train
 
@@ -370,7 +371,7 @@ def test_every_artefact_names_spec_and_code(chain: Chain) -> None:
         provenance = table_provenance(path) if path.suffix == ".parquet" else read_tensors(path)[1]
         assert provenance["code"] == code_digest(f"superposition_atlas.cli.commands.{command}")
         assert provenance["spec"], path
-        assert provenance["versions"] == provenance.package_versions()
+        assert provenance["versions"] == package_versions()
 
 
 @pytest.mark.parametrize("which", ["schedules", "models"])
@@ -420,6 +421,7 @@ def truncated(path: Path, folder: Path) -> Path:
 
 Arguments = Callable[[Chain, Path], list[object]]
 OUT = "must-not-be-written"
+FIGURE = '{"module": "%s", "inputs": {}, "options": {}}'
 
 BAD: dict[str, tuple[Arguments, str]] = {
     "schedules: no such experiment": (
@@ -480,7 +482,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
             *("train", "--schedules", truncated(c.schedules, t), "--case", "case1"),
             *("--output", t / OUT),
         ],
-        "schedules.parquet: not a whole Parquet file",
+        "schedules.parquet: a Parquet file that ends early",
     ),
     "train: no threads": (
         lambda c, t: [
@@ -508,7 +510,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
             *("features", "--models", truncated(c.models("case1"), t), "--case", "case1"),
             *("--shown-seeds", 2, "--output-models", t / OUT, "--output-features", t / OUT),
         ],
-        "case1.safetensors: not a whole safetensors file",
+        "case1.safetensors: not the safetensors file that this pipeline wrote",
     ),
     "features: SAEs for models": (
         lambda c, t: [
@@ -557,12 +559,20 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "explain: a truncated file": (
         lambda c, t: ["explain", truncated(c.models("case1"), t)],
-        "case1.safetensors: damaged, or not a file of this pipeline",
+        "case1.safetensors: not the safetensors file that this pipeline wrote",
     ),
     "check-config: no file": (lambda c, t: ["check-config", t / "none.yaml"], "none.yaml"),
     "figure: no such module": (
-        lambda c, t: ["figure", "--module", "nothing", "--output", t / OUT],
-        "--module nothing: there is no such figure",
+        lambda c, t: ["figure", "--spec", FIGURE % "nothing", "--output", t / OUT],
+        "module is 'nothing': there is no such figure",
+    ),
+    "figure: a missing option": (
+        lambda c, t: ["figure", "--spec", FIGURE % "bias", "--output", t / OUT],
+        "--spec: options.titles is missing",
+    ),
+    "figure: a module that is a path": (
+        lambda c, t: ["figure", "--spec", FIGURE % "..main", "--output", t / OUT],
+        "must be the name of a figure's module",
     ),
 }
 
@@ -599,7 +609,9 @@ def test_the_command_line_ends_with_1_one_line_and_no_traceback(chain: Chain, tm
     assert result.returncode == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"error: {tmp_path / 'case1.safetensors'}: not a whole safetensors file")
+    assert line.startswith(
+        f"error: {tmp_path / 'case1.safetensors'}: not the safetensors file that this pipeline wrote"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["case1.safetensors"]
 
 
@@ -624,17 +636,17 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    for name, summary in main.COMMANDS.items():
+    for name, summary in COMMANDS.items():
         assert name in printed
         assert summary.split()[0] in printed
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_for_all_its_arguments(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
     assert caught.value.code == 0
-    assert main.COMMANDS[name] in " ".join(capsys.readouterr().out.split())
+    assert COMMANDS[name] in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["train", "--case"], ["explain", "a", "b"]])
@@ -714,7 +726,7 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("command", ["schedules", "map-points", "features", "collect", "claims", "explain"])
 def test_commands_that_train_nothing_do_not_load_what_trains(command: str) -> None:
     script = (
-        "import sys; from superposition_atlas.cli.main import main\n"
+        "import sys; from superposition_atlas.cli.main import COMMANDS, main\n"
         f"try: main([{command!r}, '--help'])\n"
         "except SystemExit: pass\n"
         "print('LOADED', *sorted({'torch', 'numba'} & set(sys.modules)))"
@@ -737,7 +749,7 @@ def test_jobs_that_measure_and_draw_nothing_do_not_load_pandas(chain: Chain, tmp
         ["explain", models],
     ]
     script = (
-        "import sys; from superposition_atlas.cli.main import main\n"
+        "import sys; from superposition_atlas.cli.main import COMMANDS, main\n"
         f"for command in {commands!r}: assert main(command) == 0\n"
         "print('LOADED', *sorted({'pandas', 'torch'} & set(sys.modules)))"
     )

@@ -18,11 +18,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas import training
+from superposition_atlas.backends import gpu
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.training import train_toy_models as training
 from superposition_atlas.training.problem import Problem, TrainingState
 from superposition_atlas.training.torch_engine import TorchEngine
 from superposition_atlas.training.train_toy_models import train
@@ -40,6 +41,7 @@ from tests.unit.test_training import (
 triton = pytest.importorskip("triton", reason="Triton is for Linux")
 tl = triton.language
 
+from superposition_atlas.backends.gpu_failures import failures_named  # noqa: E402
 from superposition_atlas.sampling.triton_stream import magnitude, philox_quad  # noqa: E402
 from superposition_atlas.training import torch_engine  # noqa: E402
 from superposition_atlas.training.cuda import cuda_small, cuda_wide  # noqa: E402
@@ -249,7 +251,7 @@ def cuda_train(request, monkeypatch):
     if request.param == "cpu":
         module = importlib.import_module("superposition_atlas.training.cuda.cuda_engine")
         monkeypatch.setattr(module, "CudaEngine", partial(CudaEngine, "cpu", lambda: 10**9))
-        monkeypatch.setattr(training, "cuda_is_available", lambda: True)
+        monkeypatch.setattr(training, "gpu_problem", lambda: None)
     return partial(train, n_hidden=2, engine="cuda", batch_size=64)
 
 
@@ -318,22 +320,59 @@ def test_without_a_cuda_device_the_engine_says_so_in_one_line():
 
 
 def test_without_triton_the_engine_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(training, "cuda_is_available", lambda: True)
-    monkeypatch.setattr(training, "cuda_driver_exists", lambda: True)
-    monkeypatch.setattr(training, "triton_is_installed", lambda: False)
-    with pytest.raises(TrainingError, match=r"Triton is not installed: pip install .*\[gpu\]"):
+    monkeypatch.setattr(training, "gpu_problem", lambda: None)
+    monkeypatch.setattr(gpu, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match=r"Triton is not installed \(pip install .*\[gpu\]"):
         train(SCHEDULE, 2, [0], steps=2, engine="cuda")
-    assert training.engine_name("auto") == "torch-cuda"
+    assert training.engine_name("auto", "cuda") == "torch-cuda"
     with pytest.raises(TrainingError, match="engine cuda runs on a GPU only"):
         train(SCHEDULE, 2, [0], steps=2, engine="cuda", device="cpu")
 
 
-def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(training, "cuda_is_available", lambda: True)
-    monkeypatch.setattr(training, "cuda_driver_exists", lambda: True)
-    assert training.engine_name("auto").startswith("cuda (triton")
-    assert training.engine_name("auto", "cpu") == training.engine_name("fused") == "fused"
-    assert training.engine_name("torch") == "torch-cuda"
+def test_a_gpu_trains_only_when_it_is_named(monkeypatch):
+    monkeypatch.setattr(training, "gpu_problem", lambda: None)
+    assert training.engine_name("auto", "cuda").startswith("cuda (triton")
+    assert training.engine_name("torch", "cuda") == "torch-cuda"
+    monkeypatch.setattr(training, "gpu_problem", lambda: pytest.fail("auto looks for a GPU"))
+    assert training.engine_name("auto") == training.engine_name("auto", "cpu") == "fused"
+    assert training.engine_name("fused") == "fused"
+    assert training.engine_name("torch") == "torch-cpu"
+
+
+def test_a_gpu_that_can_not_be_used_is_one_line(monkeypatch):
+    def fails(*shape, device):
+        raise RuntimeError("CUDA error: no kernel image is available\nmore")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", fails)
+    with pytest.raises(
+        TrainingError, match=r"engine is cuda, but the GPU can't be used \(CUDA error: no k.*age"
+    ):
+        train(SCHEDULE, 2, [0], steps=2, engine="cuda")
+
+
+def test_triton_without_a_compiler_leaves_torch_on_the_gpu(monkeypatch, caplog):
+    monkeypatch.setattr(training, "gpu_problem", lambda: None)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+
+    class Driver:
+        @property
+        def active(self):
+            raise subprocess.CalledProcessError(1, ["gcc", "main.c"])
+
+    monkeypatch.setattr("triton.runtime.driver", Driver())
+    assert training.engine_name("auto", "cuda") == "torch-cuda"
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "C compiler" in line
+    assert "gcc" in line
+    with pytest.raises(TrainingError, match="engine is cuda, but Triton can't compile"):
+        training.engine_name("cuda")
+
+
+def test_a_compiler_that_fails_later_is_one_line():
+    found = pytest.raises(DeviceError, match="the GPU failed at the first step: Command")
+    with found, failures_named("at the first step"):
+        raise subprocess.CalledProcessError(1, ["gcc", "main.c"])
 
 
 # --- code for a GPU that is not here ------------------------------------------------------------------------

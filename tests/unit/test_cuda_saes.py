@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from superposition_atlas.backends import gpu
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training.train_toy_models import random_dictionaries
@@ -33,7 +34,7 @@ ARCHITECTURES = {
 def on_gpu(request, monkeypatch):
     """`train_saes` with engine "cuda", wherever its kernels run."""
     if request.param == "cpu":
-        monkeypatch.setattr(sae_training, "cuda_is_available", lambda: True)
+        monkeypatch.setattr(sae_training, "gpu_problem", lambda: None)
         monkeypatch.setattr(cuda_engine, "_LARGEST_GROUP", 2)
         monkeypatch.setattr(cuda_engine, "CudaSAEs", partial(cuda_engine.CudaSAEs, device="cpu"))
     return partial(train_saes, engine="cuda", n_latents=5, batch_size=40, dead_window=2)
@@ -82,10 +83,10 @@ def test_a_failure_names_the_saes(on_gpu, monkeypatch):
 
 
 def test_without_a_gpu_it_says_so(monkeypatch):
-    monkeypatch.setattr(sae_training, "cuda_is_available", lambda: False)
+    monkeypatch.setattr(sae_training, "gpu_problem", lambda: "torch finds no CUDA device")
     with pytest.raises(TrainingError, match="torch finds no CUDA device"):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")
-    monkeypatch.setattr(sae_training, "cuda_is_available", lambda: True)
-    monkeypatch.setattr(sae_training, "triton_is_installed", lambda: False)
-    with pytest.raises(TrainingError, match="Triton is not installed: pip install"):
+    monkeypatch.setattr(sae_training, "gpu_problem", lambda: None)
+    monkeypatch.setattr(gpu, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match=r"Triton is not installed \(pip install"):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")

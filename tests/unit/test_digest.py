@@ -102,7 +102,7 @@ def test_the_digest_does_not_depend_on_folder_or_process(package: Path) -> None:
 
 
 def test_a_module_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.commands\.nothing"):
+    with pytest.raises(ModuleNotFoundError, match=r"superposition_atlas\.cli\.commands\.nothing"):
         code_digest_here("superposition_atlas.cli.commands.nothing")
 
 
@@ -192,9 +192,9 @@ MOVES = {
         {"map-points", "losses", "report"},
         set(COMMANDS) - {"map-points", "losses", "report", "check-config"},
     ),
-    "storage/row_store.py": (
-        {"map-weights", "map-solutions"},
-        set(COMMANDS) - {"map-weights", "map-solutions", "losses"},
+    "storage/store.py": (
+        {"train", "map-weights", "map-solutions"},
+        {"schedules", "saes", "features", "recovery", "collect", "claims", "figure", "attention"},
     ),
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.explorer.assemble import page
+from superposition_atlas.explorer.gather import page_data
 from superposition_atlas.figures.parts import style
+from superposition_atlas.plan.preflight import date_back, refuse_damaged, refuse_unknown
 from superposition_atlas.report.typesetting import compile_pdf
 from superposition_atlas.storage import embedded
 from superposition_atlas.storage.atomic import write_sealed
 from superposition_atlas.storage.provenance import provenance_of, provenance_text
-from superposition_atlas.storage.verify import date_back, refuse_damaged, refuse_unknown
 
 SPEC = {
     "title": 'ünïcode & "quotes" \\ <b> 100 % --> ]]>',
@@ -51,6 +54,11 @@ def as_json(path: Path, provenance: dict[str, Any]) -> None:
     write_sealed(json.dumps({"numbers": [1], embedded.KEY: carried}).encode(), path)
 
 
+def as_html(path: Path, provenance: dict[str, Any]) -> None:
+    carried = json.loads(provenance_text(provenance, ascii_only=True))
+    write_sealed(page({**page_data([], None, "1"), embedded.KEY: carried}).encode(), path)
+
+
 def as_pdf(path: Path, provenance: dict[str, Any]) -> None:
     template, document = path.with_name("template.typ"), path.with_name("document.json")
     template.write_text(TEMPLATE)
@@ -63,6 +71,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     ".png": as_svg,
     ".gif": as_gif,
     ".json": as_json,
+    ".html": as_html,
     ".pdf": as_pdf,
 }
 
@@ -104,7 +113,8 @@ def damaged(file: Path, content: bytes) -> str:
     with pytest.raises(ArtefactError, match="delete it and run the same command again"):
         refuse_damaged([str(file), str(path)])
     message = str(caught.value)
-    assert message.startswith(f"{path}: not a whole {file.suffix[1:].upper()} file (")
+    assert message.startswith(f"{path}: ")
+    assert re.search(r"this pipeline wrote \(|that ends early, or|got .*, allowed|did not make", message)
     assert "\n" not in message
     return message
 
@@ -136,7 +146,7 @@ def test_files_of_others_are_not_ours(file: Path) -> None:
     Image.new("L", (2, 2)).save(buffer, own)
     path = file.with_name(f"foreign{file.suffix}")
     path.write_bytes(buffer.getvalue())
-    with pytest.raises(ArtefactError, match="did not make it"):
+    with pytest.raises(ArtefactError, match="this pipeline did not make"):
         embedded.read_provenance(path)
 
 
@@ -177,7 +187,7 @@ def test_results_without_snakemakes_memory_are_refused(tmp_path: Path) -> None:
     result.parent.mkdir()
     result.touch()
     (memory / "metadata").mkdir(parents=True)
-    with pytest.raises(ArtefactError, match="of what configuration it is can't be told"):
+    with pytest.raises(ArtefactError, match="does not say which configuration made them"):
         refuse_unknown([str(result)], memory)
     # A run that was killed has begun one job, or done one.
     for name in ("incomplete", "metadata"):
@@ -191,5 +201,5 @@ def test_results_without_snakemakes_memory_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     pipe = tmp_path / "claims.parquet"
     os.mkfifo(pipe)
-    with pytest.raises(ArtefactError, match=r"not a whole Parquet file \(not a file\)"):
+    with pytest.raises(ArtefactError, match=r"not a whole Parquet file \(got a named pipe"):
         refuse_damaged([str(pipe)])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -222,7 +223,7 @@ class Tables:
         )
         return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
 
-    def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, str]]:
+    def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, Any]]:
         """What the catalogue would give the module."""
         folder, case = self.folder, self.folder / "case2"
         table = {name: folder / f"{name}.parquet" for name in self.tables}
@@ -233,7 +234,7 @@ class Tables:
             for figure in catalogue.figures(TALK)
             if figure.category == "Atlas"
         }
-        named: dict[str, tuple[dict[str, Path], dict[str, str]]] = {
+        named: dict[str, tuple[dict[str, Path], dict[str, Any]]] = {
             **atlas,
             "playground": (
                 {name: of_playground[name] for name in ("units", "weights", "points", "curves", "runs")},
@@ -241,7 +242,7 @@ class Tables:
             ),
             "playground_data_sets": (
                 {name: of_playground[name] for name in ("runs", "units", "points")},
-                {name: own.title for name, own in PLAYGROUND.items()},
+                {"titles": {name: own.title for name, own in PLAYGROUND.items()}},
             ),
             "motivation": (
                 {
@@ -293,7 +294,7 @@ class Tables:
             "thresholds": ({"claims": table["claims"]}, {}),
             "initial_scale": (
                 {"pentagon_talk": case / "features.parquet", "pentagon_x": case / "features.parquet"},
-                {"pentagon_talk": "A title", "pentagon_x": "Another"},
+                {"titles": {"pentagon_talk": "A title", "pentagon_x": "Another"}},
             ),
             "sae_recovery": ({"saes.talk": table["saes"], "schedules.talk": self.schedules}, {}),
             "sae_pareto": ({"saes": table["saes"], **schedules_and}, {}),
@@ -310,7 +311,7 @@ class Tables:
                     for experiment in ("talk", "talk_geometric", "controls")
                     for name in ("losses", "solutions")
                 },
-                {"talk": "A title", "talk_geometric": "Another", "controls": "A third"},
+                {"titles": {"talk": "A title", "talk_geometric": "Another", "controls": "A third"}},
             ),
         }
         return named[module] if module in named else map_figure(folder, module)
@@ -320,14 +321,14 @@ class Tables:
         return draw(module, paths, options)
 
 
-def map_figure(folder: Path, module: str) -> tuple[dict[str, Path], dict[str, str]]:
+def map_figure(folder: Path, module: str) -> tuple[dict[str, Path], dict[str, Any]]:
     """What the catalogue gives a module for the small maps."""
     found = catalogue.figures(config.load(SPEC))
     target = next(figure for figure in found if figure.module == module)
     return {role: folder / path for role, path in target.inputs.items()}, target.options
 
 
-def draw(module: str, paths: dict[str, Path], options: dict[str, str]) -> Figure:
+def draw(module: str, paths: dict[str, Path], options: dict[str, Any]) -> Figure:
     return import_module(f"superposition_atlas.figures.draw.{module}").draw(paths, **options)
 
 
@@ -430,7 +431,9 @@ def test_other_results_give_another_picture(tables: Tables, tmp_path: Path) -> N
 @pytest.mark.parametrize("module", ["plane", "bars", "initial_scale", "playground_data_sets"])
 def test_titles_are_text_and_no_formulas(tables: Tables, module: str, tmp_path: Path) -> None:
     paths, options = tables.inputs(module)
-    figure = draw(module, paths, dict.fromkeys(options, r"costs $\frac{1$"))
+    title = r"costs $\frac{1$"
+    titles = {"title": title} if "title" in options else {"titles": dict.fromkeys(options["titles"], title)}
+    figure = draw(module, paths, titles)
     style.save(figure, tmp_path / "figure.svg", {})
 
 
@@ -659,7 +662,10 @@ def test_data_sets_show_every_seed_and_how_many_solve_them(tables: Tables) -> No
 @pytest.mark.parametrize("module", ["playground", "playground_data_sets"])
 def test_an_unknown_network_is_named(tables: Tables, module: str) -> None:
     paths, _ = tables.inputs(module)
-    options = {"playground": {"network": "nowhere", "title": ""}, "playground_data_sets": {"nowhere": ""}}
+    options = {
+        "playground": {"network": "nowhere", "title": ""},
+        "playground_data_sets": {"titles": {"nowhere": ""}},
+    }
     with pytest.raises(ArtefactError, match="has no rows of the network 'nowhere'"):
         draw(module, paths, options[module])
 
@@ -670,7 +676,7 @@ def test_a_network_may_have_any_name(tables: Tables, tmp_path: Path) -> None:
         role: write(read_table(path).replace({"network": {"circle": "paths"}}), tmp_path / f"{role}.parquet")
         for role, path in tables.inputs("playground_data_sets")[0].items()
     }
-    figure = draw("playground_data_sets", paths, {"paths": "A title"})
+    figure = draw("playground_data_sets", paths, {"titles": {"paths": "A title"}})
     assert len(drawn_responses(figure)) == 1
 
 
@@ -684,7 +690,7 @@ def test_many_data_sets_take_several_figures() -> None:
     }
     assert list(found) == ["slide04_playground", "slide04_data_sets", "slide04_data_sets_2"]
     assert found["slide04_playground"].options["network"] == "net0"
-    assert [len(found[name].options) for name in list(found)[1:]] == [12, 1]
+    assert [len(found[name].options["titles"]) for name in list(found)[1:]] == [12, 1]
 
 
 def test_the_playground_draws_the_first_network_on_spirals() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,11 @@ def test_what_experiments_keep_is_apart_from_what_maps_keep() -> None:
     """An experiment may be named maps, and a case of it as a map is."""
     for rules, folder in (("train", "experiments/{experiment}"), ("maps", "maps/{map}")):
         text = (Path(__file__).parents[2] / "workflow" / "rules" / f"{rules}.smk").read_text()
-        assert text.count("results/checkpoints/") == text.count(f"results/checkpoints/{folder}/") == 3
+        assert (
+            text.count("layout.store(")
+            == len(re.findall(rf'layout\.store\(\s*"{re.escape(folder)}/', text))
+            == 3
+        )
 
 
 def run(*arguments: object) -> None:

@@ -13,7 +13,7 @@ from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps import solutions as map_solutions
 from superposition_atlas.maps.points import make_points
 from superposition_atlas.maps.solutions import HELD_BIASES, solve_points
-from superposition_atlas.storage import row_store
+from superposition_atlas.storage import store as stores
 from superposition_atlas.storage.map_files import (
     SOLUTION_SCHEMA,
     MapPoints,
@@ -150,7 +150,7 @@ def test_what_comes_from_another_search_is_solved_again(
         monkeypatch.setattr(map_solutions, "code_digest", lambda *modules: "another")
     elif change == "versions":
         versions = package_versions() | {"scipy": "0.0.0"}
-        monkeypatch.setattr(row_store, "package_versions", lambda: versions)
+        monkeypatch.setattr(stores, "package_versions", lambda: versions)
     again = solved(tmp_path, **other)
     assert said.solved() == (4, 4, 0)
     if change == "biases":
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_named_and_not_used(
     path.write_bytes({"truncated": content[:-9], "flipped": bytes(flipped), "empty": b""}[damage])
     again = solved(tmp_path)
     assert str(path) in caplog.text
-    assert "not a whole Parquet file" in caplog.text
+    assert "what was made before is ignored, and removed" in caplog.text
     assert said.solved() == (1, 4, 3)
     assert_same(again, first)
     solved(tmp_path)

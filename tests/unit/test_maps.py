@@ -34,7 +34,7 @@ from superposition_atlas.maps.points import (
 )
 from superposition_atlas.maps.train_points import train_points
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.storage import row_store
+from superposition_atlas.storage import store as stores
 from superposition_atlas.storage.map_files import MapPoints, read_map_models, read_points
 from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.storage.provenance import package_versions, provenance_of
@@ -403,7 +403,7 @@ def test_a_damaged_file_is_named_and_not_used(
         path.write_bytes({"truncated": content[:-9], "flipped": bytes(flipped), "empty": b""}[damage])
     again = trained(tmp_path)
     assert str(path) in caplog.text
-    assert "not a whole Parquet file" in caplog.text
+    assert "what was made before is ignored, and removed" in caplog.text
     assert said.trained() == (n_lost, 12, 12 - n_lost)
     assert_same(again, first)
     trained(tmp_path)
@@ -423,7 +423,7 @@ def test_what_comes_from_other_settings_or_code_is_trained_again(
         monkeypatch.setattr(map_training, "code_digest", lambda *modules: "another")
     else:
         versions = package_versions() | {"numba": "0.0.0"}
-        monkeypatch.setattr(row_store, "package_versions", lambda: versions)
+        monkeypatch.setattr(stores, "package_versions", lambda: versions)
     again = trained(tmp_path / "a", settings=settings)
     assert said.trained() == (12, 12, 0)
     assert_same(again, trained(tmp_path / "b", settings=settings))
@@ -440,7 +440,7 @@ def test_packages_that_decide_no_bits_do_not_count(
     trained(tmp_path)
     said.trained()
     versions = package_versions() | {"pandas": "0.0.0"}
-    monkeypatch.setattr(row_store, "package_versions", lambda: versions)
+    monkeypatch.setattr(stores, "package_versions", lambda: versions)
     trained(tmp_path)
     assert said.trained() == (0, 12, 12)
 

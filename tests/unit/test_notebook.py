@@ -217,7 +217,7 @@ def test_what_is_saved_comes_back(models: ToyModels, saes: sa.SAEs, tmp_path: Pa
 def test_what_can_not_be_loaded_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no such file"):
         sa.load(tmp_path / "nothing.safetensors")
-    with pytest.raises(ArtefactError, match="is a folder"):
+    with pytest.raises(ArtefactError, match="got a folder, allowed is a file"):
         sa.load(tmp_path)
     (tmp_path / "text.safetensors").write_text("text")
     with pytest.raises(ArtefactError, match="not a safetensors file"):

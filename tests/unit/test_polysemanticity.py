@@ -1,5 +1,6 @@
 """Polysemanticity: hand-made units whose features are known, invariances, and the figures drawn from them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -266,8 +267,9 @@ def test_the_level_shown_recovers_most() -> None:
 
 
 def command(tables: Path, *output: Path, module: str = "sae_animation") -> int:
-    inputs = [f"--input={name}={path}" for name, path in paths(tables, "features", "history").items()]
-    return main(["figure", f"--module={module}", *inputs, "--option=sae=relu", "--output", *map(str, output)])
+    inputs = {name: str(path) for name, path in paths(tables, "features", "history").items()}
+    spec = json.dumps({"module": module, "inputs": inputs, "options": {"sae": "relu"}})
+    return main(["figure", "--spec", spec, "--output", *map(str, output)])
 
 
 def test_the_animation_has_a_frame_for_each_recorded_step(tables: Path, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.predictions import SOLVED, prediction_table
 from superposition_atlas.metrics.features import norms, represented
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.exact_loss import exact_loss
 
@@ -22,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         patch.chdir(folder)
         make_maps(SPEC | {"maps": {"drawn": SMALL_MAPS["drawn"]}})
         tables = ("points", "solutions", "predictions")
-        return {table: read_table(Path(catalogue.map_table("drawn", table))) for table in tables}
+        return {table: read_table(Path(layout.map_table("drawn", table))) for table in tables}
 
 
 def test_each_schedule_stands_once_and_agrees_as_the_points_say(made: dict[str, pd.DataFrame]) -> None:

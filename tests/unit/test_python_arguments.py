@@ -151,6 +151,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "exact_loss": (sa.exact_loss, FLOATS),
     "exact_gradient": (sa.exact_gradient, FLOATS),
     "best_solutions": (sa.best_solutions, THEORY | {"n_starts": 0, "seed": 0, "bias": None}),
+    "match": (sa.match, THEORY),
+    "explore": (sa.explore, {"schedule": SCHEDULE, "n_hidden": 2, "results": None, "height": 10}),
     "predict": (sa.predict, THEORY),
     "predict_bare": (predict_bare, THEORY),
     "TrainingSettings": (

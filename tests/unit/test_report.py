@@ -16,6 +16,7 @@ from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report import captions, origin, typesetting
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_joined, write_table
 from superposition_atlas.storage.tensors import read_tensors, write_tensors
 
@@ -112,12 +113,12 @@ def build(spec: dict[str, Any]) -> None:
     checked = config.load(spec)
     tested = [name for name, experiment in checked.experiments.items() if experiment.claims]
     for name, experiment in checked.experiments.items():
-        run("schedules", "--experiment", name, "--spec", text, "--output", catalogue.schedules(name))
+        run("schedules", "--experiment", name, "--spec", text, "--output", layout.schedules(name))
         for case in experiment.cases:
             models = Path(f"results/models/{name}/{case}.safetensors")
-            run("train", "--schedules", catalogue.schedules(name), "--case", case, "--output", models)
+            run("train", "--schedules", layout.schedules(name), "--case", case, "--output", models)
             outputs = (f"--output-{table}" for table in ("models", "features"))
-            paths = (catalogue.case_table(name, case, table) for table in ("models", "features"))
+            paths = (layout.case_table(name, case, table) for table in ("models", "features"))
             pairs = [word for pair in zip(outputs, paths, strict=True) for word in pair]
             shown = ("--shown-seeds", experiment.shown_seeds)
             run("features", "--models", models, "--case", case, *shown, *pairs)
@@ -131,19 +132,19 @@ def build(spec: dict[str, Any]) -> None:
                 pairs = [
                     word
                     for table in tables
-                    for word in (f"--output-{table}", catalogue.case_table(name, case, table))
+                    for word in (f"--output-{table}", layout.case_table(name, case, table))
                 ]
                 run("recovery", "--models", models, "--saes", *saes, "--case", case, *shown, *pairs)
         for table in ("models", "features", *(["saes"] if experiment.saes else [])):
-            parts = [catalogue.case_table(name, case, table) for case in experiment.cases]
-            run("collect", "--tables", *parts, "--output", catalogue.experiment_table(name, table))
+            parts = [layout.case_table(name, case, table) for case in experiment.cases]
+            run("collect", "--tables", *parts, "--output", layout.experiment_table(name, table))
     wanted = [*tested, *(["controls"] if "controls" in checked.experiments else [])]
-    schedules = [catalogue.schedules(name) for name in wanted]
-    features = [catalogue.experiment_table(name, "features") for name in wanted]
-    run("claims", "--schedules", *schedules, "--features", *features, "--output", catalogue.CLAIMS)
+    schedules = [layout.schedules(name) for name in wanted]
+    features = [layout.experiment_table(name, "features") for name in wanted]
+    run("claims", "--schedules", *schedules, "--features", *features, "--output", layout.claims())
     networks = {name: own.spec for name, own in checked.playground.items()}
     tables = ("runs", "curves", "points", "units", "weights")
-    outputs = [word for table in tables for word in (f"--output-{table}", catalogue.playground_table(table))]
+    outputs = [word for table in tables for word in (f"--output-{table}", layout.playground_table(table))]
     if networks:
         run("playground", "--spec", json.dumps(networks), *outputs)
     for experiment in catalogue.compared_experiments(checked):
@@ -153,17 +154,18 @@ def build(spec: dict[str, Any]) -> None:
         paths = (
             word
             for option, table in tables.items()
-            for word in (option, catalogue.experiment_table(experiment.name, table))
+            for word in (option, layout.experiment_table(experiment.name, table))
         )
         run("losses", *given, *paths)
     make_maps(spec)
     if catalogue.answers(checked):
-        solutions = [catalogue.experiment_table(name, "solutions") for name in tested]
+        solutions = [layout.experiment_table(name, "solutions") for name in tested]
         solved = [path for path in solutions if Path(path).is_file()]
-        atlas = {table: catalogue.map_table("atlas", table) for table in ("points", "features")}
-        given = ("--claims", catalogue.CLAIMS, "--points", atlas["points"], "--features", atlas["features"])
-        outputs = ("--output-answer", catalogue.ANSWER, "--output-effects", catalogue.EFFECTS)
-        run("answer", *given, "--solutions", *solved, *outputs)
+        atlas = {table: layout.map_table("atlas", table) for table in ("points", "features")}
+        given = ("--claims", layout.claims(), "--points", atlas["points"], "--features", atlas["features"])
+        outputs = ("--output-answer", layout.answer(), "--output-effects", layout.effects())
+        variant = checked.maps["atlas"].main_variant
+        run("answer", *given, "--variant", variant, "--solutions", *solved, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -286,7 +288,7 @@ def test_pdf_is_archival_accessible_and_the_same_each_time(workplace: Path) -> N
 
 
 def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
-    claims = read_table(Path(catalogue.CLAIMS))
+    claims = read_table(Path(layout.claims()))
     claims = claims[claims["primary"]]
     talk, controls = (text_of(elements(f"<table-{name}>")) for name in ("outcomes", "controls"))
     assert set(claims["experiment"]) == {"talk", "wide", "controls"}
@@ -305,7 +307,7 @@ def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
 
 def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) -> None:
     table = text_of(elements("<table-norms>"))
-    models = read_table(Path(catalogue.experiment_table("wide", "models")))
+    models = read_table(Path(layout.experiment_table("wide", "models")))
     for case, published in (("uniform", 7.55), ("case1", 1.23)):
         largest = models.loc[(models["case"] == case) & models["shown"], "frobenius_norm"].max()
         cells = table.split(f"|{case}")[1].split("|")
@@ -347,7 +349,7 @@ def build_norms(spec: dict[str, Any], name: str) -> None:
     tables = ("models", "solutions", "points", "features")
     outputs = [f"--output-{table}=results/maps/{name}/{table}.parquet" for table in tables]
     run("map-measures", "--points", points, "--weights", weights, *outputs)
-    compared = [f"--output-{table}={catalogue.norm_table(table)}" for table in ("points", "schedules")]
+    compared = [f"--output-{table}={layout.norm_table(table)}" for table in ("points", "schedules")]
     models = f"results/maps/{name}/models.parquet"
     run(
         *("map-norms", "--points", points, "--models", models),
@@ -361,7 +363,7 @@ def test_the_nearest_schedules_stand_in_the_report(workplace: Path) -> None:
     draw(spec)
     assert report(spec) == 0
     assert "Which schedule has these norms?" in text_of(elements("heading"))
-    table = read_table(Path(catalogue.norm_table("schedules"))).sort_values("largest_difference")
+    table = read_table(Path(layout.norm_table("schedules"))).sort_values("largest_difference")
     assert len(table) == 2 * 2
     lines = text_of(elements("<table-nearest>")).split("|")
     for row in table.to_dict("records"):
@@ -392,7 +394,7 @@ def test_without_a_map_the_report_says_how_to_get_it(workplace: Path) -> None:
 
 
 def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) -> None:
-    runs = read_table(Path(catalogue.playground_table("runs")))
+    runs = read_table(Path(layout.playground_table("runs")))
     lines = text_of(elements("<table-playground>")).split("|")
     for name, own in runs.groupby("network"):
         surface = name == "slope"
@@ -422,7 +424,7 @@ def test_slide_4_is_left_out_where_there_is_no_playground(workplace: Path) -> No
 
 
 def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
-    table = read_table(Path(catalogue.map_table("atlas", "points")))
+    table = read_table(Path(layout.map_table("atlas", "points")))
     once = {row["key"]: row for row in table.to_dict("records")}
     assert len(once) == 2 * (2 + 3) < len(table)
     rows = text_of(elements("<table-atlas-observations>")).split("|")
@@ -453,7 +455,7 @@ def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
 
 
 def test_the_atlas_has_the_talks_cases(workplace: Path) -> None:
-    table = read_table(Path(catalogue.map_table("atlas", "points")))
+    table = read_table(Path(layout.map_table("atlas", "points")))
     lines = text_of(elements("<table-atlas-cases>")).split("|")
     for name, ratio, order in (
         ("case1", 0.9, "aligned"),
@@ -477,7 +479,7 @@ def test_the_atlas_says_nothing_of_predictions_where_there_are_none(workplace: P
     assert "Without a search, the prediction keeps" in text_of(elements("par"))
     unknown = {"predicted_n_represented": None, "agrees": pd.NA}
     change(
-        catalogue.map_table("atlas", "points"),
+        layout.map_table("atlas", "points"),
         lambda table: table.assign(**unknown).astype({"agrees": "boolean"}),
     )
     assert report() == 0
@@ -507,22 +509,22 @@ def shown_share(n_holding: int, n: int) -> str:
 
 
 def test_theory_stands_in_the_report_as_its_tables_have_it(workplace: Path) -> None:
-    predictions = read_table(Path(catalogue.map_table("drawn", "predictions")))
+    predictions = read_table(Path(layout.map_table("drawn", "predictions")))
     lines = text_of(elements("<table-predictor>")).split("|")
     for family, own in predictions.groupby("family"):
         at = lines.index(str(family).replace("_", " "))
         shares = [shown_share(int(own[rule].sum()), len(own)) for rule in ("bare_agrees", "agrees")]
         assert lines[at + 1 : at + 4] == [str(len(own)), *shares]
-    losses = read_table(Path(catalogue.experiment_table("talk", "losses")))
+    losses = read_table(Path(layout.experiment_table("talk", "losses")))
     lines = text_of(elements("<table-losses>")).split("|")
     for case, own in losses.groupby("case"):
         at = lines.index(str(case))
         assert lines[at + 3] == shown_share(int((own["n_represented"] == 5).sum()), len(own))
         assert lines[at + 4] == shown_share(int(own["keeps_best"].sum()), len(own))
-    (crossing,) = read_table(Path(catalogue.map_table("one_varied", "crossings"))).to_dict("records")
+    (crossing,) = read_table(Path(layout.map_table("one_varied", "crossings"))).to_dict("records")
     numbers = json.loads(Path("results/report.json").read_text())["theory"]
     assert numbers["perturbation"][0]["crossings"][0]["varied"] == crossing["varied"]
-    features = read_table(Path(catalogue.map_table("biases", "features")))
+    features = read_table(Path(layout.map_table("biases", "features")))
     densest = features[features["probability"] == features["probability"].max()]
     assert len(numbers["bias"]) == len(densest)
     assert {row["best_bias"] for row in numbers["bias"]} == set(densest["best_bias"])
@@ -536,7 +538,7 @@ def test_theory_is_left_out_where_nothing_is_compared(workplace: Path) -> None:
         if name != "controls"
     }
     shutil.rmtree("results/maps")
-    change(catalogue.CLAIMS, lambda table: table[table["experiment"] != "controls"])
+    change(layout.claims(), lambda table: table[table["experiment"] != "controls"])
     draw(spec)
     assert report(spec) == 0
     assert "Theory" not in text_of(elements("heading"))
@@ -545,7 +547,7 @@ def test_theory_is_left_out_where_nothing_is_compared(workplace: Path) -> None:
 
 def test_a_changed_result_changes_the_report(workplace: Path) -> None:
     before = Path("results/report.pdf").read_bytes()
-    change(catalogue.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))
+    change(layout.experiment_table("talk", "saes"), lambda table: table.assign(mmcs=0.4321))
     assert report() == 0
     assert Path("results/report.pdf").read_bytes() != before
     assert "0.43" in text_of(elements("<table-saes>"))
@@ -557,7 +559,7 @@ def test_undefined_measures_are_counted_and_not_averaged_in_silence(workplace: P
         table.loc[first, "mmcs"] = float("nan")
         return table.assign(fvu=float("nan"))
 
-    change(catalogue.experiment_table("talk", "saes"), blank)
+    change(layout.experiment_table("talk", "saes"), blank)
     assert report() == 0
     row = json.loads(Path("results/report.json").read_text())["saes"][0]
     assert row["n_defined"]["mmcs"] == row["n_saes"] - 1
@@ -592,7 +594,7 @@ def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None
     spec = copy.deepcopy(SPEC)
     spec["experiments"] = {"mine": {**spec["experiments"]["talk"], "saes": None, "claims": False}}
     rename("talk", "mine")
-    change(catalogue.CLAIMS, lambda table: table.iloc[:0])
+    change(layout.claims(), lambda table: table.iloc[:0])
     draw(spec)
     assert report(spec) == 0
     headings = text_of(elements("heading.where(level: 1)"))
@@ -605,7 +607,7 @@ def test_an_experiment_of_another_name_has_a_section(workplace: Path) -> None:
     spec = copy.deepcopy(SPEC)
     spec["experiments"]["other"] = spec["experiments"].pop("wide")
     rename("wide", "other")
-    change(catalogue.CLAIMS, lambda table: table.replace({"experiment": {"wide": "other"}}))
+    change(layout.claims(), lambda table: table.replace({"experiment": {"wide": "other"}}))
     draw(spec)
     assert report(spec) == 0
     assert "other" in text_of(elements("heading.where(level: 2)"))
@@ -613,7 +615,7 @@ def test_an_experiment_of_another_name_has_a_section(workplace: Path) -> None:
 
 
 def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) -> None:
-    change(catalogue.CLAIMS, lambda table: table.assign(statement="稀疏性"))
+    change(layout.claims(), lambda table: table.assign(statement="稀疏性"))
     assert report() == 0
     assert Path("results/report.pdf").read_bytes().startswith(b"%PDF")
 
@@ -624,13 +626,13 @@ def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) 
 @pytest.mark.parametrize(
     ("path", "column"),
     [
-        (catalogue.CLAIMS, "ci_low"),
-        (catalogue.experiment_table("talk", "models"), "n_dedicated"),
-        (catalogue.experiment_table("wide", "models"), "frobenius_norm"),
-        (catalogue.experiment_table("talk", "saes"), "recall_represented_alive"),
-        (catalogue.schedules("controls"), "probability"),
-        (catalogue.playground_table("runs"), "solved"),
-        (catalogue.map_table("atlas", "points"), "keeps_best"),
+        (layout.claims(), "ci_low"),
+        (layout.experiment_table("talk", "models"), "n_dedicated"),
+        (layout.experiment_table("wide", "models"), "frobenius_norm"),
+        (layout.experiment_table("talk", "saes"), "recall_represented_alive"),
+        (layout.schedules("controls"), "probability"),
+        (layout.playground_table("runs"), "solved"),
+        (layout.map_table("atlas", "points"), "keeps_best"),
     ],
 )
 def test_a_missing_column_leaves_no_report(
@@ -648,11 +650,11 @@ def test_a_missing_column_leaves_no_report(
 @pytest.mark.parametrize(
     "path",
     [
-        catalogue.CLAIMS,
-        catalogue.experiment_table("controls", "models"),
+        layout.claims(),
+        layout.experiment_table("controls", "models"),
         "results/models/talk/case1.safetensors",
-        catalogue.playground_table("runs"),
-        catalogue.map_table("atlas", "points"),
+        layout.playground_table("runs"),
+        layout.map_table("atlas", "points"),
         "results/figures/slide12_all_cases.svg",
         "captions/all_cases.rst",
         "published.csv",
@@ -677,7 +679,7 @@ def test_a_missing_or_empty_file_is_named_and_leaves_no_report(
 
 
 def test_a_case_without_models_is_named(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = catalogue.experiment_table("talk", "models")
+    path = layout.experiment_table("talk", "models")
     change(path, lambda table: table[table["case"] != "case2"])
     assert report() == 1
     assert f"{path}: has no rows of case 'case2'" in capsys.readouterr().err

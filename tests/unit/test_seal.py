@@ -68,19 +68,24 @@ def test_what_looks_like_a_seal_does_no_harm(tmp_path: Path, title: str, place: 
     assert checksums.flaw(path) == "its checksum is wrong"
 
 
-def test_a_file_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
-    folder = tmp_path / "results" / "models"
-    folder.mkdir(parents=True)
-    first, second, copy = folder / "a.safetensors", folder / "b.safetensors", tmp_path / "copy.safetensors"
+def test_a_seal_says_which_result_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for checkout in ("one", "other"):
+        (tmp_path / checkout / "results/models").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "one")
+    first, second = Path("results/models/a.safetensors"), Path("results/models/b.safetensors")
     whole = sealed(first, checksums.BLANK.encode())
-    assert checksums.flaw(first) is None
-    for path, wrong in ((second, "it was made as another file of results/"), (copy, None)):
+    assert checksums.read_seal(first).belongs_at(first)
+    for path in (second, Path("copy.safetensors")):
         path.write_bytes(whole)
-        assert checksums.flaw(path) == wrong
-    # Another checkout's file has the same place, and the same bytes.
-    other = tmp_path / "other" / "results" / "models" / "a.safetensors"
-    other.parent.mkdir(parents=True)
-    assert sealed(other, checksums.BLANK.encode()) == whole
-    # And a place that was tampered with is no place.
+        assert checksums.flaw(path) is None  # whole, wherever it lies
+        assert checksums.read_seal(path).belongs_at(path) == (path != second)
+    # However the path is typed, and in any checkout, the bytes are the same.
+    assert sealed(tmp_path / "one/results/../results/models/a.safetensors", checksums.BLANK.encode()) == whole
+    monkeypatch.chdir("results/models")
+    assert sealed(Path("a.safetensors"), checksums.BLANK.encode()) != whole  # no results/ here: it may be any
+    assert checksums.read_seal(Path("a.safetensors")).belongs_at(Path("b.safetensors"))
+    monkeypatch.chdir(tmp_path / "other")
+    assert sealed(first, checksums.BLANK.encode()) == whole
+    # A place that was tampered with is no place.
     first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert checksums.flaw(first) == "its checksum is wrong"

@@ -240,15 +240,52 @@ def test_random_dictionaries_are_unit_vectors_in_all_directions():
     assert models.settings.magnitudes == "lognormal"
 
 
+@pytest.mark.parametrize("warmup_steps", [0, 3])
+def test_the_quarter_cosine_is_that_of_the_notebooks(warmup_steps):
+    """ARENA's `cosine_decay_lr`, np.cos(0.5 * np.pi * step / (steps - 1)): 0 at the last step."""
+    settings = TrainingSettings(
+        steps=20 + warmup_steps,
+        learning_rate=1.0,
+        learning_rate_schedule="quarter_cosine",
+        warmup_steps=warmup_steps,
+    )
+    expected = [np.cos(0.5 * np.pi * step / 19) for step in range(20)]
+    rates = learning_rates(settings, warmup_steps, 20)
+    np.testing.assert_allclose(rates, expected, rtol=0, atol=1e-15)
+    assert abs(rates[-1]) < 1e-15
+    assert learning_rates(replace(settings, steps=warmup_steps + 1), warmup_steps, 1) == [1.0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_default_weight_decay_is_that_of_torch(optimizer):
+    makes = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[optimizer]
+    theirs = makes([torch.zeros(1, requires_grad=True)]).defaults["weight_decay"]
+    assert TrainingSettings(optimizer=optimizer).weight_decay == theirs
+    assert TrainingSettings(optimizer=optimizer, weight_decay=0.0).weight_decay == 0.0
+    assert TrainingSettings(optimizer=optimizer).as_dict()["weight_decay"] == theirs
+
+
+@pytest.mark.parametrize("engine", ["fused", "torch"])
+def test_adamw_decays_by_default(engine):
+    settings = {"steps": 3, "optimizer": "adamw", "learning_rate": 0.1, "engine": engine}
+    models, same, other = (
+        train(SCHEDULE, 2, range(2), **settings, **more)
+        for more in ({}, {"weight_decay": 0.01}, {"weight_decay": 0.0})
+    )
+    np.testing.assert_array_equal(models.W, same.W)
+    assert not np.array_equal(models.W, other.W)
+
+
 def test_a_learning_rate_of_zero_at_the_end_of_a_schedule_is_reached_smoothly():
     settings = TrainingSettings(steps=100, learning_rate=0.5, warmup_steps=10)
     for name, at_half in {"constant": 1, "linear": 0.5, "cosine": 0.5, "quarter_cosine": 0.5**0.5}.items():
         rates = learning_rates(replace(settings, learning_rate_schedule=name), 0, 100) / 0.5
         np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 10)
         assert rates[10] == rates.max() == 1.0
-        np.testing.assert_allclose(rates[55], at_half)
+        if name != "quarter_cosine":
+            np.testing.assert_allclose(rates[55], at_half)
         assert (np.diff(rates[10:]) <= 0).all()
-        assert (rates > 0).all()
+        assert (rates >= 0).all()
         np.testing.assert_array_equal(
             rates[37:60], learning_rates(replace(settings, learning_rate_schedule=name), 37, 23) / 0.5
         )
@@ -371,8 +408,8 @@ def test_arrays_of_a_problem_may_lie_in_any_order():
 
 def test_the_device_stream_is_the_stream():
     of = problem(n_features=6, n_instances=4)
-    sample = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
-    np.testing.assert_array_equal(sample.numpy(), sample(of.seeds, 12, 101, of.probability))
+    drawn = DeviceStream(of, torch.device("cpu")).sample(12, 101, stream.Purpose.INPUTS)
+    np.testing.assert_array_equal(drawn.numpy(), sample(of.seeds, 12, 101, of.probability))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -229,7 +229,8 @@ def test_whole_files_in_each_others_places_are_named(workflow: Workflow) -> None
     result = workflow.run("all")
     assert result.returncode != 0
     (line,) = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("error: ")]
-    assert "it was made as another file of results/" in line
+    assert "written as another file of results/" in line
+    assert "delete" not in line
     for pair in swapped:
         assert all(name in line for name in pair)
 
@@ -238,7 +239,7 @@ def test_results_that_nobody_remembers_are_refused(workflow: Workflow) -> None:
     shutil.rmtree(workflow.folder / ".snakemake")
     result = workflow.run("all", "--dry-run")
     assert result.returncode != 0
-    assert "of what configuration it is can't be told" in result.stdout + result.stderr
+    assert "does not say which configuration made them" in result.stdout + result.stderr
 
 
 def test_two_runs_at_once_are_refused(workflow: Workflow) -> None:

@@ -87,7 +87,7 @@ def test_comments_docstrings_and_layout_rebuild_nothing(workflow: Workflow) -> N
 
 
 def test_a_change_in_what_one_figure_draws_rebuilds_that_figure_and_the_report(workflow: Workflow) -> None:
-    workflow.edit(f"{PACKAGE}/figures/cases.py", "def draw(", "SOMETHING_ELSE = 1\n\n\ndef draw(")
+    workflow.edit(f"{PACKAGE}/figures/draw/cases.py", "def draw(", "SOMETHING_ELSE = 1\n\n\ndef draw(")
     plan = workflow.planned("all")
     assert set(plan) == {"figure_cases", "report"}
     assert plan["figure_cases"] == {"results/figures/slide11_cases.svg", "results/figures/slide11_cases.png"}

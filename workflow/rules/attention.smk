@@ -7,38 +7,40 @@ Each setting has its toy models, an SAE on each of them, and for each number of 
 rule attention:
     """Everything that is trained for slide 3, in one job: starting takes longer than training one setting."""
     output:
-        ATTENTION_WEIGHTS,
+        targets.attention_weights(CONFIG),
     log:
-        "results/logs/attention.log",
+        layout.log("attention"),
     benchmark:
-        "results/benchmarks/attention.tsv"
+        layout.benchmark("attention")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),
-        runtime=attention_minutes,
+        runtime=RESOURCES.attention_minutes,
     params:
         code=command_digest("attention"),
-        spec=attention_json,
+        digest=digest_of(SPECS.attention),
+        spec=SPECS.attention,
+        folder=layout.folder_of("attention_weights"),
     shell:
         "python -m superposition_atlas attention --spec - --threads {threads}"
-        " --folder results/attention 2> {log:q} <<< {params.spec:q}"
+        " --folder {params.folder:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule pivot_tables:
     """The cells of every table, and what they show of the planted rule."""
     input:
-        ATTENTION_WEIGHTS,
+        targets.attention_weights(CONFIG),
     output:
-        cells=catalogue.attention_table("cells"),
-        outputs=catalogue.attention_table("outputs"),
-        rules=catalogue.attention_table("rules"),
-        models=catalogue.attention_table("models"),
+        cells=layout.attention_table("cells"),
+        outputs=layout.attention_table("outputs"),
+        rules=layout.attention_table("rules"),
+        models=layout.attention_table("models"),
     log:
-        "results/logs/pivot_tables.log",
+        layout.log("pivot_tables"),
     benchmark:
-        "results/benchmarks/pivot_tables.tsv"
+        layout.benchmark("pivot_tables")
     conda:
         "../../environment.yml"
     threads: 1
@@ -47,8 +49,9 @@ rule pivot_tables:
         runtime=minutes(5),
     params:
         code=command_digest("pivot_tables"),
-        heads=attention_heads_json,
+        heads=SPECS.attention_heads,
+        folder=layout.folder_of("attention_weights"),
     shell:
-        "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder results/attention"
+        "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder {params.folder:q}"
         " --output-cells {output.cells:q} --output-outputs {output.outputs:q} --output-rules {output.rules:q}"
         " --output-models {output.models:q} 2> {log:q}"

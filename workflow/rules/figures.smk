@@ -11,23 +11,21 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
         name:
             f"figure_{module}"
         input:
-            figure_inputs,
+            INPUTS.figure,
         output:
-            svg="results/figures/{figure}.svg",
+            svg=layout.figure("{figure}", "svg"),
             png=report(
-                "results/figures/{figure}.png",
+                layout.figure("{figure}", "png"),
                 caption=f"../report/captions/{module}.rst",
-                category=figure_category,
-                labels=figure_report_labels,
+                category=SPECS.figure_category,
+                labels=SPECS.report_labels,
             ),
         log:
-            "results/logs/figures/{figure}.log",
+            layout.log("figures/{figure}"),
         benchmark:
-            "results/benchmarks/figures/{figure}.tsv"
+            layout.benchmark("figures/{figure}")
         wildcard_constraints:
-            figure="|".join(
-                name for name, figure in FIGURES.items() if figure.module == module
-            ),
+            figure=one_of(INPUTS.figures_of(module)),
         conda:
             "../../environment.yml"
         threads: 1
@@ -35,36 +33,36 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             mem_mb=megabytes(1000),
             runtime=minutes(5),
         params:
-            code=figure_digest,
-            module=figure_module,
-            arguments=figure_arguments,
-            labels=figure_labels,
+            code=SPECS.figure_digest,
+            digest=digest_of(SPECS.figure),
+            spec=SPECS.figure,
+            labels=SPECS.figure_labels,
         shell:
-            "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
-            " --output {output.svg:q} {output.png:q} 2> {log:q}"
+            "python -m superposition_atlas figure --spec -"
+            " --output {output.svg:q} {output.png:q} 2> {log:q} <<< {params.spec:q}"
 
 
-for module in sorted({FIGURES[name].module for name in MOVING}):
+for module in sorted({figure.module for figure in FIGURES.values() if figure.moves}):
 
     rule:
         """The figures of one module that move, as GIF; the last frame is the figure of that name."""
         name:
             f"animation_{module}"
         input:
-            figure_inputs,
+            INPUTS.figure,
         output:
             report(
-                "results/figures/{figure}.gif",
+                layout.figure("{figure}", "gif"),
                 caption="../report/moving.rst",
-                category=figure_category,
-                labels=figure_report_labels,
+                category=SPECS.figure_category,
+                labels=SPECS.report_labels,
             ),
         log:
-            "results/logs/animation/{figure}.log",
+            layout.log("animation/{figure}"),
         benchmark:
-            "results/benchmarks/animation/{figure}.tsv"
+            layout.benchmark("animation/{figure}")
         wildcard_constraints:
-            figure="|".join(name for name in MOVING if FIGURES[name].module == module),
+            figure=one_of(INPUTS.figures_of(module, moving=True)),
         conda:
             "../../environment.yml"
         threads: 1
@@ -72,10 +70,10 @@ for module in sorted({FIGURES[name].module for name in MOVING}):
             mem_mb=megabytes(1000),
             runtime=minutes(5),
         params:
-            code=figure_digest,
-            module=figure_module,
-            arguments=figure_arguments,
-            labels=figure_labels,
+            code=SPECS.figure_digest,
+            digest=digest_of(SPECS.figure),
+            spec=SPECS.figure,
+            labels=SPECS.figure_labels,
         shell:
-            "python -m superposition_atlas figure --module {params.module} {params.arguments:q}"
-            " --output {output:q} 2> {log:q}"
+            "python -m superposition_atlas figure --spec -"
+            " --output {output:q} 2> {log:q} <<< {params.spec:q}"

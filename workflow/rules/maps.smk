@@ -8,11 +8,11 @@ and variant, and a feature of those.
 rule map_points:
     """The schedules of one shard of a map, and where they stand on its axes."""
     output:
-        "results/maps/{map}/points/shard={shard}/part.parquet",
+        layout.map_part("{map}", "points", "{shard}"),
     log:
-        "results/logs/map_points/{map}/{shard}.log",
+        layout.log("map_points/{map}/{shard}"),
     benchmark:
-        "results/benchmarks/map_points/{map}/{shard}.tsv"
+        layout.benchmark("map_points/{map}/{shard}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -21,9 +21,9 @@ rule map_points:
         runtime=minutes(5),
     params:
         code=command_digest("map_points"),
-        points=shard_digest,
-        spec=map_points_json,
-        shards=map_shards,
+        points=SPECS.shard_digest,
+        spec=SPECS.map_points,
+        shards=SPECS.map_shards,
     shell:
         "python -m superposition_atlas map-points --spec - --shard {wildcards.shard}"
         " --shards {params.shards} --output {output:q} 2> {log:q} <<< {params.spec:q}"
@@ -32,29 +32,30 @@ rule map_points:
 rule map_weights:
     """All seeds at the points of one shard, but for what a former run of the map has trained already."""
     input:
-        "results/maps/{map}/points/shard={shard}/part.parquet",
+        layout.map_part("{map}", "points", "{shard}"),
     output:
-        "results/maps/{map}/weights/shard={shard}/part.parquet",
+        layout.map_part("{map}", "weights", "{shard}"),
     log:
-        "results/logs/map_weights/{map}/{shard}.log",
+        layout.log("map_weights/{map}/{shard}"),
     benchmark:
-        "results/benchmarks/map_weights/{map}/{shard}.tsv"
+        layout.benchmark("map_weights/{map}/{shard}")
     conda:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=map_megabytes,
-        runtime=map_minutes,
-        gpu=1 if on_gpu() else 0,
+        mem_mb=RESOURCES.map_megabytes,
+        runtime=RESOURCES.map_minutes,
+        gpu=RESOURCES.gpus,
     params:
         code=command_digest("map_weights"),
         engine=CONFIG.engine,
         device=CONFIG.device,
-        spec=map_training_json,
-        shards=map_shards,
+        digest=digest_of(SPECS.map_training),
+        spec=SPECS.map_training,
+        shards=SPECS.map_shards,
         # No outputs: Snakemake would remove them when the job runs again.
-        store="results/checkpoints/maps/{map}/weights",
-        checkpoint="results/checkpoints/maps/{map}/shard={shard}.safetensors",
+        store=layout.store("maps/{map}/weights"),
+        checkpoint=layout.store("maps/{map}/shard={shard}.safetensors"),
     shell:
         "python -m superposition_atlas map-weights --points {input:q} --spec -"
         " --shards {params.shards} --engine {params.engine} --device {params.device} --threads {threads}"
@@ -64,26 +65,26 @@ rule map_weights:
 rule map_solutions:
     """Best solutions and predictions for the points of one shard, but for what a former run has found already."""
     input:
-        "results/maps/{map}/points/shard={shard}/part.parquet",
+        layout.map_part("{map}", "points", "{shard}"),
     output:
-        "results/maps/{map}/solutions/shard={shard}/part.parquet",
+        layout.map_part("{map}", "solutions", "{shard}"),
     log:
-        "results/logs/map_solutions/{map}/{shard}.log",
+        layout.log("map_solutions/{map}/{shard}"),
     benchmark:
-        "results/benchmarks/map_solutions/{map}/{shard}.tsv"
+        layout.benchmark("map_solutions/{map}/{shard}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=solve_minutes,
+        runtime=RESOURCES.solve_minutes,
     params:
         code=command_digest("map_solutions"),
-        biases=map_searches,
-        n_starts=map_starts,
-        shards=map_shards,
+        biases=SPECS.map_searches,
+        n_starts=SPECS.map_starts,
+        shards=SPECS.map_shards,
         # No output: Snakemake would remove it when the job runs again.
-        store="results/checkpoints/maps/{map}/solutions",
+        store=layout.store("maps/{map}/solutions"),
     shell:
         "python -m superposition_atlas map-solutions --points {input:q} --biases {params.biases:q}"
         " --n-starts {params.n_starts} --shards {params.shards} --store {params.store:q}"
@@ -93,30 +94,30 @@ rule map_solutions:
 rule map_measures:
     """What the toy models of a map represent, beside the best solutions for their schedules."""
     input:
-        points=map_parts("points"),
-        weights=map_parts("weights"),
-        solutions=map_parts("solutions"),
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+        solutions=INPUTS.map_solutions,
     output:
-        models="results/maps/{map}/models.parquet",
-        solutions="results/maps/{map}/solutions.parquet",
-        points="results/maps/{map}/points.parquet",
-        features="results/maps/{map}/features.parquet",
+        models=layout.map_table("{map}", "models"),
+        solutions=layout.map_table("{map}", "solutions"),
+        points=layout.map_table("{map}", "points"),
+        features=layout.map_table("{map}", "features"),
     log:
-        "results/logs/map_measures/{map}.log",
+        layout.log("map_measures/{map}"),
     benchmark:
-        "results/benchmarks/map_measures/{map}.tsv"
+        layout.benchmark("map_measures/{map}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=measure_megabytes,
+        mem_mb=RESOURCES.measure_megabytes,
         runtime=minutes(10),
     params:
         code=command_digest("map_measures"),
         # The inputs, in a few letters however many there are.
-        points=map_pattern("points"),
-        weights=map_pattern("weights"),
-        solutions=map_pattern("solutions"),
+        points=SPECS.points_pattern,
+        weights=SPECS.weights_pattern,
+        solutions=SPECS.solutions_pattern,
     shell:
         "python -m superposition_atlas map-measures --points {params.points} --weights {params.weights}"
         " --solutions {params.solutions} --output-models {output.models:q}"
@@ -127,20 +128,16 @@ rule map_measures:
 rule map_norms:
     """Norms over the schedules of several maps, beside the norms that the post published."""
     input:
-        points=[
-            f"results/maps/{name}/points/shard={shard}/part.parquet"
-            for name in NORM_MAPS
-            for shard in range(MAPS[name].shards)
-        ],
-        models=[f"results/maps/{name}/models.parquet" for name in NORM_MAPS],
-        published=catalogue.PUBLISHED_NORMS,
+        points=INPUTS.norm_points(),
+        models=INPUTS.norm_models(),
+        published=INPUTS.published_norms,
     output:
-        points=catalogue.norm_table("points"),
-        schedules=catalogue.norm_table("schedules"),
+        points=layout.norm_table("points"),
+        schedules=layout.norm_table("schedules"),
     log:
-        "results/logs/map_norms.log",
+        layout.log("map_norms"),
     benchmark:
-        "results/benchmarks/map_norms.tsv"
+        layout.benchmark("map_norms")
     conda:
         "../../environment.yml"
     threads: 1

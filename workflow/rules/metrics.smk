@@ -12,23 +12,23 @@ localrules:
 rule features:
     """What the toy models of one case represent."""
     input:
-        models="results/models/{experiment}/{case}.safetensors",
+        models=layout.models("{experiment}", "{case}"),
     output:
-        models="results/metrics/{experiment}/cases/{case}/models.parquet",
-        features="results/metrics/{experiment}/cases/{case}/features.parquet",
+        models=layout.case_table("{experiment}", "{case}", "models"),
+        features=layout.case_table("{experiment}", "{case}", "features"),
     log:
-        "results/logs/features/{experiment}/{case}.log",
+        layout.log("features/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/features/{experiment}/{case}.tsv"
+        layout.benchmark("features/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("features"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas features --models {input.models:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-models {output.models:q}"
@@ -38,27 +38,27 @@ rule features:
 rule recovery:
     """What the SAEs of one case recover of its features."""
     input:
-        models="results/models/{experiment}/{case}.safetensors",
-        saes=saes_of_case,
+        models=layout.models("{experiment}", "{case}"),
+        saes=INPUTS.saes_of_case,
     output:
-        saes="results/metrics/{experiment}/cases/{case}/saes.parquet",
-        latents="results/metrics/{experiment}/cases/{case}/latents.parquet",
-        recovered="results/metrics/{experiment}/cases/{case}/recovered.parquet",
-        history="results/metrics/{experiment}/cases/{case}/history.parquet",
-        polysemanticity="results/metrics/{experiment}/cases/{case}/polysemanticity.parquet",
+        saes=layout.case_table("{experiment}", "{case}", "saes"),
+        latents=layout.case_table("{experiment}", "{case}", "latents"),
+        recovered=layout.case_table("{experiment}", "{case}", "recovered"),
+        history=layout.case_table("{experiment}", "{case}", "history"),
+        polysemanticity=layout.case_table("{experiment}", "{case}", "polysemanticity"),
     log:
-        "results/logs/recovery/{experiment}/{case}.log",
+        layout.log("recovery/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/recovery/{experiment}/{case}.tsv"
+        layout.benchmark("recovery/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("recovery"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
@@ -69,13 +69,13 @@ rule recovery:
 rule collect:
     """One table of an experiment, all cases together."""
     input:
-        tables_of_cases,
+        INPUTS.tables_of_cases,
     output:
-        "results/metrics/{experiment}/{table}.parquet",
+        layout.experiment_table("{experiment}", "{table}"),
     log:
-        "results/logs/collect/{experiment}/{table}.log",
+        layout.log("collect/{experiment}/{table}"),
     benchmark:
-        "results/benchmarks/collect/{experiment}/{table}.tsv"
+        layout.benchmark("collect/{experiment}/{table}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -91,23 +91,23 @@ rule collect:
 rule losses:
     """Exact losses of an experiment's toy models, beside the best solutions for their schedules."""
     input:
-        models_of_experiment,
+        INPUTS.models_of_experiment,
     output:
-        losses="results/metrics/{experiment}/losses.parquet",
-        solutions="results/metrics/{experiment}/solutions.parquet",
+        losses=layout.experiment_table("{experiment}", "losses"),
+        solutions=layout.experiment_table("{experiment}", "solutions"),
     log:
-        "results/logs/losses/{experiment}.log",
+        layout.log("losses/{experiment}"),
     benchmark:
-        "results/benchmarks/losses/{experiment}.tsv"
+        layout.benchmark("losses/{experiment}")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=losses_minutes,
+        runtime=RESOURCES.losses_minutes,
     params:
         code=command_digest("losses"),
-        shown_seeds=lookup("{experiment}", within=SHOWN_SEEDS),
+        shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas losses --models {input:q} --shown-seeds {params.shown_seeds}"
         " --output-losses {output.losses:q} --output-solutions {output.solutions:q} 2> {log:q}"
@@ -116,14 +116,14 @@ rule losses:
 rule claims:
     """Every observation of the talk, tested on every experiment."""
     input:
-        schedules=[catalogue.schedules(name) for name in TESTED],
-        features=tested_tables("features"),
+        schedules=INPUTS.tested_schedules(),
+        features=INPUTS.tested_features(),
     output:
-        catalogue.CLAIMS,
+        layout.claims(),
     log:
-        "results/logs/claims.log",
+        layout.log("claims"),
     benchmark:
-        "results/benchmarks/claims.tsv"
+        layout.benchmark("claims")
     conda:
         "../../environment.yml"
     threads: 1
@@ -140,17 +140,17 @@ rule claims:
 rule answer:
     """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
     input:
-        claims=catalogue.CLAIMS,
-        points=catalogue.map_table("atlas", "points"),
-        features=catalogue.map_table("atlas", "features"),
-        solutions=JUDGED,
+        claims=layout.claims(),
+        points=layout.map_table("atlas", "points"),
+        features=layout.map_table("atlas", "features"),
+        solutions=targets.judged(CONFIG),
     output:
-        answer=catalogue.ANSWER,
-        effects=catalogue.EFFECTS,
+        answer=layout.answer(),
+        effects=layout.effects(),
     log:
-        "results/logs/answer.log",
+        layout.log("answer"),
     benchmark:
-        "results/benchmarks/answer.tsv"
+        layout.benchmark("answer")
     conda:
         "../../environment.yml"
     threads: 1
@@ -159,7 +159,8 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
+        variant=SPECS.atlas_variant(),
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
-        " --features {input.features:q} --solutions {input.solutions:q} --output-answer {output.answer:q}"
-        " --output-effects {output.effects:q} 2> {log:q}"
+        " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"
+        " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

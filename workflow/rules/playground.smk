@@ -4,24 +4,25 @@
 rule playground:
     """All networks of the playground in one job: most are trained in less time than it takes to start one."""
     output:
-        runs=catalogue.playground_table("runs"),
-        curves=catalogue.playground_table("curves"),
-        points=catalogue.playground_table("points"),
-        units=catalogue.playground_table("units"),
-        weights=catalogue.playground_table("weights"),
+        runs=layout.playground_table("runs"),
+        curves=layout.playground_table("curves"),
+        points=layout.playground_table("points"),
+        units=layout.playground_table("units"),
+        weights=layout.playground_table("weights"),
     log:
-        "results/logs/playground.log",
+        layout.log("playground"),
     benchmark:
-        "results/benchmarks/playground.tsv"
+        layout.benchmark("playground")
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
-        runtime=playground_minutes,
+        runtime=RESOURCES.playground_minutes,
     params:
         code=command_digest("playground"),
-        spec=playground_json,
+        digest=digest_of(SPECS.playground),
+        spec=SPECS.playground,
     shell:
         "python -m superposition_atlas playground --spec - --output-runs {output.runs:q}"
         " --output-curves {output.curves:q} --output-points {output.points:q} --output-units {output.units:q}"

@@ -4,28 +4,23 @@
 rule report:
     """The PDF, and beside it the numbers that it shows."""
     input:
-        template="workflow/report/report.typ",
-        parts=sorted(str(path) for path in Path("workflow/report").glob("*.typ")),
-        captions=sorted(
-            {
-                f"workflow/report/captions/{figure.module}.rst"
-                for figure in FIGURES.values()
-            }
-        ),
-        figures=[f"results/figures/{name}.svg" for name in FIGURES],
-        sources=report_sources(),
+        template=INPUTS.source("workflow/report/report.typ"),
+        parts=INPUTS.template_parts(),
+        captions=INPUTS.captions(),
+        figures=[layout.figure(name, "svg") for name in FIGURES],
+        sources=INPUTS.report_sources(),
     output:
         pdf=report(
-            "results/report.pdf",
+            layout.report(),
             caption="../report/report.rst",
             category="Report",
             labels={"figure": "report"},
         ),
-        numbers="results/report.json",
+        numbers=layout.report_numbers(),
     log:
-        "results/logs/report.log",
+        layout.log("report"),
     benchmark:
-        "results/benchmarks/report.tsv"
+        layout.benchmark("report")
     conda:
         "../../environment.yml"
     threads: 1
@@ -34,23 +29,28 @@ rule report:
         runtime=minutes(5),
     params:
         code=command_digest("report"),
-        spec=whole_json,
+        digest=digest_of(SPECS.whole),
+        spec=SPECS.whole,
+        captions=INPUTS.source("workflow/report/captions"),
+        published=INPUTS.published_norms,
+        results=layout.RESULTS,
+        benchmarks=layout.folder_of("benchmark"),
     shell:
         "python -m superposition_atlas report --spec - --template {input.template:q}"
-        " --captions workflow/report/captions --results results --benchmarks results/benchmarks"
+        " --captions {params.captions:q} --published {params.published:q} --results {params.results:q} --benchmarks {params.benchmarks:q}"
         " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
 
 
 rule report_zip:
     """Snakemake's own report, to browse: every figure with its caption, the jobs, their code and settings."""
     input:
-        TARGETS,
+        ALL_FILES,
     output:
-        "results/report.zip",
+        layout.report_zip(),
     log:
-        "results/logs/report_zip.log",
+        layout.log("report_zip"),
     benchmark:
-        "results/benchmarks/report_zip.tsv"
+        layout.benchmark("report_zip")
     conda:
         "../../environment.yml"
     threads: 1
@@ -58,7 +58,8 @@ rule report_zip:
         mem_mb=megabytes(1000),
         runtime=minutes(5),
     params:
-        config=whole_json,
+        digest=digest_of(SPECS.whole),
+        config=SPECS.whole,
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
         'file=$(mktemp --suffix .json); trap \'rm -f "$file"\' EXIT; printf %s {params.config:q} > "$file";'

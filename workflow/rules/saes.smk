@@ -4,22 +4,23 @@
 rule saes:
     """One SAE for every shown toy model of a case, each on its own toy model."""
     input:
-        models="results/models/{experiment}/{case}.safetensors",
+        models=layout.models("{experiment}", "{case}"),
     output:
-        "results/saes/{experiment}/{case}/{sae}.safetensors",
+        layout.saes("{experiment}", "{case}", "{sae}"),
     log:
-        "results/logs/saes/{experiment}/{case}/{sae}.log",
+        layout.log("saes/{experiment}/{case}/{sae}"),
     benchmark:
-        "results/benchmarks/saes/{experiment}/{case}/{sae}.tsv"
+        layout.benchmark("saes/{experiment}/{case}/{sae}")
     conda:
         "../../environment.yml"
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=megabytes(2000),
-        runtime=sae_minutes,
+        runtime=RESOURCES.sae_minutes,
     params:
         code=command_digest("saes"),
-        spec=sae_json,
+        digest=digest_of(SPECS.sae),
+        spec=SPECS.sae,
     shell:
         "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"

@@ -12,11 +12,11 @@ localrules:
 rule schedule:
     """Importance and feature probability of one case, alone: what its toy models are trained on."""
     output:
-        "results/schedules/{experiment}/{case}.parquet",
+        layout.case_schedules("{experiment}", "{case}"),
     log:
-        "results/logs/schedules/{experiment}/{case}.log",
+        layout.log("schedules/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/schedules/{experiment}/{case}.tsv"
+        layout.benchmark("schedules/{experiment}/{case}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -25,7 +25,8 @@ rule schedule:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        spec=case_json,
+        digest=digest_of(SPECS.case),
+        spec=SPECS.case,
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"
@@ -34,11 +35,11 @@ rule schedule:
 rule schedules:
     """Importance and feature probability of all cases of an experiment, with titles, for figures and the report."""
     output:
-        "results/schedules/{experiment}.parquet",
+        layout.schedules("{experiment}"),
     log:
-        "results/logs/schedules/{experiment}.log",
+        layout.log("schedules/{experiment}"),
     benchmark:
-        "results/benchmarks/schedules/{experiment}.tsv"
+        layout.benchmark("schedules/{experiment}")
     conda:
         "../../environment.yml"
     threads: 1
@@ -47,7 +48,8 @@ rule schedules:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        spec=experiment_json,
+        digest=digest_of(SPECS.experiment),
+        spec=SPECS.experiment,
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
         " --output {output:q} 2> {log:q} <<< {params.spec:q}"

@@ -8,17 +8,17 @@ maps in which one feature's density varies.
 rule map_predictions:
     """The predictor's answers beside the best solutions, and what it costs where it is wrong."""
     input:
-        points=map_parts("points"),
-        solutions=map_parts("solutions"),
-        solved="results/maps/{map}/solutions.parquet",
+        points=INPUTS.map_points,
+        solutions=INPUTS.map_solutions,
+        solved=layout.map_table("{map}", "solutions"),
     output:
-        "results/maps/{map}/predictions.parquet",
+        layout.map_table("{map}", "predictions"),
     log:
-        "results/logs/map_predictions/{map}.log",
+        layout.log("map_predictions/{map}"),
     benchmark:
-        "results/benchmarks/map_predictions/{map}.tsv"
+        layout.benchmark("map_predictions/{map}")
     wildcard_constraints:
-        map="|".join(PREDICTED_MAPS) or "none",
+        map=one_of(targets.predicted_maps(CONFIG)),
     conda:
         "../../environment.yml"
     threads: 1
@@ -35,20 +35,20 @@ rule map_predictions:
 rule map_branches:
     """The loss of each structure as one feature's density varies, where they cross, and what training finds."""
     input:
-        points=map_parts("points"),
-        weights=map_parts("weights"),
-        solutions=map_parts("solutions"),
-        models="results/maps/{map}/models.parquet",
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+        solutions=INPUTS.map_solutions,
+        models=layout.map_table("{map}", "models"),
     output:
-        branches="results/maps/{map}/branches.parquet",
-        crossings="results/maps/{map}/crossings.parquet",
-        models="results/maps/{map}/branch_models.parquet",
+        branches=layout.map_table("{map}", "branches"),
+        crossings=layout.map_table("{map}", "crossings"),
+        models=layout.map_table("{map}", "branch_models"),
     log:
-        "results/logs/map_branches/{map}.log",
+        layout.log("map_branches/{map}"),
     benchmark:
-        "results/benchmarks/map_branches/{map}.tsv"
+        layout.benchmark("map_branches/{map}")
     wildcard_constraints:
-        map="|".join(BRANCHED_MAPS) or "none",
+        map=one_of(targets.branched_maps(CONFIG)),
     conda:
         "../../environment.yml"
     threads: 1

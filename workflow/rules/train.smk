@@ -7,29 +7,29 @@ Where there are many seeds they are cut into shards: results/models/{experiment}
 rule train:
     """All seeds of one case, trained as one ensemble, but for those that a former run has trained already."""
     input:
-        schedule="results/schedules/{experiment}/{case}.parquet",
+        schedule=layout.case_schedules("{experiment}", "{case}"),
     output:
-        "results/models/{experiment}/{case}.safetensors",
+        layout.models("{experiment}", "{case}"),
     log:
-        "results/logs/train/{experiment}/{case}.log",
+        layout.log("train/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/train/{experiment}/{case}.tsv"
+        layout.benchmark("train/{experiment}/{case}")
     wildcard_constraints:
-        experiment="|".join(WHOLE) or "none",
+        experiment=one_of(WHOLE),
     conda:
         "../../environment.yml"
-    threads: train_threads
+    threads: RESOURCES.train_threads
     resources:
-        mem_mb=train_megabytes,
-        runtime=train_minutes,
-        gpu=1 if on_gpu() else 0,
+        mem_mb=RESOURCES.train_megabytes,
+        runtime=RESOURCES.train_minutes,
+        gpu=RESOURCES.gpus,
     params:
         code=command_digest("train"),
         engine=CONFIG.engine,
         device=CONFIG.device,
         # No outputs: Snakemake would remove them when a job fails, or runs again.
-        store="results/checkpoints/experiments/{experiment}/{case}",
-        checkpoint="results/checkpoints/experiments/{experiment}/{case}.safetensors",
+        store=layout.store("experiments/{experiment}/{case}"),
+        checkpoint=layout.store("experiments/{experiment}/{case}.safetensors"),
         part="",
     shell:
         "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
@@ -39,36 +39,38 @@ rule train:
 
 use rule train as train_shard with:
     output:
-        "results/models/{experiment}/{case}/shard={shard}.safetensors",
+        layout.model_shard("{experiment}", "{case}", "{shard}"),
     log:
-        "results/logs/train/{experiment}/{case}/{shard}.log",
+        layout.log("train/{experiment}/{case}/{shard}"),
     benchmark:
-        "results/benchmarks/train/{experiment}/{case}/{shard}.tsv"
+        layout.benchmark("train/{experiment}/{case}/{shard}")
     wildcard_constraints:
-        experiment="|".join(CUT) or "none",
+        experiment=one_of(CUT),
     params:
-        checkpoint="results/checkpoints/experiments/{experiment}/{case}/shard={shard}.checkpoint",
-        part=shard_arguments,
+        checkpoint=layout.store(
+            "experiments/{experiment}/{case}/shard={shard}.checkpoint"
+        ),
+        part=SPECS.shard_arguments,
 
 
 rule join_models:
     """The shards of a case as one ensemble, as if they had never been cut."""
     input:
-        schedule="results/schedules/{experiment}/{case}.parquet",
-        models=shards_of_case,
+        schedule=layout.case_schedules("{experiment}", "{case}"),
+        models=INPUTS.shards_of_case,
     output:
-        "results/models/{experiment}/{case}.safetensors",
+        layout.models("{experiment}", "{case}"),
     log:
-        "results/logs/join_models/{experiment}/{case}.log",
+        layout.log("join_models/{experiment}/{case}"),
     benchmark:
-        "results/benchmarks/join_models/{experiment}/{case}.tsv"
+        layout.benchmark("join_models/{experiment}/{case}")
     wildcard_constraints:
-        experiment="|".join(CUT) or "none",
+        experiment=one_of(CUT),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=ensemble_megabytes,
+        mem_mb=RESOURCES.ensemble_megabytes,
         runtime=minutes(5),
     params:
         code=command_digest("join_models"),

@@ -27,6 +27,10 @@ Theory
     exact_loss, exact_gradient  the expected loss in closed form
     best_solutions      minima of it, each a Minimum
     predict             the structure that wins, a Prediction
+    match               which features are represented, as a matching
+
+Pages
+    explore             toy models in an interactive page
 
 Files
     save, load          ensembles
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
     from superposition_atlas.errors import AtlasError as AtlasError
+    from superposition_atlas.explorer.notebook import explore as explore
     from superposition_atlas.metrics.frames import evaluate as evaluate
     from superposition_atlas.sae.ensemble import SAEs as SAEs
     from superposition_atlas.sae.ensemble import SAESettings as SAESettings
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
     from superposition_atlas.theory.descent import Minimum as Minimum
     from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
     from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
+    from superposition_atlas.theory.matching import match as match
     from superposition_atlas.theory.predictor import Prediction as Prediction
     from superposition_atlas.theory.predictor import predict as predict
     from superposition_atlas.toy_model import ToyModels as ToyModels
@@ -83,9 +89,11 @@ _WHERE = {
     "evaluate": "metrics.frames",
     "exact_gradient": "theory.exact_loss",
     "exact_loss": "theory.exact_loss",
+    "explore": "explorer.notebook",
     "import_toy_model": "storage.imported_models",
     "import_toy_models": "storage.imported_models",
     "load": "storage.saved",
+    "match": "theory.matching",
     "metrics": None,
     "predict": "theory.predictor",
     "random_dictionaries": "training.train_toy_models",

@@ -2,6 +2,10 @@
 
 import sys
 
-from superposition_atlas.cli.main import main
+from superposition_atlas.backends.process import make_independent
+
+make_independent()
+
+from superposition_atlas.cli.main import main  # noqa: E402
 
 sys.exit(main())

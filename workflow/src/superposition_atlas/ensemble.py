@@ -5,13 +5,14 @@ HTML is made in `notebook`, which is loaded by name: nothing is trained again wh
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields, replace
 from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
 
 from superposition_atlas import arguments
+from superposition_atlas.errors import ArgumentError
 
 
 def html(kind: str, shown: Any) -> str:
@@ -67,5 +68,17 @@ class ShortSettings:
 
     def changed(self) -> list[tuple[str, object]]:
         """Names and values of those that are not at their defaults."""
-        values = [(field, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
-        return [(field.name, value) for field, value in values if value != field.default]
+        return [
+            (field.name, getattr(self, field.name))
+            for field in fields(self)  # type: ignore[arg-type]
+            if not self._is_default(field)
+        ]
+
+    def _is_default(self, field: "Field[Any]") -> bool:
+        """Whether leaving it out gives the same: a default may stand for a value that depends on others."""
+        if field.default is MISSING:
+            return False
+        try:
+            return bool(replace(self, **{field.name: field.default}) == self)  # type: ignore[type-var]
+        except ArgumentError:  # the default does not go with the others
+            return False

@@ -27,7 +27,11 @@ InitScale = float | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
 Bias = Literal["trained", "zero", "mean"] | tuple[float, ...]
 Optimizer = Literal["adam", "adamw", "sgd"]
+WeightDecay = float | Literal["default"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
+
+DEFAULT_DECAY = 0.01
+"""Weight decay of torch.optim.AdamW."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,13 +52,14 @@ class TrainingSettings(ShortSettings):
     directions of norm 1. It belongs to one instance and never depends on how many are trained together."""
     optimizer: Optimizer = "adam"
     """As in torch.optim: Adam and AdamW with β₁ = 0.9, β₂ = 0.999, ε = 1e-8; SGD with `momentum`."""
-    weight_decay: float = 0.0
-    """Of W and a trained b: decoupled for adamw, a part of the gradient for sgd; adam has none."""
+    weight_decay: WeightDecay = "default"
+    """Of W and a trained b: decoupled for adamw, a part of the gradient for sgd; adam has none. "default" is
+    that of torch.optim, .01 with adamw and 0 with sgd, and becomes this number."""
     momentum: float = 0.0
     """Of sgd alone, in [0, 1)."""
     learning_rate_schedule: LearningRateSchedule = "constant"
-    """What the rate is multiplied with after the warm-up, t from 0 to 1: 1, 1 - t, (1 + cos πt) / 2, or the
-    cos(πt / 2) of the notebooks of Anthropic and ARENA."""
+    """What the rate is multiplied with after the warm-up: 1; 1 - t or (1 + cos πt) / 2, which are 0 after the
+    last step; or cos(πt / 2), which is 0 at the last step, as in the notebooks of Anthropic and ARENA."""
     warmup_steps: int = 0
     """First steps, over which the rate rises in equal parts to its full height; fewer than `steps`."""
     output: Output = "relu"
@@ -75,8 +80,10 @@ class TrainingSettings(ShortSettings):
         if not isinstance(self.init_scale, str) or self.init_scale not in ("xavier", "unit"):
             self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
         arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
+        if isinstance(self.weight_decay, str) and self.weight_decay == "default":
+            self._set("weight_decay", DEFAULT_DECAY if self.optimizer == "adamw" else 0.0)
         self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
-        if self.optimizer == "adam" and self.weight_decay > 0:
+        if self.optimizer == "adam" and float(self.weight_decay) > 0:
             raise ArgumentError(f"weight_decay is {self.weight_decay}: must be 0 with adam; adamw decays")
         self._set("momentum", arguments.number("momentum", self.momentum, least=0))
         if self.momentum >= 1 or (self.momentum > 0 and self.optimizer != "sgd"):

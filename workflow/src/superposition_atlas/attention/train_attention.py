@@ -1,4 +1,10 @@
-"""Trains layers of attention on a planted rule: autograd, one ensemble over the seeds."""
+"""Trains layers of attention on a planted rule: autograd, one ensemble over the seeds.
+
+The same call gives the same bits on one machine, however many threads there are: all operands lie in memory
+that torch has allocated (aligned to 64 bytes) and are multiplied on one thread, and these two are what the
+rounding of MKL's products depends on beside the shapes. In another batch of toy models a layer is the same up
+to rounding only, since the number of instances is part of the shapes.
+"""
 
 from math import sqrt
 
@@ -10,7 +16,7 @@ from superposition_atlas.attention import sequences
 from superposition_atlas.attention.attention_settings import AttentionSettings
 from superposition_atlas.attention.heads import AttentionModels, initial_weights
 from superposition_atlas.backends.progress import progress_bar
-from superposition_atlas.backends.threads import torch_threads
+from superposition_atlas.backends.threads import one_torch_thread
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.toy_model import ToyModels
@@ -28,7 +34,6 @@ def train_attention(
     steps: int = 1000,
     batch_size: int = 64,
     learning_rate: float = 0.02,
-    threads: int = 1,
     progress: bool | None = False,
 ) -> AttentionModels:
     """Trains one layer of attention for each toy model, on tokens of its own, on its seed's planted rule.
@@ -42,7 +47,6 @@ def train_attention(
         steps: number of training steps.
         batch_size: sequences a step.
         learning_rate: Adam's at the first step.
-        threads: of torch.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
 
     Raises:
@@ -53,7 +57,7 @@ def train_attention(
         raise TrainingError("centred_inputs is True: must be False, or tokens are no sums of directions")
     rule = sequences.planted_rule(models.seeds, models.n_features)
     weights = {
-        name: torch.from_numpy(array).requires_grad_()
+        name: torch.tensor(array).requires_grad_()
         for name, array in initial_weights(
             models.seeds, settings.n_heads, models.n_hidden, models.n_features
         ).items()
@@ -61,15 +65,16 @@ def train_attention(
     optimizer = torch.optim.Adam(
         list(weights.values()), betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON, foreach=True
     )
+    W = torch.tensor(models.W, dtype=torch.float32)[:, None]
     window = max(settings.steps - LOSS_WINDOW, 0)
     loss_sum = torch.zeros(len(models), dtype=torch.float64)
-    with torch_threads(threads), progress_bar(settings.steps, f"{n_heads} heads", progress) as bar:
+    with one_torch_thread(), progress_bar(settings.steps, f"{n_heads} heads", progress) as bar:
         for step in range(settings.steps):
             x = sequences.sample_tokens(
                 models, step, settings.batch_size, settings.n_keys, stream.Purpose.ATTENTION_TOKENS
             )
-            h = torch.from_numpy(sequences.hidden(models, x))
-            target = torch.from_numpy(sequences.targets(x, rule))
+            h = torch.tensor(x) @ W.mT
+            target = torch.tensor(sequences.targets(x, rule))
             # Instances share no weight, so each gets its own gradient.
             loss = (_written(h, **weights) - target).square().mean(dim=(1, 2))
             optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - step / settings.steps)

@@ -1,28 +1,57 @@
-"""Whether there is a GPU to train on, asked without importing torch where that can be avoided."""
+"""Whether a GPU is to train, and whether it can: the one answer for rules, toy models and SAEs.
 
-import ctypes
-import sys
+A GPU trains only when a configuration or a call names it. `auto` is the CPU: a job never depends on what the
+machine that it comes to happens to have.
+"""
+
+import os
 from importlib.util import find_spec
 
 INSTALL_TRITON = "pip install 'superposition-atlas[gpu]'"
 
-
-def cuda_driver_exists() -> bool:
-    """Whether it is worth asking torch, whose import takes seconds."""
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
+NOT_YET_RUN = (
+    "engine cuda has been tested in Triton's interpreter, and not yet run on a GPU: compare a few seeds with "
+    "engine fused"
+)
 
 
-def cuda_is_available() -> bool:
-    """Whether torch finds a GPU; CUDA_VISIBLE_DEVICES may hide it."""
+def gpu_is_asked_for(engine: str, device: str) -> bool:
+    """Whether settings name a GPU, as engine or as device."""
+    return "cuda" in (engine, device)
+
+
+def gpu_problem() -> str | None:
+    """Why torch can't compute on a GPU here, in half a sentence; None if it can.
+
+    It computes there to know: a GPU can be visible and of no use, with another driver than torch was built
+    for, with no memory left, or in a process that was forked.
+    """
     import torch
 
-    return torch.cuda.is_available()
+    if not torch.cuda.is_available():
+        return "torch finds no CUDA device"
+    try:
+        torch.ones(2, device="cuda").sum().item()
+    except (RuntimeError, AssertionError) as error:  # torch's own of many kinds, all of them RuntimeErrors
+        return f"the GPU can't be used ({_first_line(error)})"
+    return None
 
 
-def triton_is_installed() -> bool:
-    """Whether kernels can be compiled; torch for CUDA brings Triton along."""
-    return find_spec("triton") is not None
+def triton_problem() -> str | None:
+    """Why Triton can't compile kernels here, in half a sentence; None if it can."""
+    if find_spec("triton") is None:
+        return f"Triton is not installed ({INSTALL_TRITON})"
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        return None
+    try:
+        import triton
+
+        triton.runtime.driver.active.get_current_device()  # compiles a small C program at first
+    except Exception as error:  # a compiler's, a driver's or Triton's, of any kind
+        needs = "for which it needs a C compiler and Python's headers"
+        return f"Triton can't compile, {needs} ({_first_line(error)})"
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

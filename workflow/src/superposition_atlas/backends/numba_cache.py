@@ -1,53 +1,215 @@
-"""What every compiled (numba) kernel shares: settings, the cache of machine code, and the stream's generator.
+"""Compiled (numba) kernels: their settings, and the machine code that is kept on disk between processes.
 
-Kernels are compiled once per machine and kept on disk. numba notices when a kernel's own file changes but not
-when what the kernel calls does; so the cache folder carries the digest of every other file whose code goes
-into kernels.
+numba's cache notices when a kernel's file changes, not when a file does whose functions the kernel calls;
+where its folder cannot be written it falls back to another one; and two processes that compile two variants
+of one kernel at the same time can swap their machine code. So kernels have a cache apart from numba's. An
+entry is one file, named after what it was compiled from, and never seen half-written:
+
+- the code digest of the kernel's module, which covers every module that it imports, at any depth;
+- the kernel's bytecode and the constants that it closes over, the types of its arguments;
+- the processor, and the versions of Python, numba and numpy.
+
+An entry that is damaged is compiled again. Where the folder cannot be used, one warning names it, and kernels
+are compiled in each process; no other folder is taken. Functions that are compiled elsewhere, a user's with
+`numba.njit(cache=True)`, keep numba's cache.
 """
 
+import contextlib
 import hashlib
+import logging
 import os
-from collections.abc import Callable
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numba
+import numpy as np
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
-_CALLED_BY_KERNELS = (
-    "backends/numba_cache.py",
-    "sampling/stream.py",
-    "sampling/magnitudes.py",
-    "training/adam.py",
-    "theory/moments.py",
-    "theory/exact_loss.py",
-    "training/fused/lanes.py",
-    "training/fused/vector_functions.py",
-    "training/fused/traced_batch.py",
-    "training/fused/rare_features.py",
-    "training/fused/fused_step.py",
-    "sae/fused/fused_rows.py",
-    "sae/fused/fused_selection.py",
-    "sampling/philox.py",
-)
+from superposition_atlas.errors import DeviceError
+from superposition_atlas.storage.code_digest import PACKAGE, changed_since, code_digest
 
-
-def _cache_directory() -> Path:
-    digest = hashlib.sha256()
-    for name in _CALLED_BY_KERNELS:
-        digest.update((Path(__file__).parents[1] / name).read_bytes())
-    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "superposition-atlas" / f"numba-{digest.hexdigest()[:16]}"
-
-
-numba.config.CACHE_DIR = str(_cache_directory())  # type: ignore[attr-defined]  # numba makes it at run time
+logger = logging.getLogger(__name__)
 
 # Sums may be reordered into vector lanes, the same way in every run of the same machine code. NaN and
 # infinity keep their meaning: training must notice them.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 
+_LOADED_NS = time.time_ns()
+_CHECKSUM_BYTES = hashlib.sha256().digest_size
+
 
 def compile_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit` with what all kernels want: cached machine code, the GIL released, no error model."""
-    settings: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
-    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(**(settings | options))
+    """`numba.njit` with what all kernels want: cached machine code, the GIL released, no error model.
+
+    Args:
+        options: of `numba.njit`, in place of these.
+    """
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
+
+    def compile_it(function: Callable[..., Any]) -> Any:
+        dispatcher = compile_function(**(settings | options))(function)
+        # A module outside the package (a test's) has no code digest, and its kernels no entry on disk.
+        if function.__module__.startswith(f"{PACKAGE}."):
+            dispatcher._cache = KernelCache(function)
+        return dispatcher
+
+    return compile_it
+
+
+def compile_function(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` without a cache, for functions that kernels call.
+
+    Args:
+        options: of `numba.njit`.
+
+    Raises:
+        DeviceError: under NUMBA_DISABLE_JIT, which is for debugging one's own functions: much of what kernels
+            call exists as machine code only.
+    """
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba makes it at run time
+        raise DeviceError("NUMBA_DISABLE_JIT is set: must be 0 or left out, as kernels are machine code only")
+    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(**options)
     return decorator
+
+
+class KernelCache:
+    """The entries of one kernel, in the form in which numba's dispatcher calls a cache."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder of the entries, None where there is none."""
+        folder = cache_folder()
+        return None if folder is None else str(folder)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """The machine code for a signature; None where it is to be compiled."""
+        target_context.refresh()
+        path, key = self._entry(signature, target_context.codegen())
+        if path is None:
+            return None
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _warn_once(path.parent, error)
+            return None
+        checksum, body = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        if hashlib.sha256(body).digest() != checksum:
+            return None
+        try:
+            stored_key, reduced = pickle.loads(body)
+            if stored_key != key:
+                return None
+            return CompileResult._rebuild(target_context, *reduced)  # type: ignore[no-untyped-call]
+        except Exception as error:  # numba's or pickle's, of any kind: what can't be read is compiled again
+            logger.debug("%s: %s: %s", path, type(error).__name__, error)
+            return None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keeps the machine code for a signature, if that is possible."""
+        if compiled.library.has_dynamic_globals or any(not loop.can_cache for loop in compiled.lifted):
+            return
+        path, key = self._entry(signature, compiled.codegen)
+        if path is None:
+            return
+        body = dumps((key, compiled._reduce()))  # type: ignore[no-untyped-call]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _new_file(path) as file:
+                file.write(hashlib.sha256(body).digest() + body)
+        except OSError as error:
+            _warn_once(path.parent, error)
+
+    def enable(self) -> None:
+        """Does nothing: the cache is always on."""
+
+    def disable(self) -> None:
+        """Does nothing: the cache is always on."""
+
+    def flush(self) -> None:
+        """Does nothing: an entry names all that it was compiled from, so that none is out of date."""
+
+    def _entry(self, signature: Any, codegen: Any) -> tuple[Path | None, Any]:
+        """The file of an entry, None where there is none, and all that it was compiled from."""
+        folder = cache_folder()
+        digest = _digest_of_loaded(self._function.__module__)
+        if folder is None or digest is None:
+            return None, None
+        cells = self._function.__closure__ or ()
+        constants = dumps(tuple(cell.cell_contents for cell in cells))  # type: ignore[no-untyped-call]
+        code = self._function.__code__
+        key = (
+            digest,
+            self._function.__qualname__,
+            code.co_firstlineno,
+            hashlib.sha256(code.co_code).hexdigest(),
+            hashlib.sha256(constants).hexdigest(),
+            signature,
+            codegen.magic_tuple(),
+            (sys.version, numba.__version__, np.__version__),
+        )
+        name = hashlib.sha256(str(key).encode()).hexdigest()[:32]
+        return folder / f"{self._function.__name__}-{name}.nbc", key
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept: below NUMBA_CACHE_DIR, else XDG_CACHE_HOME, else ~/.cache.
+
+    None, with a warning, where there is no home folder.
+    """
+    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    if root:
+        return Path(root).absolute() / "superposition-atlas" / "kernels"
+    try:
+        return Path.home() / ".cache" / "superposition-atlas" / "kernels"
+    except RuntimeError as error:
+        _warn_once(Path("~/.cache"), error)
+        return None
+
+
+@cache
+def _digest_of_loaded(module: str) -> str | None:
+    """Code digest of a module and of all that it imports; None if a file has changed since it was loaded."""
+    if changed_since(_LOADED_NS, module):
+        return None
+    return code_digest(module)
+
+
+_warned: set[Path] = set()
+
+
+def _warn_once(folder: Path, error: Exception) -> None:
+    if folder in _warned:
+        return
+    _warned.add(folder)
+    logger.warning(
+        "%s: machine code cannot be kept there (%s), so it is compiled again in each process; "
+        "name a folder that can be written in NUMBA_CACHE_DIR",
+        folder,
+        getattr(error, "strerror", None) or error,
+    )
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[Any]:
+    """A file to write, which takes its place when it is whole."""
+    new = path.with_name(f"{path.name}.{uuid4().hex}")
+    try:
+        with new.open("xb") as file:
+            yield file
+        new.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
+from typing import TextIO
 
 from superposition_atlas.errors import AtlasError
 
@@ -20,6 +22,7 @@ COMMANDS = {
     "map-norms": "compare the norms of maps with the published ones",
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
+    "prospective": "compare the matching with toy models trained on random schedules",
     "saes": "train one SAE for every shown toy model of a case",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",
@@ -32,20 +35,36 @@ COMMANDS = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "explorer": "put the explorer's page together",
     "check-config": "check configuration files",
     "explain": "say what a result was made from",
     "export": "write one SAE for SAELens, or one toy model as plain safetensors",
 }
 
+_BROKEN_PIPE = 141
+"""Exit status as of other programs whose reader has ended: 128 + SIGPIPE."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C or SIGTERM."""
+    """Runs one command; returns the exit status: 0, or 1 after an error, 130 after Ctrl-C or SIGTERM, 141 if
+    nobody reads its output any more.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that is not UTF-8 shows escapes instead of the few letters that it lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except AtlasError as error:
         _say(f"error: {error}")
         return 1
+    except BrokenPipeError:
+        # Whoever read this has had enough, as in `explain FILE | head`.
+        _discard(sys.stdout)
+        return _BROKEN_PIPE
     except KeyboardInterrupt as interrupt:
         reason = f" ({interrupt})" if interrupt.args else ""
         command = next(iter(arguments), "it")
@@ -58,9 +77,13 @@ def _say(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:
-        # What is left in the buffer would fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        _discard(sys.stderr)
         print(line)
+
+
+def _discard(stream: TextIO) -> None:
+    """Sends what a stream still holds nowhere: it would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -91,6 +91,11 @@ class Map:
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
 
+    @property
+    def main_variant(self) -> str:
+        """The way of training that figures and verdicts are of where they show one alone: the first."""
+        return next(iter(self.variants))
+
 
 @dataclass(frozen=True)
 class Config:

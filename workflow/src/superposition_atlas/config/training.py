@@ -30,7 +30,7 @@ def training_settings(
     steps, optimizer, bias = settings["steps"], settings["optimizer"], settings["bias"]
     short = settings["warmup_steps"] < max(steps, 1)
     check("warmup_steps", short, f"an integer ≥ 0 and < {steps}, the steps")
-    decays = optimizer != "adam" or settings["weight_decay"] == 0
+    decays = optimizer != "adam" or settings["weight_decay"] in (0, "default")
     check("weight_decay", decays, "0 with the optimizer adam (adamw and sgd take a number ≥ 0)")
     if optimizer == "sgd":
         check("momentum", settings["momentum"] < 1, "a number ≥ 0 and < 1")
@@ -41,12 +41,12 @@ def training_settings(
         check("bias", len(bias) == n_features, allowed)
     check_record_steps(at("record_steps"), settings["record_steps"], steps)
     # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
-    scale = settings["init_scale"]
+    scale, decay = settings["init_scale"], settings["weight_decay"]
     plain = {
         **settings,
         "learning_rate": float(settings["learning_rate"]),
         "init_scale": scale if isinstance(scale, str) else float(scale),
-        "weight_decay": float(settings["weight_decay"]),
+        "weight_decay": decay if isinstance(decay, str) else float(decay),
         "momentum": float(settings["momentum"]),
     }
     try:

@@ -4,17 +4,25 @@ The Snakefile makes its targets from this list and the report its sections; a ne
 this one, a caption in workflow/report/captions, and an entry here.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
 from superposition_atlas.sae.architectures.kinds import UNTRAINED
+from superposition_atlas.storage.layout import (
+    attention_table,
+    case_table,
+    claims,
+    experiment_table,
+    map_table,
+    norm_table,
+    playground_table,
+    schedules,
+)
 from superposition_atlas.toy_model import xavier_scale
-
-RESULTS = "results"
 
 # The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
 SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
@@ -28,13 +36,13 @@ class FigureTarget:
     module: str
     """Module of `superposition_atlas.figures`, and of its caption in workflow/report/captions."""
     inputs: dict[str, str]
-    """Role to path; passed to the module's `draw`."""
+    """Path by role; passed to the module's `draw`."""
     category: str
     """Section of the reports."""
     alt: str
     """What the picture shows, for those who can't see it."""
-    options: dict[str, str] = field(default_factory=dict)
-    """Passed to the module's `draw`."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Passed to the module's `draw` by name; what is named by the configuration stands in mappings."""
     labels: dict[str, str] = field(default_factory=dict)
     """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
     moves: bool = False
@@ -43,41 +51,11 @@ class FigureTarget:
     """Key of the configuration that its name is made of; empty where it is always the same."""
 
 
-def case_table(experiment: str, case: str, table: str) -> str:
-    """Path of one case's metrics."""
-    return f"{RESULTS}/metrics/{experiment}/cases/{case}/{table}.parquet"
-
-
-def experiment_table(experiment: str, table: str) -> str:
-    """Path of an experiment's metrics, all cases together."""
-    return f"{RESULTS}/metrics/{experiment}/{table}.parquet"
-
-
-def map_table(name: str, table: str) -> str:
-    """Path of a map's table: models, solutions, points or features."""
-    return f"{RESULTS}/maps/{name}/{table}.parquet"
-
-
 def answers(config: Config) -> bool:
     """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
-    atlas = config.maps.get("atlas")
+    described = atlas(config)
     tested = any(experiment.claims for experiment in config.experiments.values())
-    return tested and atlas is not None and bool(atlas.seeds) and atlas.points["kind"] == "grid"
-
-
-def attention_table(table: str) -> str:
-    """Path of a table of slide 3's attention, all settings together: cells, outputs, rules or models."""
-    return f"{RESULTS}/attention/{table}.parquet"
-
-
-def schedules(experiment: str) -> str:
-    """Path of an experiment's schedules."""
-    return f"{RESULTS}/schedules/{experiment}.parquet"
-
-
-def norm_table(table: str) -> str:
-    """Path of a table of all maps whose norms are compared with the published ones."""
-    return f"{RESULTS}/norms/{table}.parquet"
+    return tested and described is not None and described.points["kind"] == "grid"
 
 
 def beside_the_published_norms(config: Config) -> list[Experiment]:
@@ -102,16 +80,8 @@ def solved_maps(config: Config, kind: str) -> list[str]:
 TALKS_CASES = {"case1", "case2", "case5", "post4"}
 """The observations speak of these: where none is configured, there is none to draw."""
 
-CLAIMS = f"{RESULTS}/claims.parquet"
-ANSWER = f"{RESULTS}/answer.parquet"
-EFFECTS = f"{RESULTS}/effects.parquet"
 PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
 NORMS = "Published against reproduced"
-
-
-def playground_table(table: str) -> str:
-    """Path of a table of slide 4's networks."""
-    return f"{RESULTS}/playground/{table}.parquet"
 
 
 def figures(config: Config) -> list[FigureTarget]:
@@ -162,7 +132,7 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
             "Setup",
             "For each data set, the decision surface of one network with the data, and below it the test "
             "errors of all seeds.",
-            {own.name: own.title for own in part},
+            {"titles": {own.name: own.title for own in part}},
         )
 
 
@@ -358,14 +328,14 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         yield FigureTarget(
             "observations",
             "observations",
-            {"claims": CLAIMS},
+            {"claims": claims()},
             "The observations",
             "For each observation, case and family, the share of seeds in which it holds, with its interval.",
         )
         yield FigureTarget(
             "thresholds",
             "thresholds",
-            {"claims": CLAIMS},
+            {"claims": claims()},
             "The observations",
             "How the share of seeds in which an observation holds moves with its criterion's thresholds.",
         )
@@ -380,7 +350,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             {case.name: case_table("controls", case.name, "features") for case in pentagons},
             "Uniform sparsity",
             "Shares of seeds with four and five represented features, by initial scale and learning rate.",
-            {case.name: case.title for case in pentagons},
+            {"titles": {case.name: case.title for case in pentagons}},
         )
     with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
     resampled = [experiment for experiment in with_saes if not experiment.compares_architectures]
@@ -471,19 +441,19 @@ def _atlas(config: Config) -> Iterator[FigureTarget]:
         return
     drawn = {
         "variant": next(iter(described.variants)),
-        **cases_at(described, config.experiments.values()),
+        "cases": cases_at(described, config.experiments.values()),
     }
     panels = "Small maps of mean density over steepness, a column for each importance and order"
     for module, shown, sizes in (
         (
             "atlas_represented",
             "the number of represented features in trained toy models, in best solutions, as predicted",
-            {"n_features": str(described.n_features)},
+            {"n_features": described.n_features},
         ),
         (
             "atlas_dedicated",
             "the number of dedicated features in trained toy models and in best solutions",
-            {"n_hidden": str(described.n_hidden)},
+            {"n_hidden": described.n_hidden},
         ),
         (
             "atlas_gap",
@@ -621,7 +591,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
                 THEORY,
                 "Losses of competing structures as lines over one feature's density, toy models as marks, "
                 "crossings as circles; below, the share of seeds in each structure.",
-                {"density": str(described.points["density"])},
+                {"density": described.points["density"], "variant": described.main_variant},
                 {"map": name, "title": described.title},
                 named_after=f"maps.{name}",
             )
@@ -641,7 +611,7 @@ def _theory(config: Config) -> Iterator[FigureTarget]:
             THEORY,
             "For each case, the excess losses of all toy models over the best solution, the share that keeps "
             "the best's features, and numbers of represented features with the best's number framed.",
-            {experiment.name: experiment.title for experiment in compared},
+            {"titles": {experiment.name: experiment.title for experiment in compared}},
         )
 
 
@@ -665,7 +635,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             THEORY,
             "For each schedule and treatment of the bias, features by density: the share of seeds that "
             "represent each, and its norm and bias over seeds and in the best solution.",
-            biases,
+            {"titles": biases},
             labels,
             named_after=f"maps.{described.name}",
         )
@@ -677,7 +647,7 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
             THEORY,
             "For each schedule, lines over a setting of training: the share of seeds that keep the best's "
             "features, the mean number of represented features, and median and least excess loss.",
-            {"against": setting, "values": json.dumps(values)},
+            {"against": setting, "values": values},
             {**labels, "setting": {"steps": "training steps", "init_scale": "initial scale"}[setting]},
             named_after=f"maps.{described.name}",
         )

@@ -23,6 +23,12 @@ OUTCOMES = ("represented", "dedicated")
 SOURCES = {"trained": "share_", "best": "best_"}
 """Toy models as trained, or the best solution; with the prefix of its columns."""
 
+FEATURE_COLUMNS = (
+    *("key", "feature", "importance", "probability"),
+    *(prefix + outcome for prefix in SOURCES.values() for outcome in OUTCOMES),
+)
+"""Columns that `effects` reads; only the features of solved maps have all of them."""
+
 _CONFIDENCE = 0.95
 _RIDGE = 1e-6
 """Keeps coefficients finite where an outcome is decided without exception."""
@@ -32,8 +38,9 @@ def effects(features: pd.DataFrame) -> pd.DataFrame:
     """One row a source, outcome and term: the coefficient, log-odds an e-fold, with its interval.
 
     Args:
-        features: one row a schedule and feature: key, importance, probability, for each outcome the
-            share of toy models (`share_…`) and whether it is so in the best solution (`best_…`).
+        features: of one way of training, one row a schedule and feature: key, importance, probability, for
+            each outcome the share of toy models (`share_…`) and whether it is so in the best solution
+            (`best_…`).
     """
     return pd.DataFrame(_rows(features.drop_duplicates(["key", "feature"])))
 

@@ -10,8 +10,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas.storage.code_digest import code_digest
-from superposition_atlas.storage.map_files import SOLUTION_SCHEMA, MapPoints
-from superposition_atlas.storage.row_store import Store
+from superposition_atlas.storage.map_files import SOLUTION_SCHEMA, MapPoints, row_files, stored_rows
+from superposition_atlas.storage.store import Store
 from superposition_atlas.theory.best import best_solutions
 from superposition_atlas.theory.predictor import predict, predict_bare
 
@@ -46,8 +46,8 @@ def solve_points(points: MapPoints, biases: Sequence[str], n_starts: int, store:
         TheoryError: as `best_solutions`.
     """
     spec = {"kind": "solutions of a map", "biases": list(biases), "n_starts": n_starts}
-    kept = Store(store, spec, code_digest("superposition_atlas.maps.solutions"), SOLUTION_SCHEMA)
-    known = kept.read(points.key).drop_duplicates(_NAMES)
+    before = Store(store, spec, code_digest("superposition_atlas.maps.solutions"), row_files(SOLUTION_SCHEMA))
+    known = stored_rows(before, points.key, SOLUTION_SCHEMA).drop_duplicates(_NAMES)
     known = known[known["key"].isin(points.key)]
     there = set(known["key"])
     missing = [index for index, key in enumerate(points.key) if key not in there]
@@ -57,7 +57,7 @@ def solve_points(points: MapPoints, biases: Sequence[str], n_starts: int, store:
         fresh.append(solutions_of(points, [index], biases, n_starts))
         if done == len(missing) or monotonic() - since >= _KEPT_EVERY:
             frames.append(pd.concat(fresh, ignore_index=True))
-            kept.add(frames[-1])
+            before.add(frames[-1], frames[-1]["key"].tolist())
             logger.info("%d of %d are solved", done, len(missing))
             fresh, since = [], monotonic()
     return pd.concat(frames, ignore_index=True).sort_values(_NAMES, ignore_index=True)

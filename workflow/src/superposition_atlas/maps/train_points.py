@@ -10,8 +10,8 @@ import pandas as pd
 
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
-from superposition_atlas.storage.map_files import MODEL_SCHEMA, MapPoints, model_frame
-from superposition_atlas.storage.row_store import Store
+from superposition_atlas.storage.map_files import MODEL_SCHEMA, MapPoints, model_frame, row_files, stored_rows
+from superposition_atlas.storage.store import Store
 from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.train_toy_models import Device, EngineName, engine_name, train
 
@@ -64,8 +64,9 @@ def train_points(
     name = engine_name(engine, device)
     spec = {"kind": "toy models of a map", "settings": settings.as_dict(), "engine": name}
     on_gpu = "cuda" in name
-    kept = Store(store, spec, code_digest("superposition_atlas.training"), MODEL_SCHEMA)
-    models = [kept.read(points.key).drop_duplicates(["key", "seed"])]
+    code = code_digest("superposition_atlas.training.train_toy_models")
+    before = Store(store, spec, code, row_files(MODEL_SCHEMA))
+    models = [stored_rows(before, points.key, MODEL_SCHEMA).drop_duplicates(["key", "seed"])]
     known = wanted.merge(models[0][["key", "seed"]], how="left", indicator="where")
     missing = known[known["where"] == "left_only"]
     logger.info(
@@ -90,7 +91,7 @@ def train_points(
             **settings.as_dict(),
         )
         frame = model_frame(chunk["key"].tolist(), trained.seeds, trained.W, trained.b, trained.loss)
-        kept.add(frame, name=str(chunk["seed"].iloc[0]))
+        before.add(frame, frame["key"].tolist(), name=str(chunk["seed"].iloc[0]))
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         models.append(frame)

@@ -24,8 +24,10 @@ FALSE = "false"
 IMPORTANCE = "P3"
 """The one observation that a regression answers."""
 
-_PLACE = ["family", "mean_density", "steepness", "importance_ratio"]
-"""Coordinates of the atlas that the orders of a schedule have in common."""
+_UNIFORM = ["variant", "mean_density", "importance_ratio"]
+_PLACE = [*_UNIFORM, "family", "steepness"]
+"""What schedules that are compared have in common: the way of training and coordinates of the atlas. All but
+the order, for the orders of a schedule; all but order, family and steepness, for it and the uniform one."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,23 @@ JUDGED = (
 )
 
 
+_COMPARED = {"fewest": "n_represented", "below_uniform": "frobenius_norm"}
+"""What compares points, and the column that it is made of."""
+POINT_COLUMNS = (
+    *("key", "order", *_PLACE),
+    *sorted(
+        prefix + _COMPARED.get(column.removeprefix(prefix), column.removeprefix(prefix))
+        for judged in JUDGED
+        for prefix, column in (("", judged.trained), ("best_", judged.best))
+    ),
+)
+"""Columns that `judge` reads; only the points of solved grids have all of them."""
+
+
 def with_comparisons(points: pd.DataFrame) -> pd.DataFrame:
     """The atlas's points with what compares them: fewest features of all orders, norm below uniform's.
 
+    Each point is compared with those of its own way of training.
     `fewest` and `below_uniform` are 1 or 0, by the means over seeds; NaN with nothing to compare with.
     """
     points = points.copy()
@@ -83,10 +99,8 @@ def with_comparisons(points: pd.DataFrame) -> pd.DataFrame:
         few = (compared[f"{prefix}n_represented"] <= compared["least"]).astype(float)
         points[f"{prefix}fewest"] = few.where(compared["least"].notna()).to_numpy()
         norm = f"{prefix}frobenius_norm"
-        even = points[points["steepness"] == 1].groupby(["mean_density", "importance_ratio"])[norm].first()
-        uniform = points[["mean_density", "importance_ratio"]].merge(
-            even.rename("uniform").reset_index(), how="left"
-        )["uniform"]
+        even = points[points["steepness"] == 1].groupby(_UNIFORM)[norm].first()
+        uniform = points[_UNIFORM].merge(even.rename("uniform").reset_index(), how="left")["uniform"]
         below = (points[norm].to_numpy() < uniform.to_numpy()).astype(float)
         points[f"{prefix}below_uniform"] = np.where(uniform.notna(), below, np.nan)
     return points
@@ -98,7 +112,7 @@ def judge(
     """One row an observation: where it holds, of trained toy models and of the best, and the verdict.
 
     Args:
-        points: the atlas's table of points.
+        points: the atlas's table of points, of one way of training.
         claims: the tested observations.
         solved: for each of the talk's experiments, best solutions by case.
         effects: of importance and variance, see `maps.effects`.

@@ -11,12 +11,15 @@ from superposition_atlas.observations import claims
 from superposition_atlas.observations.answer import IMPORTANCE
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
+from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table
 
 Document = dict[str, Any]
 
 _POINTS = (
     "key",
+    "variant",
     "mean_density",
     "steepness",
     "n_seeds",
@@ -36,7 +39,7 @@ def answer(sources: Sources) -> Document | None:
     """
     if not catalogue.answers(sources.config):
         return None
-    verdicts = read_table(sources.locate(catalogue.ANSWER))
+    verdicts = read_table(sources.locate(layout.answer()))
     statements = {observation.name: observation.statement for observation in claims.OBSERVATIONS}
     statements[IMPORTANCE] = "Importance decides more than sparsity whether a feature gets a dimension."
     rows = [
@@ -44,8 +47,9 @@ def answer(sources: Sources) -> Document | None:
         | {"statement": statements[row["observation"]]}
         for row in verdicts.to_dict("records")
     ]
-    effects = read_table(sources.locate(catalogue.EFFECTS))
-    points = read_table(sources.locate(catalogue.map_table("atlas", "points")), _POINTS)
+    effects = read_table(sources.locate(layout.effects()))
+    path = sources.locate(layout.map_table("atlas", "points"))
+    points = of_variant(read_table(path, _POINTS), sources.config.maps["atlas"].main_variant, path)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),
@@ -84,7 +88,8 @@ def _training(points: pd.DataFrame) -> Document:
 def _predictor(sources: Sources) -> Document | None:
     if "random_schedules" not in sources.config.maps:
         return None
-    points = read_table(sources.locate(catalogue.map_table("random_schedules", "points")))
+    path = sources.locate(layout.map_table("random_schedules", "points"))
+    points = of_variant(read_table(path), sources.config.maps["random_schedules"].main_variant, path)
     points = points.drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):

@@ -11,6 +11,7 @@ from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.observations.map_observations import OBSERVATIONS, MapObservation
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -37,7 +38,7 @@ def atlas(sources: Sources) -> Row | None:
     described = catalogue.atlas(sources.config)
     if described is None:
         return None
-    path = sources.locate(catalogue.map_table(described.name, "points"))
+    path = sources.locate(layout.map_table(described.name, "points"))
     answers = [f"{prefix}{own.column}" for own in OBSERVATIONS for prefix in ("", "best_")]
     columns = [
         "key",

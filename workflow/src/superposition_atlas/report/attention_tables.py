@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from superposition_atlas.config.attention import AttentionSetting
-from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.sae_tables import interval
 from superposition_atlas.report.shared_tables import span
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ def settings(sources: Sources) -> list[Row]:
     if not sources.config.attention:
         return []
     models, rules = (
-        read_table(sources.locate(catalogue.attention_table(table)), columns)
+        read_table(sources.locate(layout.attention_table(table)), columns)
         for table, columns in (("models", _MODEL_COLUMNS), ("rules", _RULE_COLUMNS))
     )
     return [

@@ -23,6 +23,7 @@ from superposition_atlas.report import (
 )
 from superposition_atlas.report.atlas import atlas
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.parquet import table_provenance
@@ -112,34 +113,33 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
     saes: Provenances = {}
     recovery: Provenances = {}
     for name, experiment in sources.config.experiments.items():
-        schedules[(name,)] = table_provenance(sources.locate(catalogue.schedules(name)))
+        schedules[(name,)] = table_provenance(sources.locate(layout.schedules(name)))
         for case in experiment.cases:
             models[name, case] = read_tensors(sources.models(name, case))[1]
             for group, table in ((features, "models"), (recovery, "saes")):
                 if group is features or experiment.saes:
-                    path = sources.locate(catalogue.case_table(name, case, table))
+                    path = sources.locate(layout.case_table(name, case, table))
                     group[name, case] = table_provenance(path)
             for sae in experiment.saes:
                 saes[name, case, sae] = read_tensors(sources.saes(name, case, sae))[1]
     attention: Provenances = {}
     pivot_tables: Provenances = {}
     for setting in sources.config.attention.values():
-        parts = ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in setting.heads))
-        for part in parts:
-            path = sources.results / "attention" / setting.name / f"{part}.safetensors"
+        for part in layout.attention_parts(setting.heads):
+            path = sources.locate(layout.attention_weights(setting.name, part))
             attention[setting.name, part] = read_tensors(path)[1]
         for table in ("models", "rules"):
-            path = sources.locate(catalogue.attention_table(table))
+            path = sources.locate(layout.attention_table(table))
             pivot_tables[table,] = table_provenance(path)
-    claims: Provenances = {("claims",): table_provenance(sources.locate(catalogue.CLAIMS))}
+    claims: Provenances = {("claims",): table_provenance(sources.locate(layout.claims()))}
     playground: Provenances = {}
     if sources.config.playground:
-        path = sources.locate(catalogue.playground_table("runs"))
+        path = sources.locate(layout.playground_table("runs"))
         playground["playground",] = table_provenance(path)
     maps: Provenances = {}
     described = catalogue.atlas(sources.config)
     if described:
-        path = sources.locate(catalogue.map_table(described.name, "points"))
+        path = sources.locate(layout.map_table(described.name, "points"))
         maps[described.name,] = table_provenance(path)
     compared: Provenances = {
         (path,): table_provenance(sources.locate(path))
@@ -170,13 +170,13 @@ def _experiment(
 ) -> Document:
     """An experiment as its artefacts describe it."""
     name = experiment.name
-    description = read_experiment(sources.locate(catalogue.schedules(name)))
+    description = read_experiment(sources.locate(layout.schedules(name)))
     cases: list[Document] = []
     settings: list[Document] = []
     for case in description.cases.values():
         of_case = models[models["case"] == case.name]
         if of_case.empty:
-            path = sources.locate(catalogue.experiment_table(name, "models"))
+            path = sources.locate(layout.experiment_table(name, "models"))
             raise ArtefactError(f"{path}: has no rows of case {case.name!r}")
         cases.append(
             {
@@ -220,7 +220,7 @@ def _figures(sources: Sources) -> list[Document]:
     """Every figure of the catalogue, in its order, with its size in points and its caption."""
     rows = []
     for figure in catalogue.figures(sources.config):
-        path = sources.results / "figures" / f"{figure.name}.svg"
+        path = sources.locate(layout.figure(figure.name, "svg"))
         if not path.is_file():
             raise ArtefactError(f"{path}: no such file")
         rows.append(

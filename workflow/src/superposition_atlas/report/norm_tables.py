@@ -4,10 +4,10 @@ from typing import Any
 
 import pandas as pd
 
-from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.norms import CONFIDENCE, NON_UNIFORM
 from superposition_atlas.report.shared_tables import finite, records
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -58,8 +58,8 @@ def over_schedules(sources: Sources) -> Row | None:
     if not maps:
         return None
     main = next(iter(maps[0].variants))
-    points = read_table(sources.locate(catalogue.norm_table("points")), _POINTS)
-    schedules = read_table(sources.locate(catalogue.norm_table("schedules")), _SCHEDULES)
+    points = read_table(sources.locate(layout.norm_table("points")), _POINTS)
+    schedules = read_table(sources.locate(layout.norm_table("schedules")), _SCHEDULES)
     own, of_main = points[points["variant"] == main], schedules[schedules["variant"] == main]
     complete = of_main[of_main["n_compared"] == len(NON_UNIFORM)].sort_values("largest_difference")
     met = complete[complete["n_within"] == len(NON_UNIFORM)]

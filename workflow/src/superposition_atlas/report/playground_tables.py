@@ -3,10 +3,10 @@
 from typing import Any
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ def networks(sources: Sources) -> list[Row]:
     """
     if not sources.config.playground:
         return []
-    path = sources.locate(catalogue.playground_table("runs"))
+    path = sources.locate(layout.playground_table("runs"))
     runs = read_table(path, _COLUMNS)
     rows = []
     for name, configured in sources.config.playground.items():

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from superposition_atlas.figures import catalogue
 from superposition_atlas.metrics.intervals import t_interval, wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ def levels(sources: Sources, experiment: str) -> list[Row]:
         ArtefactError: if the table is missing, damaged, or lacks a column.
     """
     columns = [*_LEVEL, "case", "seed", "collapsed", *_MEASURES]
-    table = read_table(sources.locate(catalogue.experiment_table(experiment, "saes")), columns)
+    table = read_table(sources.locate(layout.experiment_table(experiment, "saes")), columns)
     return [
         {
             "experiment": experiment,
@@ -60,7 +60,7 @@ def losses(sources: Sources, experiment: str) -> list[Row]:
         ArtefactError: as `levels`.
     """
     columns = [*_LEVEL, "case", "seed", "probability", "dimensionality", "represented", "recovered_alive"]
-    table = read_table(sources.locate(catalogue.experiment_table(experiment, "recovered")), columns)
+    table = read_table(sources.locate(layout.experiment_table(experiment, "recovered")), columns)
     table = table[table["represented"].astype(bool)]
     rows = []
     for _, own in table.groupby("sae", sort=False):

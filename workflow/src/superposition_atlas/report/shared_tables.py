@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.figures import catalogue
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -85,7 +85,7 @@ def models(sources: Sources, experiment: str) -> pd.DataFrame:
     Raises:
         ArtefactError: if the table is missing, damaged, or lacks a column.
     """
-    return read_table(sources.locate(catalogue.experiment_table(experiment, "models")), _MODELS)
+    return read_table(sources.locate(layout.experiment_table(experiment, "models")), _MODELS)
 
 
 def counts(models: pd.DataFrame) -> Row:
@@ -160,7 +160,7 @@ def claims(sources: Sources) -> pd.DataFrame:
     Raises:
         ArtefactError: if the table is missing, damaged, or lacks a column.
     """
-    return read_table(sources.locate(catalogue.CLAIMS), _CLAIMS)
+    return read_table(sources.locate(layout.claims()), _CLAIMS)
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
@@ -312,7 +312,7 @@ def saes(sources: Sources, experiment: str) -> list[Row]:
     Raises:
         ArtefactError: if the table is missing, damaged, or lacks a column.
     """
-    table = read_table(sources.locate(catalogue.experiment_table(experiment, "saes")), _SAES)
+    table = read_table(sources.locate(layout.experiment_table(experiment, "saes")), _SAES)
     rows = []
     for (case, sae, *_), part in table.groupby(["case", "sae", "sparsity_coefficient", "k"], sort=False):
         first = part.iloc[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from superposition_atlas.config import Config
-from superposition_atlas.figures import catalogue
+from superposition_atlas.storage import layout
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Sources:
 
     config: Config
     results: Path
-    """The results folder: the one that `catalogue` calls results."""
+    """The results folder: the one that `storage.layout` calls results."""
     benchmarks: Path
     """Snakemake's benchmark files; need not exist."""
     captions: Path
@@ -23,12 +23,12 @@ class Sources:
 
     def locate(self, path: str) -> Path:
         """The file that the catalogue or a rule calls `path`."""
-        return self.results / Path(path).relative_to(catalogue.RESULTS)
+        return self.results / Path(path).relative_to(layout.RESULTS)
 
     def models(self, experiment: str, case: str) -> Path:
         """The toy models of one case."""
-        return self.results / "models" / experiment / f"{case}.safetensors"
+        return self.locate(layout.models(experiment, case))
 
     def saes(self, experiment: str, case: str, sae: str) -> Path:
         """The SAEs of one name on the toy models of one case."""
-        return self.results / "saes" / experiment / case / f"{sae}.safetensors"
+        return self.locate(layout.saes(experiment, case, sae))

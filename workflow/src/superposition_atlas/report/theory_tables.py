@@ -16,6 +16,7 @@ from superposition_atlas.figures.parts import structures
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
@@ -142,7 +143,10 @@ def _branches(sources: Sources, figure: FigureTarget) -> list[Row]:
     crossings = _read(
         sources, figure, "crossings", ("below", "above", "varied", "importance_ratio", "is_best")
     )
-    models = _read(sources, figure, "models", ("varied", "importance_ratio", "structure", "is_lowest"))
+    models = _read(
+        sources, figure, "models", ("varied", "importance_ratio", "structure", "is_lowest", "variant")
+    )
+    models = of_variant(models, figure.options["variant"], sources.locate(figure.inputs["models"]))
     ratio = branches["importance_ratio"].iloc[0]
     branches, crossings, models = (
         table[table["importance_ratio"] == ratio] for table in (branches, crossings, models)

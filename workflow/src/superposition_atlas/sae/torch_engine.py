@@ -1,7 +1,13 @@
-"""The reference engine: autograd on the architecture's own loss, and Adam as PyTorch has it."""
+"""The reference engine: autograd on the architecture's own loss, and Adam as PyTorch has it.
 
+Each SAE is trained by itself, in memory of its own, on one thread: its bits depend on nothing but its toy
+model, its seed and the settings. `training.torch_engine` says what they would depend on otherwise.
+"""
+
+import numpy as np
 import torch
 
+from superposition_atlas.backends.threads import one_torch_thread, run_in_groups
 from superposition_atlas.sae.architectures.base import (
     Architecture,
     Objective,
@@ -13,28 +19,61 @@ from superposition_atlas.sae.architectures.base import (
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.resampling import dead_latents
 from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.sample import sample
+from superposition_atlas.toy_model import centre
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 
 
 def advance(
-    architecture: Architecture, state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings
+    architecture: Architecture,
+    state: SAEState,
+    n_steps: int,
+    data: TrainingData,
+    settings: SAESettings,
+    threads: int = 1,
 ) -> None:
-    """n_steps steps in place."""
+    """n_steps steps in place, of the instances one by one, on so many threads."""
+    first_step = state.step
+
+    def advance_group(first: int, end: int) -> None:
+        for instance in range(first, end):
+            _advance_one(architecture, state, instance, n_steps, data.one(instance), settings)
+
+    with one_torch_thread():
+        run_in_groups(advance_group, len(state.parameters), threads)
+    state.step = first_step + n_steps
+
+
+def _advance_one(
+    architecture: Architecture,
+    state: SAEState,
+    instance: int,
+    n_steps: int,
+    data: TrainingData,
+    settings: SAESettings,
+) -> None:
+    """n_steps steps of one instance, whose rows of the state are replaced."""
     shapes = architecture.shapes(data.n_hidden, settings.n_latents)
-    # These share memory with the state: steps happen in place.
-    parameters = {
-        name: torch.from_numpy(array).requires_grad_(name in architecture.trained)
-        for name, array in split(state.parameters, shapes).items()
-    }
-    trained = {name: tensor for name, tensor in parameters.items() if tensor.requires_grad}
+    one = slice(instance, instance + 1)
+
+    def tensors(rows: np.ndarray) -> dict[str, torch.Tensor]:
+        return {name: torch.tensor(array) for name, array in split(rows[one], shapes).items()}
+
+    parameters = tensors(state.parameters)
+    first, second = tensors(state.first_moment), tensors(state.second_moment)
+    trained = {name: parameters[name].requires_grad_() for name in parameters if name in architecture.trained}
     coefficient = torch.tensor(data.sparsity_coefficient, dtype=torch.float32)
-    k = torch.from_numpy(data.k)
-    first = {n: torch.from_numpy(a) for n, a in split(state.first_moment, shapes).items()}
-    second = {n: torch.from_numpy(a) for n, a in split(state.second_moment, shapes).items()}
+    k = torch.tensor(data.k)
+    mine = SAEState(
+        state.step, state.parameters[one], state.first_moment[one], state.second_moment[one],
+        state.last_fired[one].copy(),
+    )  # fmt: skip
+    hidden = _Hidden(data)
 
     for step in range(state.step, state.step + n_steps):
-        h = torch.from_numpy(data.hidden(step, settings.batch_size, stream.Purpose.SAE_INPUTS))
-        dead = torch.from_numpy(dead_latents(state, settings.dead_window))
+        h = hidden.batch(step, settings.batch_size)
+        mine.step = step
+        dead = torch.tensor(dead_latents(mine, settings.dead_window))
         objective = Objective(settings, coefficient * warmup(settings, step), k, dead)
         loss, activations = architecture.loss(parameters, h, objective)
         gradients = torch.autograd.grad(
@@ -48,5 +87,29 @@ def advance(
                 rate = settings.learning_rate / (1 - ADAM_BETA_1 ** (step + 1))
                 parameters[name].addcdiv_(first[name], denominator, value=-rate)
             architecture.settle(parameters, activations, settings)
-        state.last_fired[(activations > 0).any(dim=1).numpy()] = step
-        state.step = step + 1
+        mine.last_fired[(activations > 0).any(dim=1).numpy()] = step
+
+    state.last_fired[one] = mine.last_fired
+    for rows, named in (
+        (state.parameters, parameters),
+        (state.first_moment, first),
+        (state.second_moment, second),
+    ):
+        for name, target in split(rows[one], shapes).items():
+            target[...] = named[name].detach().numpy()
+
+
+class _Hidden:
+    """The hidden activations of an instance's own samples, as `TrainingData.hidden`, in torch."""
+
+    def __init__(self, data: TrainingData) -> None:
+        self._data = data
+        self._W = torch.tensor(data.W, dtype=torch.float32)
+        self._centre = torch.tensor(centre(data.probability, data.toy_settings))[:, None, :]
+
+    def batch(self, step: int, batch_size: int) -> torch.Tensor:
+        """h [instance, batch, hidden] of one step."""
+        of = self._data
+        magnitudes = of.toy_settings.magnitudes
+        x = sample(of.seeds, step, batch_size, of.probability, stream.Purpose.SAE_INPUTS, magnitudes)
+        return (torch.tensor(x) - self._centre) @ self._W.mT

@@ -1,5 +1,6 @@
 """Trains SAEs on toy models: the loop around the engines."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -7,12 +8,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.backends.gpu import (
-    INSTALL_TRITON,
-    cuda_driver_exists,
-    cuda_is_available,
-    triton_is_installed,
-)
+from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
@@ -21,6 +17,8 @@ from superposition_atlas.sae import resampling as resampling_schemes
 from superposition_atlas.sae.architectures.base import Architecture, SAEState, TrainingData, find, join, split
 from superposition_atlas.sae.ensemble import ARCHITECTURES, ArchitectureName, Resampling, SAEs, SAESettings
 from superposition_atlas.toy_model import ToyModels
+
+logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 
@@ -87,8 +85,8 @@ def train_saes(
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
             recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
-            faster; else cuda where there is a GPU, and torch where there is none.
-        threads: CPU threads of the fused engine; None takes all that this process may use.
+            faster, else torch.
+        threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
 
     Raises:
@@ -225,10 +223,10 @@ def _initial_state(architecture: Architecture, data: TrainingData, settings: SAE
 def _engine(engine: str, architecture: Architecture, settings: SAESettings, models: ToyModels) -> str:
     arguments.choice("engine", engine, get_args(EngineName))
     if engine == "cuda":
-        if not cuda_is_available():
-            raise TrainingError("engine is cuda, but torch finds no CUDA device: use fused, torch or auto")
-        if not triton_is_installed():
-            raise TrainingError(f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}")
+        problem = gpu_problem() or triton_problem()
+        if problem is not None:
+            raise TrainingError(f"engine is cuda, but {problem}: use fused, torch or auto")
+        logger.warning(NOT_YET_RUN)
         return engine
     if architecture.advance is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
@@ -238,12 +236,12 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
         from superposition_atlas.sae.fused import fused_saes
 
         fits = fused_saes.fits(models.n_features, models.n_hidden, settings.n_latents)
-        return "fused" if fits else _torch_or_cuda()
+        return "fused" if fits else "torch"
     else:
         return engine
     if engine == "fused":
         raise TrainingError(f"engine is 'fused': {lacking}; use torch")
-    return _torch_or_cuda() if engine == "auto" else "torch"
+    return "torch"
 
 
 def _steps(
@@ -265,12 +263,7 @@ def _steps(
         return CudaSAEs(architecture, data, settings).advance
     from superposition_atlas.sae import torch_engine
 
-    return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings)
-
-
-def _torch_or_cuda() -> str:
-    is_ready = cuda_driver_exists() and cuda_is_available() and triton_is_installed()
-    return "cuda" if is_ready else "torch"
+    return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings, threads)
 
 
 def _seeds(

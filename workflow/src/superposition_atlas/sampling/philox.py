@@ -1,9 +1,9 @@
 """Philox4x32 for compiled kernels: the words of `stream.words`, four at a time."""
 
-import numba
 import numpy as np
 from numba import uint32, uint64
 
+from superposition_atlas.backends.numba_cache import compile_function
 from superposition_atlas.sampling.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
 
 _MULTIPLIER_0, _MULTIPLIER_1 = (np.uint64(multiplier) for multiplier in MULTIPLIERS)
@@ -15,7 +15,7 @@ _WEYL_0, _WEYL_1 = (np.uint32(increment) for increment in WEYL_INCREMENTS)
 _HIGH = np.uint64(32)
 
 
-@numba.njit(inline="always")
+@compile_function(inline="always")
 def philox_quad(quad, feature, step, purpose, key0, key1):  # type: ignore[no-untyped-def]
     """The four words of `stream.words` at positions 4·quad … 4·quad + 3. All arguments are uint32."""
     c0, c1, c2, c3 = uint32(quad), uint32(feature), uint32(step), uint32(purpose)

@@ -5,14 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.storage import checksums
-
-if TYPE_CHECKING:
-    pass
-
+from superposition_atlas.storage.file_kinds import content_of, is_whole, require_file
 
 _PROBED_BYTES = 2**20
 
@@ -86,19 +82,28 @@ def check_seal(path: Path, kind: str) -> None:
     Raises:
         ArtefactError: if it is missing, damaged, or not ours.
     """
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    require_file(path)
     try:
         reason = checksums.flaw(path)
+        if reason is None:
+            return
+        if checksums.has_seal(path):
+            raise damaged(path, kind, reason)
+        found = content_of(path)
+        if kind not in found:
+            raise ArtefactError(f"{path}: got {found}, allowed is a file of this pipeline ({kind})")
+        if is_whole(path):
+            raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it")
     except OSError as error:
-        raise damaged(path, kind, str(error.strerror)) from None
-    if reason is not None:
-        raise damaged(path, kind, reason)
+        raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
+    # Whose it was can't be told, so nobody is told to delete it.
+    raise ArtefactError(f"{path}: {found} that ends early, or that this pipeline did not make")
 
 
 def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
-    """The error that names a damaged file, and what to do."""
+    """The error that names a file that is not what was written, and what to do. It may be somebody's work."""
     line = reason.strip().partition("\n")[0]
     return ArtefactError(
-        f"{path}: not a whole {kind} file ({line}); delete it and run the same command again"
+        f"{path}: not the {kind} file that this pipeline wrote ({line}); if it is one of its results, "
+        "delete it and run the same command again"
     )

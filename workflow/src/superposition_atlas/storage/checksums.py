@@ -4,14 +4,17 @@ A file is written with zeros where the checksum will stand, summed piece by piec
 memory), and the zeros replaced. PNG has a checksum of every part of its own, which a seal inside would break;
 there, those are checked.
 
-With the checksum stands where below results/ the file belongs: one that was put in another's place is whole,
-and wrong.
+With the checksum stands which file of results/ was written, as a digest of its path, or that it was written
+elsewhere. A whole file may be read under any name and in any place; only the check before a run, which
+knows what each file must be, compares the place (`read_seal`).
 """
 
 import hashlib
+import os
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _MARK = "superposition_atlas:sha256:"
@@ -22,13 +25,8 @@ BLANK = f"{_MARK}{'0' * 64}:{_ANYWHERE}"
 _SEAL = re.compile(re.escape(_MARK.encode()) + rb"[0-9a-f]{64}:[0-9a-f]{16}")
 _BLOCK = 1 << 20
 """Bytes that are summed at a time."""
+NO_SEAL = "no checksum: it ends early, or this pipeline did not make it"
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def below_results(path: Path) -> str | None:
-    """The path below results/, or None where it is not there."""
-    above, results, below = path.absolute().as_posix().rpartition("/results/")
-    return below if above and results else None
 
 
 def unsummed(path: Path) -> str:
@@ -57,31 +55,62 @@ def flaw(path: Path) -> str | None:
     Raises:
         OSError: if it can't be read.
     """
+    return read_seal(path).flaw
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What a file's seal says."""
+
+    flaw: str | None
+    """Why the file is not what was written, or None if it is."""
+    place: str = _ANYWHERE
+
+    def belongs_at(self, path: Path) -> bool:
+        """Whether the file may have been written as this one; a copy elsewhere may have any name."""
+        return _ANYWHERE in (self.place, _place(path)) or self.place == _place(path)
+
+
+def read_seal(path: Path) -> Seal:
+    """The seal of a file, checked. Its suffix says whether it is a PNG.
+
+    Raises:
+        OSError: if it can't be read.
+    """
     if path.suffix == ".png":
         content = path.read_bytes()
-        return _flaw_of_png(content) or _misplaced(path, _SEAL.search(content))
+        found = _SEAL.search(content)
+        return Seal(_flaw_of_png(content), _place_in(found[0]) if found else _ANYWHERE)
     # More than one if a title, say, looks like a seal.
-    found = {piece for _, piece, is_seal in _pieces(path) if is_seal}
-    if not found:
-        return "no checksum: it ends early, or this pipeline did not make it"
-    for piece in found:
+    pieces = {piece for _, piece, is_seal in _pieces(path) if is_seal}
+    if not pieces:
+        return Seal(NO_SEAL)
+    for piece in pieces:
         if _checksum(path, piece, BLANK.encode()[: -len(_ANYWHERE)] + piece[-len(_ANYWHERE) :]) == piece:
-            return _misplaced(path, _SEAL.match(piece))
-    return "its checksum is wrong"
+            return Seal(None, _place_in(piece))
+    return Seal("its checksum is wrong")
 
 
-def _misplaced(path: Path, found: re.Match[bytes] | None) -> str | None:
-    """What is wrong if a file's seal names another place; a copy from or to elsewhere may have any name."""
-    named = found[0][-len(_ANYWHERE) :].decode() if found else _ANYWHERE
-    if _ANYWHERE in (named, _place(path)) or named == _place(path):
-        return None
-    return "it was made as another file of results/"
+def has_seal(path: Path) -> bool:
+    """Whether a file holds what looks like a seal: then this pipeline wrote it.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    return any(is_seal for _, _, is_seal in _pieces(path))
+
+
+def _place_in(seal: bytes) -> str:
+    return seal[-len(_ANYWHERE) :].decode()
 
 
 def _place(path: Path) -> str:
-    """Where a file belongs, as its seal has it."""
-    below = below_results(path)
-    return _ANYWHERE if below is None else hashlib.sha256(below.encode()).hexdigest()[: len(_ANYWHERE)]
+    """Which file of the working directory's results/ a path is, as its seal has it."""
+    # As it is typed, with no link followed: results/ may be a link, and rules write from here.
+    below = os.path.relpath(os.path.abspath(path), os.path.abspath("results"))
+    if below.split(os.sep)[0] in (os.pardir, os.curdir):
+        return _ANYWHERE
+    return hashlib.sha256(below.encode()).hexdigest()[: len(_ANYWHERE)]
 
 
 def png_parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:

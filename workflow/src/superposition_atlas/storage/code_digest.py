@@ -21,6 +21,16 @@ def code_digest(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: if a module does not exist.
     """
+    text = "\n".join(f"{name} {_tree_digest(name)}" for name in reached_modules(*modules))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def reached_modules(*modules: str) -> list[str]:
+    """The given modules, all that they import of the package, and the packages above them, in order.
+
+    Raises:
+        ModuleNotFoundError: if a module does not exist.
+    """
     reached: set[str] = set()
     waiting = [*modules, PACKAGE]
     while waiting:
@@ -30,8 +40,17 @@ def code_digest(*modules: str) -> str:
         reached.add(name)
         waiting.extend(_imports(name))
         waiting.append(name.rpartition(".")[0] or PACKAGE)
-    text = "\n".join(f"{name} {_tree_digest(name)}" for name in sorted(reached))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sorted(reached)
+
+
+def changed_since(moment_ns: int, *modules: str) -> bool:
+    """Whether a file of `reached_modules` was written or replaced after a moment (ns since the epoch).
+
+    Then the digest is of other code than what a process has loaded by that moment.
+    """
+    files = [_file(name) for name in reached_modules(*modules)]
+    states = [path.stat() for path in files if path is not None]
+    return any(max(state.st_mtime_ns, state.st_ctime_ns) > moment_ns for state in states)
 
 
 def _file(module: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Provenance inside pictures and documents, in the place that each format has for a description.
 
-SVG: dc:description. PNG: the text Description. GIF: a comment. JSON: a key of its own. PDF: the description
-of its metadata.
+SVG: dc:description. PNG: the text Description. GIF: a comment. JSON: a key of its own, and so in the data of
+an HTML page. PDF: the description of its metadata.
 """
 
 import json
@@ -16,6 +16,8 @@ from superposition_atlas.storage.atomic import check_seal
 from superposition_atlas.storage.provenance import PROVENANCE_KEY, parsed_provenance, provenance_text
 
 KEY = PROVENANCE_KEY
+HTML_DATA = '<script type="application/json" id="data">'
+"""What a page's data follow."""
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 _GIF_COMMENT = b"\x21\xfe"
 _GIF_HEADER = 13  # bytes, before the table of colours
@@ -79,6 +81,10 @@ def _from_json(content: bytes) -> str:
     return json.dumps(json.loads(content)[KEY])
 
 
+def _from_html(content: bytes) -> str:
+    return _from_json(content.split(HTML_DATA.encode(), 1)[1].split(b"</script>", 1)[0])
+
+
 def _from_pdf(content: bytes) -> str:
     start, end = content.index(b"<x:xmpmeta"), content.index(b"</x:xmpmeta>") + len(b"</x:xmpmeta>")
     return _description(content[start:end])
@@ -101,6 +107,7 @@ READERS: dict[str, Callable[[bytes], str | bytes]] = {
     ".png": _from_png,
     ".gif": _from_gif,
     ".json": _from_json,
+    ".html": _from_html,
     ".pdf": _from_pdf,
 }
 """By suffix."""

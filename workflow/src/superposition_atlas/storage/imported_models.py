@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError, ArtefactError
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 Layout = Literal["hidden_feature", "feature_hidden"]
@@ -299,8 +300,7 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         ArtefactError: if it is missing or no safetensors.
     """
-    if not path.is_file():
-        raise ArtefactError(f"{path}: no such file")
+    require_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a mapping

@@ -26,6 +26,7 @@ from superposition_atlas import arguments
 from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
 from superposition_atlas.sae.ensemble import ArchitectureName, SAEs
 from superposition_atlas.storage.atomic import atomic_path
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.imported_models import LAYOUTS, Layout, import_toy_model
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
@@ -263,9 +264,8 @@ def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
     path = arguments.path("path", path)
     if layout is not None:
         arguments.choice("layout", layout, LAYOUTS)
+    require_file(path)
     try:
-        if not path.is_file():
-            raise ArtefactError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in _TOY_MODEL if name in names}
@@ -284,3 +284,20 @@ def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
         return import_toy_model(**tensors, **others, settings=settings, layout=own)
     except (AttributeError, TypeError, ValueError, TrainingError) as error:
         raise ArtefactError(f"{path}: holds no toy model ({error})") from None
+
+
+def exported_provenance(path: Path) -> dict[str, Any] | None:
+    """What an exported toy model, or the configuration of an exported SAE, carries; else None."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="numpy") as file:
+                text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
+            found = json.loads(text)
+        elif path.name == _CONFIGURATION:
+            found = json.loads(path.read_bytes())["metadata"][PROVENANCE_KEY]
+        else:
+            return None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+        return None
+    # Results carry a checksum as well.
+    return found if isinstance(found, dict) and "spec" in found and "checksum" not in found else None

@@ -21,6 +21,7 @@ from jaxtyping import Float, Integer
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
 from superposition_atlas.storage.provenance import provenance_of
+from superposition_atlas.storage.store import FileFormat, Store
 
 _POINT_COLUMNS = ("key", "importance", "probability")
 MODEL_SCHEMA = pa.schema(
@@ -184,6 +185,18 @@ def read_map_models(path: Path, n_hidden: int) -> MapModels:
     )
 
 
+def of_variant(table: pd.DataFrame, variant: str, path: Path) -> pd.DataFrame:
+    """The rows of a map's table that are of one way of training.
+
+    Raises:
+        ArtefactError: if there are none; the message names the file.
+    """
+    chosen = table[table["variant"] == variant]
+    if chosen.empty:
+        raise ArtefactError(f"{path}: has no rows of the variant {variant!r}")
+    return chosen
+
+
 def variants_of(path: Path) -> dict[str, dict[str, Any]]:
     """How the toy models of a shard were trained: settings by variant.
 
@@ -224,3 +237,21 @@ def remove_other_shards(path: Path, shards: int) -> None:
 def _stacked(column: pd.Series) -> np.ndarray:
     """Lists of equal length as one array, [row, value]; without rows, no values either."""
     return np.stack(column.to_list()) if len(column) else np.zeros((0, 0), np.float32)
+
+
+def row_files(schema: pa.Schema) -> FileFormat[pd.DataFrame]:
+    """A store's files with rows of these columns, `key` among them."""
+
+    def read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+        provenance = table_provenance(path)
+        return read_table(path, schema.names), provenance
+
+    def write(rows: pd.DataFrame, path: Path, spec: Mapping[str, Any], code: str) -> None:
+        write_table(rows, path, provenance_of(spec, code, engine=spec.get("engine", "numpy")), schema)
+
+    return FileFormat(".parquet", read, write)
+
+
+def stored_rows(store: Store[pd.DataFrame], keys: Sequence[str], schema: pa.Schema) -> pd.DataFrame:
+    """What a store has of these keys, as one table, and maybe other rows."""
+    return pd.concat([schema.empty_table().to_pandas(), *store.read(keys)], ignore_index=True)

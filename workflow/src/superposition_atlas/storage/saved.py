@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from superposition_atlas import __version__, arguments
 from superposition_atlas.errors import ArgumentError, ArtefactError
 from superposition_atlas.sae.ensemble import SAEs
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.interchange import read_toy_model
 from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.storage.sae_files import read_saes, write_saes
@@ -49,9 +50,8 @@ def load(path: Path | str) -> ToyModels | SAEs:
             `import_toy_models`.
     """
     source = arguments.path("path", path)
+    require_file(source)
     try:
-        if not source.is_file():
-            raise ArtefactError(f"{source}: {'is a folder' if source.is_dir() else 'no such file'}")
         with safe_open(source, framework="numpy") as file:
             names = set(file.keys())
     except (SafetensorError, OSError, TypeError) as error:

@@ -10,15 +10,20 @@ from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2
 
 
 def learning_rates(settings: TrainingSettings, first_step: int, n_steps: int) -> Float[np.ndarray, " step"]:
-    """Learning rate (float64) of the steps from `first_step` on; the first of all is step 0."""
+    """Learning rate (float64) of the steps from `first_step` on; the first of all is step 0.
+
+    `linear` and `cosine` reach 0 one step after the last one, as torch's schedulers do, `quarter_cosine` at
+    the last one, as in the notebooks of Anthropic and ARENA.
+    """
     step = np.arange(first_step, first_step + n_steps, dtype=np.float64)
     warm = settings.warmup_steps
-    t = np.maximum(step - warm, 0.0) / (settings.steps - warm)
+    taken, n_cooling = np.maximum(step - warm, 0.0), settings.steps - warm
+    t = taken / n_cooling
     factor = {
         "constant": np.ones_like(t),
         "linear": 1.0 - t,
         "cosine": (1.0 + np.cos(np.pi * t)) / 2.0,
-        "quarter_cosine": np.cos(np.pi * t / 2.0),
+        "quarter_cosine": np.maximum(np.cos(0.5 * np.pi * taken / max(n_cooling - 1, 1)), 0.0),
     }[settings.learning_rate_schedule]
     rising = np.minimum((step + 1.0) / warm, 1.0) if warm else 1.0
     return np.asarray(settings.learning_rate * factor * rising)
@@ -41,9 +46,9 @@ class StepCoefficients:
     @classmethod
     def of(cls, settings: TrainingSettings, first_step: int, n_steps: int) -> "StepCoefficients":
         """Of n_steps steps from `first_step` on, in the order of operations of torch.optim."""
-        rate = learning_rates(settings, first_step, n_steps)
+        rate, weight_decay = learning_rates(settings, first_step, n_steps), float(settings.weight_decay)
         is_adamw = settings.optimizer == "adamw"
-        decay = 1.0 - rate * (settings.weight_decay if is_adamw else 0.0)
+        decay = 1.0 - rate * (weight_decay if is_adamw else 0.0)
         root_correction = np.ones_like(rate)
         if settings.optimizer != "sgd":
             # Adam's corrections for moments that start at zero.

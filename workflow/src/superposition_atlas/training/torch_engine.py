@@ -1,4 +1,12 @@
-"""The reference engine: autograd and `torch.optim`, on the CPU or a CUDA device, as written by hand."""
+"""The reference engine: autograd and `torch.optim`, on the CPU or a CUDA device, as written by hand.
+
+On the CPU each instance is trained by itself, and its bits depend on nothing but its problem. The rounding of
+a product of MKL depends on the place of the left operand in memory (modulo 64 bytes), on the number of
+threads and, in a batch, on the number of instances; that of torch's sums on shape and threads; and a fused
+multiply-add may differ between the body and the end of an array. None of them can vary here: whatever else is
+trained, an instance goes through the same operations on tensors of the same shapes and strides, each in
+memory of its own that torch has allocated (aligned to 64 bytes), on one thread.
+"""
 
 from typing import Any
 
@@ -6,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 
-from superposition_atlas.backends.threads import torch_threads
+from superposition_atlas.backends.threads import one_torch_thread, run_in_groups
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.sampling.sample import sample
@@ -83,7 +91,8 @@ class HostStream:
     ) -> Float32[torch.Tensor, "instance batch feature"]:
         """The batch of one step."""
         of = self._problem
-        return torch.from_numpy(
+        # A copy: numpy's memory is aligned to 16 bytes.
+        return torch.tensor(
             sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes)
         )
 
@@ -97,7 +106,25 @@ class TorchEngine:
         self.name = f"torch-{self.device.type}"
 
     def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> None:
-        """See `state.Engine`."""
+        """See `problem.Engine`."""
+        if self.device.type != "cpu":
+            self._advance(state, n_steps, problem)
+            return
+        ones = [slice(instance, instance + 1) for instance in range(problem.n_instances)]
+        parts = [state.copy(one) for one in ones]
+
+        def advance_group(first: int, end: int) -> None:
+            for instance in range(first, end):
+                self._advance(parts[instance], n_steps, problem.select(ones[instance]))
+
+        with one_torch_thread():
+            run_in_groups(advance_group, problem.n_instances, self.threads)
+        for one, part in zip(ones, parts, strict=True):
+            state.put(part, one)
+        state.step += n_steps
+
+    def _advance(self, state: TrainingState, n_steps: int, problem: Problem) -> None:
+        """Steps of all instances at once."""
         settings = problem.settings
         inputs = self._stream(problem)
         W = self._tensor(state.weights.W).requires_grad_()
@@ -112,16 +139,15 @@ class TorchEngine:
         rates = learning_rates(settings, state.step, n_steps)
         constants = self._constants(problem)
 
-        with torch_threads(self.threads):
-            for turn, rate in enumerate(rates):
-                x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
-                # Instances share no weight, so each gets its own gradient.
-                loss = _feature_loss(x, W, b, *constants, settings.output).mean(dim=(1, 2))
-                optimizer.param_groups[0]["lr"] = float(rate)
-                optimizer.zero_grad()
-                loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
-                optimizer.step()
-                loss_sum += loss.detach()
+        for turn, rate in enumerate(rates):
+            x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
+            # Instances share no weight, so each gets its own gradient.
+            loss = _feature_loss(x, W, b, *constants, settings.output).mean(dim=(1, 2))
+            optimizer.param_groups[0]["lr"] = float(rate)
+            optimizer.zero_grad()
+            loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+            optimizer.step()
+            loss_sum += loss.detach()
 
         if n_steps:
             mean_name, square_name = _BUFFERS[settings.optimizer]
@@ -136,15 +162,16 @@ class TorchEngine:
 
     @torch.no_grad()
     def feature_loss(self, weights: Weights, problem: Problem) -> Float[np.ndarray, "instance feature"]:
-        """See `state.Engine`."""
+        """See `problem.Engine`."""
         losses = []
-        for instance in range(problem.n_instances):  # one by one: the held-out batch is a large one
-            one = slice(instance, instance + 1)
-            own = problem.select(one)
-            x = self._stream(own).sample(0, HELD_OUT_SAMPLES, stream.Purpose.EVALUATION)
-            W, b = self._tensor(weights.W[one]), self._tensor(weights.b[one])
-            loss = _feature_loss(x, W, b, *self._constants(own), own.settings.output)
-            losses.append(loss.mean(dim=1, dtype=torch.float64))
+        with one_torch_thread():
+            for instance in range(problem.n_instances):  # one by one: the held-out batch is a large one
+                one = slice(instance, instance + 1)
+                own = problem.select(one)
+                x = self._stream(own).sample(0, HELD_OUT_SAMPLES, stream.Purpose.EVALUATION)
+                W, b = self._tensor(weights.W[one]), self._tensor(weights.b[one])
+                loss = _feature_loss(x, W, b, *self._constants(own), own.settings.output)
+                losses.append(loss.mean(dim=1, dtype=torch.float64))
         return np.asarray(torch.cat(losses).cpu().numpy())
 
     def _constants(self, problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
@@ -159,8 +186,9 @@ class TorchEngine:
         if settings.optimizer == "adam":
             return torch.optim.Adam(parameters, **adam)
         if settings.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, weight_decay=settings.weight_decay, **adam)
-        return torch.optim.SGD(parameters, momentum=settings.momentum, weight_decay=settings.weight_decay)
+            return torch.optim.AdamW(parameters, weight_decay=float(settings.weight_decay), **adam)
+        decay = float(settings.weight_decay)
+        return torch.optim.SGD(parameters, momentum=settings.momentum, weight_decay=decay)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)  # a copy, never a view
@@ -183,8 +211,8 @@ def _feature_loss(
     output: Output,
 ) -> Float32[torch.Tensor, "instance batch feature"]:
     """I_i (x_i - x'_i)²."""
-    hidden = torch.einsum("ibf,ihf->ibh", x - centre, W)
-    reconstruction = torch.einsum("ibh,ihf->ibf", hidden, W) + b[:, None, :]
+    hidden = (x - centre) @ W.mT
+    reconstruction = hidden @ W + b[:, None, :]
     if output == "relu":
         reconstruction = torch.relu(reconstruction)
     return importance * (x - reconstruction) ** 2

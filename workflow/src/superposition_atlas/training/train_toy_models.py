@@ -11,12 +11,7 @@ from jaxtyping import Float, Integer
 from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
-from superposition_atlas.backends.gpu import (
-    INSTALL_TRITON,
-    cuda_driver_exists,
-    cuda_is_available,
-    triton_is_installed,
-)
+from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_problem, triton_problem
 from superposition_atlas.backends.interruption import deferred_signals
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.progress import progress_bar
@@ -33,6 +28,7 @@ from superposition_atlas.toy_model import (
     Output,
     ToyModels,
     TrainingSettings,
+    WeightDecay,
 )
 from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
 from superposition_atlas.training.pace import Pace
@@ -62,7 +58,7 @@ def train(
     learning_rate: float = 1e-3,
     init_scale: InitScale = "xavier",
     optimizer: Optimizer = "adam",
-    weight_decay: float = 0.0,
+    weight_decay: WeightDecay = "default",
     momentum: float = 0.0,
     learning_rate_schedule: LearningRateSchedule = "constant",
     warmup_steps: int = 0,
@@ -96,7 +92,7 @@ def train(
         init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)), or "unit": W_i are
             random directions of norm 1.
         optimizer: "adam", "adamw" or "sgd".
-        weight_decay: of adamw and sgd.
+        weight_decay: of adamw and sgd; "default" is .01 with adamw and 0 with sgd, as in torch.optim.
         momentum: of sgd.
         learning_rate_schedule: "constant", "linear", "cosine" or "quarter_cosine".
         warmup_steps: steps over which the rate rises linearly first.
@@ -107,9 +103,8 @@ def train(
         record_steps: numbers of steps taken (0 … steps) at which weights and held-out losses are kept, in
             `ToyModels.history`. Memory grows by the weights of the ensemble for each, whatever `steps` is.
         engine: "fused" (compiled, CPU), "cuda" (a GPU, by Triton), "torch" (autograd, the reference), or
-            "auto": cuda where there is a CUDA device and `device` allows it (torch there, without Triton),
-            else fused.
-        device: "cpu", "cuda" or "auto".
+            "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton.
+        device: "cpu", "cuda", or "auto": a GPU with engine "cuda", else the CPU.
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
         checkpoint: file in which training is kept while it runs, and from which the same call goes on if it
@@ -305,25 +300,22 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     threads = (
         available_threads() if threads is None else arguments.integer("threads", threads, most=_MOST_THREADS)
     )
-    is_wanted = "cuda" in (name, device)
-    on_cuda = name != "fused" and (is_wanted or (device == "auto" and cuda_driver_exists()))
-    if on_cuda and not cuda_is_available():
-        if is_wanted:
-            key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
-            raise TrainingError(f"{key} is cuda, but torch finds no CUDA device: use {key} {others} or auto")
-        on_cuda = False
-    if on_cuda and name != "torch":
-        if triton_is_installed():
-            from superposition_atlas.training.cuda.cuda_engine import CudaEngine
+    on_cuda = gpu_is_asked_for(name, device)
+    if on_cuda:
+        key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
+        problem = gpu_problem()
+        if problem is None and name != "torch":
+            problem = triton_problem()
+            if problem is None:
+                from superposition_atlas.training.cuda.cuda_engine import CudaEngine
 
-            return CudaEngine()
-        if name == "cuda":
-            raise TrainingError(
-                f"engine is cuda, but Triton is not installed: {INSTALL_TRITON}, or use engine torch"
-            )
-        logger.warning(
-            "training on the GPU with engine torch; many times as fast with Triton: %s", INSTALL_TRITON
-        )
+                logger.warning(NOT_YET_RUN)
+                return CudaEngine()
+            if name == "auto":
+                logger.warning("training on the GPU with engine torch, many times slower: %s", problem)
+                problem = None
+        if problem is not None:
+            raise TrainingError(f"{key} is cuda, but {problem}: use {key} {others} or auto")
     if name == "torch" or on_cuda:
         from superposition_atlas.training.torch_engine import TorchEngine
 

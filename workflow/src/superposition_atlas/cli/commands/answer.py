@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from superposition_atlas.maps.effects import effects
-from superposition_atlas.observations.answer import judge
+from superposition_atlas.maps.effects import FEATURE_COLUMNS, effects
+from superposition_atlas.observations.answer import POINT_COLUMNS, judge
 from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.storage.provenance import provenance_of
 
@@ -15,6 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--claims", required=True, type=Path, help="the tested observations (Parquet)")
     parser.add_argument("--points", required=True, type=Path, help="the atlas's points")
     parser.add_argument("--features", required=True, type=Path, help="the atlas's features")
+    parser.add_argument("--variant", required=True, help="the atlas's way of training that is judged")
     parser.add_argument("--solutions", required=True, type=Path, nargs="*", help="of the talk's experiments")
     parser.add_argument("--output-answer", required=True, type=Path, help="Parquet, one row an observation")
     parser.add_argument("--output-effects", required=True, type=Path, help="Parquet, one row a coefficient")
@@ -23,14 +25,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
-    points, claims = read_table(arguments.points), read_table(arguments.claims)
+    claims = read_table(arguments.claims)
+    points = read_table(arguments.points, list(dict.fromkeys(["variant", *POINT_COLUMNS])))
+    features = read_table(arguments.features, list(dict.fromkeys(["variant", *FEATURE_COLUMNS])))
+    points = of_variant(points, arguments.variant, arguments.points)
+    features = of_variant(features, arguments.variant, arguments.features)
     spec = {
         "claims": str(arguments.claims),
         "points": str(arguments.points),
         "features": str(arguments.features),
+        "variant": arguments.variant,
         "solutions": [str(path) for path in arguments.solutions],
     }
     provenance = provenance_of(spec, code_digest("superposition_atlas.cli.commands.answer"))
-    found = effects(read_table(arguments.features))
+    found = effects(features)
     write_table(found, arguments.output_effects, provenance)
     write_table(judge(points, claims, solved, found), arguments.output_answer, provenance)

@@ -53,8 +53,6 @@ def _train(name: str, spec: Mapping[str, Any], folder: Path, threads: int) -> No
     saes = train_saes(models, threads=threads, progress=None, **spec["sae"])
     write_saes(saes, folder / "saes.safetensors", spec, code)
     for n_heads in spec["heads"]:
-        attention = train_attention(
-            models, n_heads=n_heads, threads=threads, progress=None, **spec["training"]
-        )
+        attention = train_attention(models, n_heads=n_heads, progress=None, **spec["training"])
         write_attention(attention, folder / f"heads_{n_heads}.safetensors", spec, code)
         logger.info("%s, %d heads: median loss %.5f", name, n_heads, np.median(attention.loss))

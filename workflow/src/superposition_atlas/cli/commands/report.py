@@ -12,6 +12,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.report.contents import gather
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.typesetting import compile_pdf
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.atomic import write_sealed
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.embedded import KEY
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     carried = provenance_text(_provenance(arguments.spec), ascii_only=True)
     text = json.dumps({**contents, KEY: json.loads(carried)}, ensure_ascii=False, allow_nan=False, indent=1)
     write_sealed(f"{text}\n".encode(), document)
-    figures = [arguments.results / "figures" / f"{figure['name']}.svg" for figure in contents["figures"]]
+    figures = [sources.locate(layout.figure(figure["name"], "svg")) for figure in contents["figures"]]
     compile_pdf(arguments.template, document, figures, output, carried)
 
 

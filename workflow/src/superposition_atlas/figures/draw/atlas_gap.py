@@ -23,13 +23,13 @@ _EXCESS = Look(
 """In other colours than shares, since here much is bad."""
 
 
-def draw(paths: Mapping[str, Path], variant: str, **cases: str) -> Figure:
+def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> Figure:
     """Rows: seeds that keep what the best keeps, median and least excess; columns: importance and order.
 
     Args:
         paths: `points`, of a map.
         variant: way of training.
-        **cases: names of the talk's cases, by the key of the schedule that they are.
+        cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = ["keeps_best", "median_excess", "least_excess", "best_n_represented"]
     atlas = read(paths["points"], variant, cases, names)

@@ -14,13 +14,13 @@ from superposition_atlas.observations.map_observations import OBSERVATIONS, MapO
 _TALLEST, _TITLE_ROOM = 0.8, 1.12  # inches
 
 
-def draw(paths: Mapping[str, Path], variant: str, **cases: str) -> Figure:
+def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> Figure:
     """Rows: trained and best, for each family; columns: those that an observation speaks of.
 
     Args:
         paths: `points`, of a map.
         variant: way of training.
-        **cases: names of the talk's cases, by the key of the schedule that they are.
+        cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = [f"{prefix}{own.column}" for own in OBSERVATIONS for prefix in ("", "best_")]
     atlas = _without_the_densest_of_equals(read(paths["points"], variant, cases, names))

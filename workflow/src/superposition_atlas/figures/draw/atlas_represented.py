@@ -12,18 +12,18 @@ from superposition_atlas.figures.parts.atlas_panel import Layers, count_look
 _TALLEST = 1.0  # inches
 
 
-def draw(paths: Mapping[str, Path], variant: str, n_features: str, **cases: str) -> Figure:
+def draw(paths: Mapping[str, Path], variant: str, n_features: int, cases: Mapping[str, str]) -> Figure:
     """Rows: trained, best and predicted, for each family; columns: importance and order.
 
     Args:
         paths: `points`, of a map.
         variant: way of training.
         n_features: number of features.
-        **cases: names of the talk's cases, by the key of the schedule that they are.
+        cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = [f"{prefix}n_represented" for prefix in ("", "best_", "predicted_")]
     atlas = read(paths["points"], variant, cases, [*names, "agrees"])
-    most = int(n_features)
+    most = n_features
     fewest = int(atlas.table[names].astype(float).min().min())
     look = count_look(min(fewest, most - 1), most, "features represented")
     lines = [

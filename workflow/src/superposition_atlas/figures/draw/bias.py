@@ -41,7 +41,7 @@ _LABELS, _GAP, _TOP, _AXIS, _LEGEND = 1.1, 0.1, 0.22, 0.36, 0.4
 _TALLEST, _PANEL = 7.4, 1.25
 
 
-def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
+def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
     """A row a schedule, a column a variant: features by density, over seeds and in the best solution.
 
     The schedules whose densest feature is the densest come first, as far as they fit on a page.

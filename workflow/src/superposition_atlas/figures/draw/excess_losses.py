@@ -25,7 +25,7 @@ _ROW, _TOP, _BETWEEN, _AXIS = 0.22, 0.3, 0.24, 0.3
 _TALLEST = 8.2
 
 
-def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
+def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
     """A row a case: excess losses of all seeds, share that keeps the best's features, numbers represented.
 
     Args:

@@ -17,7 +17,7 @@ _LABELS, _BARS, _ABOVE, _GAP, _AXIS = 1.5, 1.7, 0.24, 0.12, 0.36
 _MOST_PLANES = 3
 
 
-def draw(paths: Mapping[str, Path], **titles: str) -> Figure:
+def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
     """A row a case: the share of seeds by number of represented features, and a toy model of each number.
 
     Args:

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from superposition_atlas.figures.parts import rows, structures, style
 from superposition_atlas.figures.parts.canvas import Canvas
+from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table
 
 _BRANCHES = ("varied", "importance_ratio", "feature", "structure", "relative_loss")
@@ -32,18 +33,19 @@ _LOSSES, _SHARES = (0.3, 2.9), (3.62, 1.0)
 _AXIS, _LEGEND_ROW = 0.46, 0.17
 
 
-def draw(paths: Mapping[str, Path], density: str) -> Figure:
+def draw(paths: Mapping[str, Path], density: float, variant: str) -> Figure:
     """Above, loss against the varied density: lines are structures, marks toy models. Below, shares of seeds.
 
     Args:
         paths: `branches`, `crossings` and `models`.
         density: of the other features.
+        variant: way of training of the toy models.
     """
     branches = rows.read(paths["branches"], _BRANCHES)
     crossings = _first(read_table(paths["crossings"], _CROSSINGS), branches)
     models = _first(rows.read(paths["models"], _MODELS), branches)
     branches = _first(branches, branches)
-    models = models[models["variant"] == models["variant"].iloc[0]]
+    models = of_variant(models, variant, paths["models"])
     names = list(dict.fromkeys(branches["structure"]))
     looks = dict(zip(names, style.SERIES, strict=False))
     has_others = not set(models["structure"]) <= set(looks)
@@ -77,9 +79,9 @@ def draw(paths: Mapping[str, Path], density: str) -> Figure:
     feature = int(branches["feature"].iloc[0])
     below = canvas.axes(_LEFT, _SHARES[0], _WIDTH, _SHARES[1])
     _shares(below, models, looks)
-    below.set_xlabel(f"$p_{{{feature}}}$, density of feature {feature} (all others: {float(density):g})")
+    below.set_xlabel(f"$p_{{{feature}}}$, density of feature {feature} (all others: {density:g})")
     for each in (axes, below):
-        _frame(each, models, crossings, float(density), named=each is axes)
+        _frame(each, models, crossings, density, named=each is axes)
     canvas.figure.legend(handles=handles, loc="lower center", ncols=3, borderaxespad=0.2)
     return canvas.figure
 

@@ -26,7 +26,7 @@ _PER_CENT = 50.0
 _SOLVED = ("threshold", "solved")
 
 
-def draw(paths: Mapping[str, Path], /, **titles: str) -> Figure:
+def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
     """A panel a name: the decision surface of the first seed with its data, below it the errors of all seeds.
 
     Args:

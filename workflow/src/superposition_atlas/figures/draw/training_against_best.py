@@ -1,6 +1,5 @@
 """What training finds against the best solution, by how long it goes on or where it starts."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,16 +42,16 @@ _LEFT, _GAP, _TOP, _AXIS, _LEGEND = 0.84, 0.14, 0.42, 0.4, 0.42
 _HEIGHTS = {"keeps_best": 1.05, "n_represented": 0.9, "excess": 1.05}
 
 
-def draw(paths: Mapping[str, Path], against: str, values: str) -> Figure:
+def draw(paths: Mapping[str, Path], against: str, values: Mapping[str, float]) -> Figure:
     """A column a schedule, a line an order: seeds that find the best, number represented, and excess loss.
 
     Args:
         paths: `points` and `features`.
         against: `steps` or `init_scale`, the setting that varies.
-        values: its value by variant, as JSON; other variants are not drawn.
+        values: its value by variant; other variants are not drawn.
     """
     table = rows.read(paths["points"], _COLUMNS)
-    table = table.assign(value=table["variant"].map(json.loads(values))).dropna(subset="value")
+    table = table.assign(value=table["variant"].map(dict(values))).dropna(subset="value")
     densities = rows.read(paths["features"], ["key", "probability"]).groupby("key")["probability"]
     groups = list(table.groupby(_SCHEDULE))[:_MOST]
     orders = sorted(set(table["order"]))

@@ -4,6 +4,7 @@ Widths are those of the report's text, so that type stands at its true size ther
 meaning alone: a label, a shape or a line style says the same, for colour-blind readers and for grey prints.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +20,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from superposition_atlas.figures.parts import fonts
 from superposition_atlas.storage.atomic import atomic_path
 from superposition_atlas.storage.checksums import seal
 from superposition_atlas.storage.embedded import figure_metadata, with_comment
@@ -99,7 +101,7 @@ def series(index: int) -> Mapping[str, Any]:
 
 # Matplotlib's stubs know each setting by name; a plain mapping does not fit them.
 _RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": fonts.FAMILY,
     "font.size": 8.0,
     "mathtext.fontset": "dejavusans",
     "axes.titlesize": 8.0,
@@ -162,7 +164,11 @@ def save(figure: Figure, path: Path, provenance: Mapping[str, Any]) -> None:
     """
     buffer = BytesIO()
     metadata = figure_metadata(path, provenance)
-    figure.savefig(buffer, format=path.suffix.removeprefix("."), metadata=metadata)
+    fonts.complete(figure, path)
+    with warnings.catch_warnings():
+        # `complete` has named them all in one line.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=path.suffix.removeprefix("."), metadata=metadata)
     content = buffer.getvalue()
     # A seal inside would break the checksums that a PNG has of its parts.
     with atomic_path(path) as temporary:
@@ -186,6 +192,7 @@ def save_frames(frames: Iterable[Figure], path: Path, provenance: Mapping[str, A
     with atomic_path(path) as temporary:
         for index, figure in enumerate(frames):
             if index == 0:
+                fonts.complete(figure, path)
                 writer.setup(figure, temporary, dpi=FRAMES_DPI)
             writer.grab_frame()
         writer.finish()

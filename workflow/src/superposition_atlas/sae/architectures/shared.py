@@ -80,15 +80,11 @@ def leave(parameters: Tensors, activations: "torch.Tensor", settings: SAESetting
 
 
 def product(left: "torch.Tensor", right: "torch.Tensor") -> "torch.Tensor":
-    """left @ right, of each instance by itself: a batched product may choose its kernel by their number.
+    """left @ right. Its rounding may depend on the number of instances.
 
-    On a GPU there is always the same number of them; see `cuda`.
+    The reference engine has one instance at a time on the CPU, and the CUDA engine always the same number.
     """
-    import torch
-
-    if left.is_cuda:
-        return left @ right
-    return torch.stack([one @ other for one, other in zip(left, right, strict=True)])
+    return left @ right
 
 
 def pre_activations(parameters: Tensors, h: "torch.Tensor") -> "torch.Tensor":

@@ -4,9 +4,9 @@ Rows are BLOCK samples long and lie one behind the other in flat arrays, in whic
 where they start. What is `inlined` gets numbers of rows that are constants to the compiler.
 """
 
-import numba
 import numpy as np
 
+from superposition_atlas.backends.numba_cache import compile_function
 from superposition_atlas.sampling.philox import philox_quad
 
 BLOCK = 256
@@ -14,10 +14,10 @@ QUADS = BLOCK // 4
 TILE = 8
 """So many rows, at most, are worked into a sum at a time."""
 
-inlined = numba.njit(inline="always")
+inlined = compile_function(inline="always")
 # For whole numbers alone. A process that compiles has what is called twice, on its own and with the kernel,
 # and either may run; one that finds the kernel compiled has it once. Sums, rounded otherwise, would tell.
-called = numba.njit(error_model="numpy")
+called = compile_function(error_model="numpy")
 
 
 @inlined

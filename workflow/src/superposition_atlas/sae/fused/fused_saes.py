@@ -27,16 +27,15 @@ AuxK with its coefficient α adds, for dead latents and their activations f inst
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from functools import cache
-from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.backends.threads import run_in_groups
 from superposition_atlas.sae.architectures.base import SAEState, TrainingData, find, warmup
 from superposition_atlas.sae.architectures.batch_topk import THRESHOLD_RATE
 from superposition_atlas.sae.architectures.shared import NORM_EPSILON
@@ -66,7 +65,6 @@ from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPS
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
 _MOST_PRODUCTS = 150_000
-_GROUPS_A_THREAD = 4  # groups of instances, so that a thread that is held up does not hold up the others
 
 
 def fits(n_features: int, n_hidden: int, n_latents: int) -> bool:
@@ -125,12 +123,7 @@ def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESett
     )
 
     # The kernel releases the GIL: Python's threads are all it takes.
-    n_groups = min(n_instances, _GROUPS_A_THREAD * threads)
-    edges = [group * n_instances // n_groups for group in range(n_groups + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        groups = [pool.submit(kernel, first, end, *arguments) for first, end in pairwise(edges)]
-        for group in groups:
-            group.result()
+    run_in_groups(lambda first, end: kernel(first, end, *arguments), n_instances, threads)
     state.step += n_steps
 
 

@@ -62,7 +62,7 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
         settings.batch_size,
         2.0 / n_outputs,
         float(n_outputs),
-        settings.weight_decay,
+        float(settings.weight_decay),
         settings.momentum,
         **variant(problem),
         OPTIMIZER=settings.optimizer,

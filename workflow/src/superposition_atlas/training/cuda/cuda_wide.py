@@ -146,16 +146,16 @@ class WideModels:
             torch.bmm(h.mT, g, out=self._gradient[group])
             self._gradient[group].baddbmm_(self._back[group].mT, x)
         n_outputs = batches.batch_size * n
-        trains_bias = settings.bias == "trained"
+        trains_bias, decay = settings.bias == "trained", float(settings.weight_decay)
         update_weights[(batches.n_instances, -(-n * m // _WEIGHTS))](
             batches.rows, self._mean, self._square, self._gradient, batches.W,
-            self._coefficients, batches.clock, 2.0 / n_outputs, settings.weight_decay, settings.momentum,
+            self._coefficients, batches.clock, 2.0 / n_outputs, decay, settings.momentum,
             n * m, n * (m + 1), OPTIMIZER=settings.optimizer, STEPS=_STEPS_AHEAD, BLOCK=_WEIGHTS,
         )  # fmt: skip
         update_biases[(batches.n_instances,)](
             batches.rows, self._mean, self._square, self._loss_sum, batches.part_b, batches.part_loss,
             self._coefficients, batches.clock, 2.0 / n_outputs, float(n_outputs),
-            settings.weight_decay, settings.momentum, n, n * m, batches.n_blocks,
+            decay, settings.momentum, n, n * m, batches.n_blocks,
             OPTIMIZER=settings.optimizer, TRAINS_BIAS=trains_bias, STEPS=_STEPS_AHEAD, BLOCK=_WEIGHTS,
         )  # fmt: skip
         batches.clock.add_(1)

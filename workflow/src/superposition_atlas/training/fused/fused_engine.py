@@ -6,10 +6,8 @@ each variant of the model, once per machine.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.backends.threads import run_in_groups
 from superposition_atlas.sampling import stream
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.fused import fused_step
@@ -25,8 +24,6 @@ from superposition_atlas.training.fused.lanes import LANES, Memory, Traced
 from superposition_atlas.training.fused.traced_batch import TracedBatch, Variant
 from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.problem import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
-
-_GROUPS_A_THREAD = 4  # groups of instances, so that a thread that is held up does not hold up the others
 
 _MOSTLY_EMPTY = 0.3
 """Samples without an active feature are left out where at least this share of all are such: with fewer,
@@ -75,16 +72,7 @@ class FusedEngine:
         return losses / HELD_OUT_SAMPLES
 
     def _run(self, kernel: Callable[..., None], n_instances: int, *arguments: Any) -> None:
-        n_groups = min(n_instances, _GROUPS_A_THREAD * self.threads)
-        edges = [group * n_instances // n_groups for group in range(n_groups + 1)]
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                groups = [pool.submit(kernel, first, end, *arguments) for first, end in pairwise(edges)]
-                for group in groups:
-                    group.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no group that has not begun
-                raise
+        run_in_groups(lambda first, end: kernel(first, end, *arguments), n_instances, self.threads)
 
 
 def _variant(problem: Problem) -> Variant:

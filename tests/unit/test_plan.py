@@ -1,0 +1,252 @@
+"""What the rules ask for, without Snakemake."""
+
+import ast
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from superposition_atlas import config
+from superposition_atlas.errors import ArtefactError, ConfigError
+from superposition_atlas.plan import preflight, targets
+from superposition_atlas.plan.inputs import JobInputs
+from superposition_atlas.plan.layers import configured, one_of
+from superposition_atlas.plan.resources import JobResources, megabytes, minutes
+from superposition_atlas.plan.specs import JobSpecs, digest_of
+from superposition_atlas.storage import layout
+
+ROOT = Path(__file__).parents[2]
+PLAN = ROOT / "workflow/src/superposition_atlas/plan"
+RAW, CONFIG = configured(ROOT / "config/config.yaml", [], {})
+INPUTS = JobInputs(CONFIG)
+SPECS = JobSpecs(RAW, CONFIG, INPUTS)
+EXPERIMENT = next(name for name, own in CONFIG.experiments.items() if own.saes and own.claims)
+MAP = next(name for name, own in CONFIG.maps.items() if own.seeds and own.shards > 1)
+
+
+def job(**wildcards: str) -> Any:
+    return SimpleNamespace(**wildcards)
+
+
+def first(experiment: str = EXPERIMENT) -> Any:
+    return job(experiment=experiment, case=next(iter(CONFIG.experiments[experiment].cases)))
+
+
+def test_nothing_here_knows_snakemake() -> None:
+    for path in PLAN.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            module = node.module if isinstance(node, ast.ImportFrom) else ""
+            assert not any(str(name).startswith("snakemake") for name in [*names, module]), path
+
+
+def test_the_adapters_are_few_and_no_rule_has_a_lambda() -> None:
+    rules = ROOT / "workflow/rules"
+    assert len((rules / "common.smk").read_text(encoding="utf-8").splitlines()) <= 80
+    for path in rules.glob("*.smk"):
+        assert "lambda" not in path.read_text(encoding="utf-8"), path
+
+
+# --- targets -----------------------------------------------------------------------------------------------
+
+
+def test_every_target_is_a_file_that_a_command_makes_and_is_named_once() -> None:
+    files = targets.all_files(CONFIG)
+    assert len(files) > 500
+    assert len(files) == len(set(files))
+    for path in files:
+        place = layout.identify(path)
+        assert place is not None, path
+        assert place.command is not None, path
+
+
+def test_all_that_the_report_and_the_figures_read_is_a_target_or_a_source() -> None:
+    files = {*targets.all_files(CONFIG), "workflow/resources/published_frobenius_norms.csv"}
+    assert set(targets.report_sources(CONFIG)) <= files
+    for name in targets.figures_by_name(CONFIG):
+        assert set(INPUTS.figure(job(figure=name))) <= files
+
+
+def test_an_empty_configuration_asks_for_the_report_alone() -> None:
+    raw = {"experiments": {"only": {"n_features": 3, "n_hidden": 2, "seeds": 2, "cases": {"a": {}}}}}
+    own = targets.all_files(config.load(raw))
+    assert {layout.report(), layout.models("only", "a")} <= set(own)
+    assert not any("/maps/" in path or "/attention/" in path or "/saes/" in path for path in own)
+
+
+# --- params ------------------------------------------------------------------------------------------------
+
+
+def test_a_long_spec_is_tracked_by_its_digest() -> None:
+    """Snakemake never compares params of functions that take `input`."""
+    for spec in (SPECS.whole, SPECS.experiment, SPECS.case, SPECS.playground, SPECS.attention):
+        digest = digest_of(spec)(first())
+        assert len(digest) == 16
+        assert digest == digest_of(spec)(first())
+        assert json.loads(spec(first(), None))
+    other = first(next(name for name in CONFIG.experiments if name != EXPERIMENT))
+    assert digest_of(SPECS.experiment)(first()) != digest_of(SPECS.experiment)(other)
+
+
+def test_every_long_spec_of_a_rule_has_its_digest_beside_it() -> None:
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        text = path.read_text(encoding="utf-8")
+        for name in (
+            "whole",
+            "experiment",
+            "case",
+            "sae",
+            "playground",
+            "attention",
+            "map_training",
+            "figure",
+        ):
+            assert text.count(f"=SPECS.{name},") == text.count(f"digest_of(SPECS.{name})"), (path, name)
+
+
+def test_a_case_depends_on_no_other_case_and_on_no_title() -> None:
+    changed = json.loads(json.dumps(RAW))
+    experiment = changed["experiments"][EXPERIMENT]
+    name, other = list(CONFIG.experiments[EXPERIMENT].cases)[:2]
+    experiment["title"] = "Another"
+    experiment["cases"][other] = {"probability": {"family": "constant", "value": 0.3}}
+    specs = JobSpecs(changed, config.load(changed), INPUTS)
+    same, moved = (job(experiment=EXPERIMENT, case=case) for case in (name, other))
+    assert specs.case(same, None) == SPECS.case(same, None)
+    assert specs.case(moved, None) != SPECS.case(moved, None)
+
+
+def test_shards_of_a_map_cover_its_points() -> None:
+    shards = range(CONFIG.maps[MAP].shards)
+    digests = {SPECS.shard_digest(job(map=MAP, shard=str(shard))) for shard in shards}
+    assert len(digests) == len(shards)
+    assert INPUTS.map_points(job(map=MAP)) == [layout.map_part(MAP, "points", shard) for shard in shards]
+    assert SPECS.points_pattern(job(map=MAP)) == layout.map_part(MAP, "points", f"{{0..{len(shards) - 1}}}")
+
+
+def test_options_of_figures_have_names_of_their_own() -> None:
+    """A name of the configuration stands inside a value: it may be that of an argument."""
+    for figure in targets.figures_by_name(CONFIG).values():
+        spec = json.loads(SPECS.figure(job(figure=figure.name), None))
+        assert spec["options"] == figure.options
+        named = {*CONFIG.experiments, *CONFIG.maps, *CONFIG.playground}
+        assert not named & set(figure.options)
+
+
+# --- resources ---------------------------------------------------------------------------------------------
+
+
+def resources(cores: int | None = 4, **changes: Any) -> JobResources:
+    return JobResources(replace(CONFIG, **changes), SPECS, cores)
+
+
+def test_each_attempt_asks_for_as_much_again() -> None:
+    point = job(map=MAP, shard="0")
+    sae = job(**vars(first()), sae=next(iter(CONFIG.experiments[EXPERIMENT].saes)))
+    made = resources()
+    for resource, wildcards in (
+        (minutes(5), first()),
+        (megabytes(1000), first()),
+        (made.train_minutes, first()),
+        (made.train_megabytes, first()),
+        (made.ensemble_megabytes, first()),
+        (made.losses_minutes, first()),
+        (made.sae_minutes, sae),
+        (made.map_minutes, point),
+        (made.solve_minutes, point),
+        (made.map_megabytes, point),
+        (made.measure_megabytes, point),
+        (made.playground_minutes, first()),
+        (made.attention_minutes, first()),
+    ):
+        assert resource(wildcards, 3) == 3 * resource(wildcards, 1) > 0
+
+
+def test_a_gpu_is_asked_for_only_where_the_configuration_says_so() -> None:
+    assert resources().gpus == 0
+    assert resources(device="cuda").gpus == 1
+    assert resources(engine="cuda").gpus == 1
+
+
+def test_cases_share_the_cores() -> None:
+    n_cases = sum(len(experiment.cases) for experiment in CONFIG.experiments.values())
+    assert resources(cores=1).train_threads(first()) == 1
+    assert resources(cores=3 * n_cases).train_threads(first()) == 3
+    assert resources(cores=None).train_threads(first()) == 2
+
+
+# --- before a run ------------------------------------------------------------------------------------------
+
+
+def test_another_working_directory_finds_the_sources(tmp_path: Path) -> None:
+    elsewhere = JobInputs(CONFIG, "../checkout")
+    assert elsewhere.source("workflow/report/report.typ") == "../checkout/workflow/report/report.typ"
+    assert elsewhere.source(layout.claims()) == layout.claims()
+    assert INPUTS.source("workflow/report/report.typ") == "workflow/report/report.typ"
+
+
+def test_the_package_of_another_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
+    preflight.check_checkout(ROOT)
+    (tmp_path / "link").symlink_to(ROOT)
+    preflight.check_checkout(tmp_path / "link")
+    other = tmp_path / "other/workflow/src/superposition_atlas"
+    with pytest.raises(ConfigError, match=r"that of another checkout, .*/other; .*pip install --editable"):
+        preflight.check_checkout(ROOT, other)
+    with pytest.raises(ConfigError, match=r"installed as a copy in .*site-packages.*pip install --editable"):
+        preflight.check_checkout(ROOT, tmp_path / "lib/site-packages/superposition_atlas")
+    with pytest.raises(ConfigError, match="braces"):
+        preflight.check_checkout(tmp_path / "{x}")
+
+
+def test_records_in_a_database_are_records(tmp_path: Path) -> None:
+    result, memory = tmp_path / "claims.parquet", tmp_path / ".snakemake"
+    result.touch()
+    (memory / "log").mkdir(parents=True)
+    with pytest.raises(ArtefactError, match="does not say which configuration"):
+        preflight.refuse_unknown([str(result)], memory)
+    # Snakemake made no folder for records when the run began: they are in a database elsewhere.
+    preflight.note_memory(memory)
+    preflight.refuse_unknown([str(result)], memory)
+    (memory / "metadata").mkdir()
+    preflight.note_memory(memory)
+    with pytest.raises(ArtefactError, match="restore"):
+        preflight.refuse_unknown([str(result)], memory)
+    (memory / "metadata.db").touch()
+    preflight.refuse_unknown([str(result)], memory)
+
+
+def test_overlays_are_laid_over_in_order(tmp_path: Path) -> None:
+    paths = []
+    for name, device in (("a", "cuda"), ("b", "cpu")):
+        paths.append(str(tmp_path / f"{name}.yaml"))
+        Path(paths[-1]).write_text(f"device: {device}", encoding="utf-8")
+    default = ROOT / "config/config.yaml"
+    assert configured(default, paths, {})[1].device == "cpu"
+    assert configured(default, [], {"overlay": paths[::-1]})[1].device == "cuda"
+    assert configured(default, paths[:1], {"device": "auto"})[1].device == "auto"
+    with pytest.raises(ConfigError, match="overlay: got 3"):
+        configured(default, [], {"overlay": 3})
+
+
+def test_no_name_matches_the_pattern_of_none() -> None:
+    assert one_of([]) == "(?!)"
+    assert one_of(["a", "b.c"]) == r"a|b\.c"
+
+
+def test_a_file_written_as_another_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from superposition_atlas.storage.atomic import write_sealed
+    from superposition_atlas.storage.provenance import provenance_text
+
+    content = provenance_text({"spec": {}, "code": "x"}).encode()
+    names = [layout.report_numbers(), "results/maps/a/results.json"]
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        write_sealed(content, Path(name))
+    preflight.refuse_damaged(names)
+    os.replace(names[0], names[1])
+    with pytest.raises(ArtefactError, match="is whole, but was written as another file") as error:
+        preflight.refuse_damaged(names)
+    assert "delete" not in str(error.value)

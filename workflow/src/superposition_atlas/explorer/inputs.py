@@ -1,0 +1,54 @@
+"""What results/explorer.html is made from, for its rule: the atlas's files and the page's own."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from superposition_atlas.explorer.assemble import page_files
+from superposition_atlas.explorer.presets import presets_of
+from superposition_atlas.figures import catalogue
+from superposition_atlas.maps.cases import cases_at
+from superposition_atlas.maps.comparison import search_of
+from superposition_atlas.storage import layout
+
+if TYPE_CHECKING:
+    from superposition_atlas.config import Config
+
+_PAGE = "workflow/src/superposition_atlas/explorer/page"
+_SHARDED = {"schedules": "points", "weights": "weights", "solutions": "solutions"}
+"""By the command's argument: the table of the map that has a file a shard."""
+
+
+def explorer_inputs(config: "Config") -> dict[str, list[str]]:
+    """Paths by role: points, schedules, weights and solutions of the atlas, if any, and the page's files."""
+    described = catalogue.atlas(config)
+    shards = range(described.shards) if described else range(0)
+    paths = {"points": [layout.map_table(described.name, "points")] if described else []}
+    for role, table in _SHARDED.items():
+        paths[role] = [layout.map_part(described.name, table, shard) for shard in shards if described]
+    return paths | {"page": [f"{_PAGE}/{name}" for name in page_files()]}
+
+
+def explorer_patterns(config: "Config") -> dict[str, str]:
+    """The sharded inputs in a few letters however many there are: patterns that bash writes out."""
+    described = catalogue.atlas(config)
+    if described is None:
+        return dict.fromkeys(_SHARDED, "")
+    shards = f"{{0..{described.shards - 1}}}"
+    return {role: layout.map_part(described.name, table, shards) for role, table in _SHARDED.items()}
+
+
+def explorer_spec(config: "Config") -> str:
+    """Presets in the configuration's order, and how to read the atlas, as the command's JSON."""
+    described = catalogue.atlas(config)
+    atlas: dict[str, Any] | None = None
+    if described is not None:
+        variant, training = next(iter(described.variants.items()))
+        atlas = {
+            "title": described.title,
+            "n_hidden": described.n_hidden,
+            "n_features": described.n_features,
+            "variant": variant,
+            "bias": search_of(training.as_dict()),
+            "cases": cases_at(described, config.experiments.values()),
+        }
+    return json.dumps({"presets": presets_of(config.experiments.values()), "atlas": atlas})

@@ -1,0 +1,124 @@
+"""Input files of each job."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from superposition_atlas.config import Config
+from superposition_atlas.explorer.inputs import explorer_inputs
+from superposition_atlas.figures import catalogue
+from superposition_atlas.plan import targets
+from superposition_atlas.plan.names import Wildcards
+from superposition_atlas.storage import layout
+
+
+@dataclass(frozen=True)
+class JobInputs:
+    """Input files of the jobs of a configuration, by the wildcards of a rule."""
+
+    config: Config
+    root: str = "."
+    """The checkout, as the working directory sees it."""
+
+    def source(self, path: str) -> str:
+        """A file of the checkout; one of results/ is as it is."""
+        is_result = path.startswith(f"{layout.RESULTS}/")
+        return path if is_result else os.path.normpath(os.path.join(self.root, path))
+
+    def shards_of_case(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of all shards of a case."""
+        shards = range(self.config.experiments[wildcards.experiment].shards)
+        return [layout.model_shard(wildcards.experiment, wildcards.case, shard) for shard in shards]
+
+    def models_of_experiment(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of all cases."""
+        name = wildcards.experiment
+        return [layout.models(name, case) for case in self.config.experiments[name].cases]
+
+    def saes_of_case(self, wildcards: Wildcards) -> list[str]:
+        """All SAEs on the toy models of a case."""
+        saes = self.config.experiments[wildcards.experiment].saes
+        return [layout.saes(wildcards.experiment, wildcards.case, sae) for sae in saes]
+
+    def tables_of_cases(self, wildcards: Wildcards) -> list[str]:
+        """One table of all cases."""
+        name = wildcards.experiment
+        return [
+            layout.case_table(name, case, wildcards.table) for case in self.config.experiments[name].cases
+        ]
+
+    def tested_schedules(self) -> list[str]:
+        """Schedules of every experiment on which the talk's observations are tested."""
+        return [layout.schedules(name) for name in targets.tested(self.config)]
+
+    def tested_features(self) -> list[str]:
+        """Measured features of those experiments."""
+        return [layout.experiment_table(name, "features") for name in targets.tested(self.config)]
+
+    def map_points(self, wildcards: Wildcards) -> list[str]:
+        """Points of all shards of a map."""
+        return self._map_part(wildcards.map, "points")
+
+    def map_weights(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of all shards of a map, if it has any."""
+        return self._map_part(wildcards.map, "weights")
+
+    def map_solutions(self, wildcards: Wildcards) -> list[str]:
+        """Best solutions of all shards of a map, if they are searched for."""
+        return self._map_part(wildcards.map, "solutions")
+
+    def _map_part(self, name: str, table: str) -> list[str]:
+        described = self.config.maps[name]
+        has_table = table in targets.map_parts(described)
+        return [layout.map_part(name, table, shard) for shard in range(described.shards) if has_table]
+
+    def norm_points(self) -> list[str]:
+        """Points of all maps whose norms are compared with the published ones."""
+        return [
+            layout.map_part(described.name, "points", shard)
+            for described in self.config.norm_maps
+            for shard in range(described.shards)
+        ]
+
+    def norm_models(self) -> list[str]:
+        """Measured toy models of those maps."""
+        return [layout.map_table(described.name, "models") for described in self.config.norm_maps]
+
+    def figure(self, wildcards: Wildcards) -> list[str]:
+        """What a figure is drawn from."""
+        figure = targets.figures_by_name(self.config)[wildcards.figure]
+        return [self.source(path) for path in figure.inputs.values()]
+
+    def figures_of(self, module: str, moving: bool = False) -> list[str]:
+        """Names of the figures that a module draws, or of those that move."""
+        return [
+            figure.name
+            for figure in catalogue.figures(self.config)
+            if figure.module == module and (figure.moves or not moving)
+        ]
+
+    def report_sources(self) -> list[str]:
+        """What the PDF reads."""
+        return [self.source(path) for path in targets.report_sources(self.config)]
+
+    def explorer(self) -> dict[str, list[str]]:
+        """What the explorer's page is put together from, by role."""
+        return {
+            role: [self.source(path) for path in paths]
+            for role, paths in explorer_inputs(self.config).items()
+        }
+
+    def captions(self) -> list[str]:
+        """Captions of all figures."""
+        modules = sorted({figure.module for figure in catalogue.figures(self.config)})
+        return [self.source(f"workflow/report/captions/{module}.rst") for module in modules]
+
+    def template_parts(self) -> list[str]:
+        """The PDF's template, all files."""
+        folder = Path(self.source("workflow/report"))
+        return sorted(str(path) for path in folder.glob("*.typ"))
+
+    @property
+    def published_norms(self) -> str:
+        """The norms that the post published."""
+        return self.source(catalogue.PUBLISHED_NORMS)

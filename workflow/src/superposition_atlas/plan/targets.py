@@ -1,0 +1,209 @@
+"""Every file that a configuration asks for, and which experiments and maps get which tables."""
+
+from collections.abc import Iterator
+
+from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.figures import catalogue
+from superposition_atlas.figures.catalogue import FigureTarget
+from superposition_atlas.maps.comparison import LARGEST_SOLVED
+from superposition_atlas.storage import layout
+
+
+def figures_by_name(config: Config) -> dict[str, FigureTarget]:
+    """All figures, in the order of the report."""
+    return {figure.name: figure for figure in catalogue.figures(config)}
+
+
+def figure_files(config: Config) -> list[str]:
+    """Every figure as SVG and PNG, and the moving ones as GIF."""
+    figures = catalogue.figures(config)
+    still = [layout.figure(figure.name, kind) for figure in figures for kind in ("svg", "png")]
+    return still + [layout.figure(figure.name, "gif") for figure in figures if figure.moves]
+
+
+# --- experiments -------------------------------------------------------------------------------------------
+
+
+def tested(config: Config) -> list[str]:
+    """Experiments on which the talk's observations are tested."""
+    return [name for name, own in config.experiments.items() if own.claims or name == "controls"]
+
+
+def judged(config: Config) -> list[str]:
+    """Tables of best solutions that the observations are judged by."""
+    return [
+        layout.experiment_table(name, "solutions")
+        for name, experiment in config.experiments.items()
+        if experiment.claims and experiment.n_features <= LARGEST_SOLVED
+    ]
+
+
+def case_tables(experiment: Experiment) -> tuple[str, ...]:
+    """Tables that each case of an experiment has."""
+    of_saes = (*layout.SAE_TABLES, layout.SAE_HISTORY) if experiment.saes else ()
+    return (*layout.TOY_MODEL_TABLES, *of_saes)
+
+
+def experiment_tables(config: Config) -> list[str]:
+    """Tables of all experiments, all cases together."""
+    compared = {experiment.name for experiment in catalogue.compared_experiments(config)}
+    return [
+        layout.experiment_table(name, table)
+        for name, experiment in config.experiments.items()
+        for table in (
+            *layout.TOY_MODEL_TABLES,
+            *(layout.SAE_TABLES if experiment.saes else ()),
+            *(layout.LOSS_TABLES if name in compared else ()),
+        )
+    ]
+
+
+def case_files(config: Config) -> Iterator[str]:
+    """What lies between the configuration and the experiments' tables.
+
+    These are targets too: a file that is gone is made again, even if all that was made from it exists.
+    """
+    for name, experiment in config.experiments.items():
+        yield layout.schedules(name)
+        for case in experiment.cases:
+            yield layout.case_schedules(name, case)
+            yield layout.models(name, case)
+            if experiment.shards > 1:
+                for shard in range(experiment.shards):
+                    yield layout.model_shard(name, case, shard)
+            for sae in experiment.saes:
+                yield layout.saes(name, case, sae)
+            for table in case_tables(experiment):
+                yield layout.case_table(name, case, table)
+
+
+# --- maps --------------------------------------------------------------------------------------------------
+
+
+def map_parts(described: Map) -> tuple[str, ...]:
+    """Tables of a map that have a file for each shard."""
+    return tuple(
+        table
+        for table in layout.MAP_PARTS
+        if (table != "weights" or described.seeds)
+        and (table != "solutions" or described.n_features <= LARGEST_SOLVED)
+    )
+
+
+def predicted_maps(config: Config) -> list[str]:
+    """Maps whose schedules are predicted."""
+    return catalogue.solved_maps(config, "random")
+
+
+def branched_maps(config: Config) -> list[str]:
+    """Maps whose competing structures are followed."""
+    return catalogue.solved_maps(config, "perturbation")
+
+
+def map_files(config: Config) -> list[str]:
+    """All files of maps.
+
+    Shards are read folder by folder: only as targets are they made again when they are gone.
+    """
+    files = [layout.map_table(name, table) for name in config.maps for table in layout.MAP_TABLES]
+    files += [
+        layout.map_part(name, table, shard)
+        for name, described in config.maps.items()
+        for table in map_parts(described)
+        for shard in range(described.shards)
+    ]
+    files += [layout.map_table(name, "predictions") for name in predicted_maps(config)]
+    return files + [
+        layout.map_table(name, table) for name in branched_maps(config) for table in layout.BRANCH_TABLES
+    ]
+
+
+def norm_files(config: Config) -> list[str]:
+    """Tables and figures that set norms beside the published ones."""
+    if not config.norm_maps:
+        return []
+    return [layout.norm_table(table) for table in layout.NORM_TABLES] + [
+        layout.figure(figure.name, kind)
+        for figure in catalogue.figures(config)
+        if layout.norm_table("schedules") in figure.inputs.values()
+        for kind in ("svg", "png")
+    ]
+
+
+# --- slides 3 and 4, and the whole -------------------------------------------------------------------------
+
+
+def attention_weights(config: Config) -> list[str]:
+    """Everything that is trained for slide 3."""
+    return [
+        layout.attention_weights(name, part)
+        for name, setting in config.attention.items()
+        for part in layout.attention_parts(setting.heads)
+    ]
+
+
+def attention_tables(config: Config) -> list[str]:
+    """Slide 3's tables."""
+    return [layout.attention_table(table) for table in layout.ATTENTION_TABLES if config.attention]
+
+
+def answer_files(config: Config) -> list[str]:
+    """The judgement by the atlas, where there is one."""
+    return [layout.answer(), layout.effects()] if catalogue.answers(config) else []
+
+
+def all_files(config: Config) -> list[str]:
+    """Every target of `snakemake all`."""
+    return [
+        layout.report(),
+        layout.report_numbers(),
+        layout.explorer(),
+        *figure_files(config),
+        *experiment_tables(config),
+        *case_files(config),
+        *map_files(config),
+        *norm_files(config),
+        *attention_weights(config),
+        *attention_tables(config),
+        layout.claims(),
+        *(layout.playground_table(table) for table in layout.PLAYGROUND_TABLES if config.playground),
+        *answer_files(config),
+    ]
+
+
+def report_sources(config: Config) -> list[str]:
+    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
+    sources = {layout.claims(), catalogue.PUBLISHED_NORMS}
+    sources |= {*attention_weights(config), *attention_tables(config), *answer_files(config)}
+    if catalogue.answers(config):
+        sources |= {layout.map_table("atlas", table) for table in ("points", "models")}
+    if "random_schedules" in config.maps:
+        sources.add(layout.map_table("random_schedules", "points"))
+    if config.playground:
+        sources.add(layout.playground_table("runs"))
+    if config.norm_maps:
+        sources |= {layout.norm_table(table) for table in layout.NORM_TABLES}
+    if atlas := catalogue.atlas(config):
+        sources.add(layout.map_table(atlas.name, "points"))
+    for experiment in config.experiments.values():
+        sources.update(_experiment_sources(experiment))
+    for figure in catalogue.figures(config):
+        if figure.category == catalogue.THEORY:
+            sources.update(figure.inputs.values())
+    return sorted(sources)
+
+
+def _experiment_sources(experiment: Experiment) -> Iterator[str]:
+    name = experiment.name
+    tables = ["models", "saes"] if experiment.saes else ["models"]
+    yield layout.schedules(name)
+    for table in tables:
+        yield layout.experiment_table(name, table)
+    if experiment.compares_architectures:
+        yield layout.experiment_table(name, "recovered")
+    for case in experiment.cases:
+        yield layout.models(name, case)
+        for table in tables:
+            yield layout.case_table(name, case, table)
+        for sae in experiment.saes:
+            yield layout.saes(name, case, sae)
