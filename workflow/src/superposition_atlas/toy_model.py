@@ -213,7 +213,7 @@ class ToyModels(Ensemble):
 
     def to_torch(self) -> "torch.nn.Module":
         """The toy models as one torch module: parameters `W` and `b`, forward from x to x', `encode` to h."""
-        module: torch.nn.Module = import_module("superposition_atlas.training.torch_module").as_module(self)
+        module: torch.nn.Module = import_module("superposition_atlas.storage.torch_module").as_module(self)
         return module
 
     def summary(self) -> dict[str, object]:
