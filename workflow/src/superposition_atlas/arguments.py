@@ -7,57 +7,27 @@ whether they require grad or not, lists, tuples, ranges, generators, and columns
 import math
 import operator
 import os
-import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.errors import ArgumentError, ArgumentIndexError, ArgumentTypeError
+from superposition_atlas.conversion import ANY_SHAPE, is_array
+from superposition_atlas.conversion import LARGEST_SIZE as LARGEST_SIZE
+from superposition_atlas.conversion import plain as plain
+from superposition_atlas.conversion import scalar as scalar
+from superposition_atlas.conversion import several as several
+from superposition_atlas.conversion import wrong as wrong
+from superposition_atlas.conversion import wrong_type as wrong_type
+from superposition_atlas.errors import ArgumentError, ArgumentIndexError, SettingError
 
 LARGEST = 1e36
 """Numbers beyond have no room in float32 for what is made of them."""
-LARGEST_SIZE = 2**24
-"""Of one axis of an array: features, hidden dimensions, latents, samples, instances."""
-_LONGEST_GENERATOR = 2**22
 _LONGEST_PATH = 4095
-_SHOWN = 60
-"""Characters of a value that a message has at most."""
-_ANY_SHAPE = "a number or an array of numbers"
-
 _NUMBERS: tuple[type, ...] = (int, float, np.integer, np.floating, Fraction)
-
-_REPR = reprlib.Repr()
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxset = _REPR.maxdict = 8
-_REPR.maxstring = _REPR.maxother = _SHOWN
-
-
-def shown(value: Any) -> str:
-    """The value in one short line, whatever it is."""
-    if isinstance(value, int) and abs(value) >= 10**24:
-        return f"about {'-' if value < 0 else ''}2^{value.bit_length() - 1}"
-    try:
-        shape = getattr(value, "shape", None)
-        if isinstance(shape, tuple) and math.prod(shape) > 8:
-            return f"of type {type(value).__name__} and shape {tuple(shape)}"
-        line = " ".join(_REPR.repr(value).split())
-    except Exception:  # a stranger's __repr__ may do anything
-        line = f"of type {type(value).__name__}"
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
-
-
-def wrong(name: str, value: Any, allowed: str) -> ArgumentError:
-    """The error for a value out of its range."""
-    return ArgumentError(f"{name} is {shown(value)}: must be {allowed}")
-
-
-def wrong_type(name: str, value: Any, allowed: str) -> ArgumentTypeError:
-    """The error for a value of a type that is never allowed."""
-    return ArgumentTypeError(f"{name} is {shown(value)}: must be {allowed}")
 
 
 # --- one value ---------------------------------------------------------------------------------------------
@@ -176,37 +146,7 @@ def path(name: str, value: Any) -> Path:
         return Path(text)
 
 
-def scalar(value: Any) -> Any:
-    """What a 0-dimensional array or tensor holds; anything else as it is."""
-    if is_tensor(value) and value.ndim == 0 and value.device.type != "meta":
-        return value.item()
-    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
 # --- lists -------------------------------------------------------------------------------------------------
-
-
-def several(name: str, values: Any) -> list[Any]:
-    """The values as a list; a generator may have no end, so of a generator there may be 2^22 at most.
-
-    Raises:
-        ArgumentError: if they are not several, or too many.
-    """
-    try:
-        if not isinstance(values, str | bytes | Mapping):
-            has_length = hasattr(values, "__len__")
-            most = LARGEST_SIZE if has_length else _LONGEST_GENERATOR
-            if has_length and len(values) > most:
-                raise ArgumentError(f"{name} has {len(values)} values: must have at most {most}")
-            found = list(islice(values, most + 1))
-            if len(found) > most:
-                raise ArgumentError(f"{name} has more than {most} values: must have at most {most}")
-            return found
-    except ArgumentError:
-        raise
-    except TypeError:
-        pass
-    raise wrong_type(name, values, "a list")
 
 
 def record_steps(values: Any, steps: int) -> tuple[int, ...]:
@@ -217,7 +157,8 @@ def record_steps(values: Any, steps: int) -> tuple[int, ...]:
     """
     named = [integer("a step of record_steps", step, least=0) for step in several("record_steps", values)]
     if named and max(named) > steps:
-        raise wrong("a step of record_steps", max(named), f"at most steps ({steps})")
+        item = "a step of record_steps"
+        raise SettingError("record_steps", max(named), f"at most steps ({steps})", item)
     return tuple(sorted(set(named)))
 
 
@@ -232,7 +173,7 @@ def seeds(name: str, value: Any) -> Integer[np.ndarray, " instance"]:
         return np.arange(size(name, value), dtype=np.uint64)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
         raise wrong_type(name, value, f"a list of integers, or a number ({name}=8 means range(8))")
-    values = plain(name, value) if _is_array(value) else value
+    values = plain(name, value) if is_array(value) else value
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iu":
         if (least := int(values.min(initial=0))) < 0:
             raise wrong(f"{name}[{values.argmin()}]", least, "at least 0")
@@ -278,61 +219,10 @@ def positions(name: str, value: Any, n: int) -> Integer[np.ndarray, " chosen"] |
 # --- arrays ------------------------------------------------------------------------------------------------
 
 
-def is_tensor(value: Any) -> bool:
-    """Whether it is a torch tensor, without importing torch."""
-    return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
-
-
-def plain(name: str, value: Any, allowed: str = _ANY_SHAPE) -> np.ndarray:
-    """The value as an array of whatever it holds.
-
-    Raises:
-        ArgumentError: if it is none, or hides some of its values.
-    """
-    if isinstance(value, str | bytes | Mapping | set | frozenset) or value is None:
-        raise wrong_type(name, value, allowed)
-    if np.ma.is_masked(value):
-        raise ArgumentError(f"{name} has masked values: must be {allowed}")
-    try:
-        # Memory ends before an array of 2^31 numbers does: a range has a length that can be looked at.
-        if isinstance(value, Sequence) and len(value) > LARGEST_SIZE:
-            raise ArgumentError(f"{name} has {len(value)} values: must have at most {LARGEST_SIZE}")
-        return np.asarray(_numpy(name, value))
-    except ArgumentError:
-        raise
-    except Exception:  # whatever a stranger's object raises when it is asked for its numbers
-        is_ragged = isinstance(value, list | tuple)
-        raise wrong_type(name, value, f"{allowed}, rows of one length" if is_ragged else allowed) from None
-
-
-def _numpy(name: str, value: Any) -> Any:
-    """Tensors as arrays, at any depth of lists; generators as lists."""
-    if is_tensor(value):
-        tensor = value.detach().cpu()
-        if tensor.layout.__str__() != "torch.strided":
-            tensor = tensor.to_dense()
-        if str(tensor.dtype) in ("torch.bfloat16", "torch.float16"):
-            tensor = tensor.float()
-        return tensor.numpy()
-    if isinstance(value, list | tuple):
-        return [_numpy(name, item) for item in value] if _holds_more(value) else value
-    if isinstance(value, Iterable) and not hasattr(value, "__array__") and not isinstance(value, range):
-        return [_numpy(name, item) for item in several(name, value)]
-    return value
-
-
-def _holds_more(values: Sequence[Any]) -> bool:
-    return any(not isinstance(value, int | float | np.generic) for value in values)
-
-
-def _is_array(value: Any) -> bool:
-    return is_tensor(value) or hasattr(value, "__array__")
-
-
 def numbers(
     name: str,
     value: Any,
-    allowed: str = _ANY_SHAPE,
+    allowed: str = ANY_SHAPE,
     *,
     ndim: tuple[int, ...] | None = None,
     may_be_empty: bool = False,

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import ArgumentError, AtlasError
+from superposition_atlas.errors import ArgumentError, AtlasError, value_text
 from superposition_atlas.sampling import stream
 
 Values = Float[np.ndarray, " feature"]
@@ -39,7 +39,7 @@ def geometric_values(
     """
     n_features = feature_count(n_features)
     if (last is None) == (ratio is None):
-        given = f"last {arguments.shown(last)} and ratio {arguments.shown(ratio)}"
+        given = f"last {value_text(last)} and ratio {value_text(ratio)}"
         raise ArgumentError(f"family geometric takes either last or ratio: got {given}")
     first = arguments.number("first", first, above=0)
     with np.errstate(all="ignore"):  # what leaves the range is for the schedule to refuse
@@ -92,7 +92,7 @@ def permuted(values: Values, order: Sequence[int] | str | None = None, seed: int
         ArgumentError: unless exactly one of `order` and `seed` is given, or if `order` is no permutation.
     """
     if (order is None) == (seed is None):
-        given = f"order {arguments.shown(order)} and seed {arguments.shown(seed)}"
+        given = f"order {value_text(order)} and seed {value_text(seed)}"
         raise ArgumentError(f"family permutation takes either order or seed: got {given}")
     if seed is not None:
         return values[np.argsort(_uniform(seed, len(values)), kind="stable")]
@@ -153,7 +153,7 @@ def values(spec: Spec, n_features: int, base: Values | None = None) -> Float[np.
             raise ArgumentError("base can't be made of base")
         return base[None, :]
     if not isinstance(spec, Mapping):
-        raise ArgumentError(f"{arguments.shown(spec)} is neither base nor a mapping with the key family")
+        raise ArgumentError(f"{value_text(spec)} is neither base nor a mapping with the key family")
     keys = {key: value for key, value in spec.items() if key != "family"}
     family = spec.get("family")
     try:
@@ -171,7 +171,7 @@ def values(spec: Spec, n_features: int, base: Values | None = None) -> Float[np.
         raise
     except (KeyError, TypeError) as error:
         raise ArgumentError(f"family {family} has wrong keys: {error}") from None
-    raise ArgumentError(f"unknown family {arguments.shown(family)}; the families are {', '.join(FAMILIES)}")
+    raise ArgumentError(f"unknown family {value_text(family)}; the families are {', '.join(FAMILIES)}")
 
 
 def one_row(spec: Spec, n_features: int, base: Values | None) -> Values:

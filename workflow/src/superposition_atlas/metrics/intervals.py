@@ -9,10 +9,12 @@ from scipy.special import ndtri, stdtrit  # scipy.stats has all this too, and ta
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 
+CONFIDENCE = 0.95
+"""Of every interval, unless a caller asks for another."""
 _MOST = 2**53
 
 
-def wilson_interval(n_holding: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(n_holding: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927), 0 ≤ n_holding ≤ n, 0 < confidence < 1.
 
     Raises:
@@ -35,7 +37,7 @@ def wilson_interval(n_holding: int, n: int, confidence: float = 0.95) -> tuple[f
     return float(low), float(high)
 
 
-def t_interval(values: Float[np.ndarray, " value"], confidence: float = 0.95) -> tuple[float, float]:
+def t_interval(values: Float[np.ndarray, " value"], confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Student's interval of a mean; NaN for fewer than two values; 0 < confidence < 1.
 
     Raises:

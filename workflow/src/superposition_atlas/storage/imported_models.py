@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from safetensors import SafetensorError, safe_open
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import ArgumentError, ArtefactError
+from superposition_atlas.errors import ArgumentError, ArtefactError, value_text
 from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -258,7 +258,7 @@ def _of_mapping(tensors: Mapping[str, Any], name: str) -> _Found:
     named = {str(key).removeprefix(_prefix(tensors)): value for key, value in tensors.items()}
     weights = [key for key in _WEIGHTS if key in named]
     biases = [key for key in _BIASES if key in named]
-    listed = arguments.shown(", ".join(map(str, tensors)) or "nothing")
+    listed = value_text(", ".join(map(str, tensors)) or "nothing")
     if len(weights) != 1 or len(biases) > 1:
         what, allowed = ("W", _WEIGHTS) if len(weights) != 1 else ("b", _BIASES)
         raise ArgumentError(f"{name} holds {listed}: must have one {what}, called {' or '.join(allowed)}")

@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.errors import ArgumentError, TheoryError
-from superposition_atlas.schedules import Schedule, as_schedule, one_schedule
+from superposition_atlas.errors import ArgumentError, TheoryError, value_text
+from superposition_atlas.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import (
     FIRST,
     KINDS,
@@ -180,7 +180,7 @@ def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
         raise ArgumentError("W is an ensemble of toy models: must be all that is given")
     for name, allowed in (("output", "relu"), ("magnitudes", "uniform"), ("centred_inputs", False)):
         if getattr(models.settings, name) != allowed:
-            value = arguments.shown(getattr(models.settings, name))
+            value = value_text(getattr(models.settings, name))
             raise ArgumentError(f"{name} of the toy models is {value}: must be {allowed!r} for an exact loss")
     return models.W, models.b, models.importance, models.probability
 
