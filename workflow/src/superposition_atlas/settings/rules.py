@@ -255,6 +255,7 @@ def _held(name: str, rule: Rule, value: Any) -> Any:
         case ListOf():
             return _held_list(name, rule, value)
         case Either(alternatives=(one, ListOf() as many)) if many.item == one:
+            value = arguments.scalar(value)
             is_one = isinstance(value, int | float | str | np.generic)
             return _held_list(name, many, [value] if is_one else value, item=name)
         case Either(alternatives=alternatives):
