@@ -1,0 +1,160 @@
+"""The documentation says what is there: links, commands, files, diagrams, width, and plain English in docstrings."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from superposition_atlas.cli.main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "workflow" / "src" / "superposition_atlas"
+RULES = ROOT / "workflow" / "rules"
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
+    + [ROOT / "config" / "README.md", ROOT / "benchmarks" / "README.md"]
+)
+WIDTH = 120
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+@pages
+def test_relative_links_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith(("http:", "https:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), target
+
+
+@pages
+def test_lines_have_one_width(page: Path) -> None:
+    """Tables and URLs can't be broken."""
+    lines = [line for line in text_of(page).splitlines() if not line.lstrip().startswith("|")]
+    assert [line for line in lines if len(line) > WIDTH and "http" not in line] == []
+
+
+@pages
+def test_every_command_exists(page: Path) -> None:
+    commands = re.findall(r"python -m superposition_atlas ([a-z][a-z-]*)", text_of(page))
+    assert [name for name in commands if name not in COMMANDS] == []
+    modules = re.findall(r"python -m (superposition_atlas\.[\w.]+|tests\.[\w.]+)", text_of(page))
+    scripts = re.findall(r"python (benchmarks/\w+\.py)", text_of(page))
+    sources = [ROOT / "workflow" / "src", ROOT]
+    files = [name.replace(".", "/") + ".py" for name in modules] + scripts
+    assert [file for file in files if not any((source / file).is_file() for source in sources)] == []
+
+
+@pages
+def test_python_compiles_and_imports_what_exists(page: Path) -> None:
+    for block in code_blocks(page, "python"):
+        tree = ast.parse(block)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("superposition_atlas"):
+                for alias in node.names:
+                    assert defined(node.module or "", alias.name), f"{node.module}.{alias.name}"
+
+
+def defined(module: str, name: str) -> bool:
+    """Whether a module of the package, read and not imported, has a name; or it is a module itself."""
+    base = PACKAGE.parent / module.replace(".", "/")
+    if (base / f"{name}.py").is_file() or (base / name).is_dir():
+        return True
+    file = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
+    return re.search(rf"^(def|class) {name}\b|^{name}\b.*=", text_of(file), re.MULTILINE) is not None
+
+
+@pages
+def test_files_of_the_package_that_are_named_exist(page: Path) -> None:
+    """`theory/matching.py` is in the package, `test_matching.py` among the tests, other paths in the checkout."""
+    if page.name == "CHANGELOG.md":  # tells of the past
+        return
+    tests = {file.name for file in (ROOT / "tests").rglob("*.py")}
+    for name in re.findall(r"`([\w/.-]+\.(?:py|smk))`", text_of(page)):
+        assert name in tests or any((root / name).is_file() for root in (PACKAGE, ROOT, RULES)), name
+
+
+# --- diagrams ----------------------------------------------------------------------------------------------
+
+
+def nodes(diagram: str) -> set[str]:
+    return set(re.findall(r"\b(\w+)\[\"", diagram))
+
+
+CHAIN, ROOMS = code_blocks(ROOT / "docs" / "architecture.md", "mermaid")
+
+
+def test_every_stage_of_the_chain_is_a_rule_file() -> None:
+    assert nodes(CHAIN) == {file.stem for file in RULES.glob("*.smk")} - {"common"}
+
+
+def test_every_room_is_a_folder() -> None:
+    folders = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
+    assert nodes(ROOMS) == folders
+
+
+# --- plain English -----------------------------------------------------------------------------------------
+
+RETIRED_STARTS = re.compile(r"(Of|By|As|So many|So are|That|Those|Else|From|With|Beside|Not|There)\b")
+RETIRED_NAMES = frozenset(
+    "own described there asked said looks several wrong shown dotted settle leave weigh cut reach".split()
+)
+STILL_TO_DO: frozenset[str] = frozenset()
+
+
+def docstrings(tree: ast.AST) -> Iterator[str]:
+    """Of modules, classes and functions, and the texts below constants and fields."""
+    for node in ast.walk(tree):
+        for statement in getattr(node, "body", None) or [] if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                if isinstance(statement.value.value, str):
+                    yield statement.value.value.strip()
+
+
+def public_names(tree: ast.Module) -> Iterator[str]:
+    """Functions, classes and their methods and fields, and the parameters of each."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name
+            yield from (argument.arg for argument in (*node.args.args, *node.args.kwonlyargs))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+            yield from (
+                field.target.id
+                for field in node.body
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            )
+
+
+MODULES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", sorted({name.split("/")[0] for name in MODULES}))
+def test_docstrings_stand_alone_and_names_say_what_things_are(room: str) -> None:
+    found = []
+    for module in MODULES:
+        if module.split("/")[0] != room or module in STILL_TO_DO or room in STILL_TO_DO:
+            continue
+        tree = ast.parse(text_of(PACKAGE / module))
+        found += [f"{module}: {text[:70]}" for text in docstrings(tree) if RETIRED_STARTS.match(text)]
+        found += [f"{module}: {name}" for name in public_names(tree) if name in RETIRED_NAMES]
+    assert found == []
