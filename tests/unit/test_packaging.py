@@ -54,6 +54,10 @@ def test_the_conda_environment_has_the_same_packages_and_ranges() -> None:
     assert ranges(pip) == {name: specifier for name, specifier in wanted.items() if name in FROM_PIP}
 
 
+def test_the_schema_for_editors_is_in_the_wheel() -> None:
+    assert "config/schema.json" in PYPROJECT["tool"]["setuptools"]["package-data"]["superposition_atlas"]
+
+
 def test_no_package_of_the_map_is_stale() -> None:
     assert CONDA_NAMES.keys() | FROM_PIP <= ranges(PROJECT["dependencies"]).keys()
 

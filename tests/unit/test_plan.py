@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
+from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
@@ -75,6 +76,15 @@ def test_an_empty_configuration_asks_for_the_report_alone() -> None:
     own = targets.all_files(config.load(raw))
     assert {layout.report(), layout.models("only", "a")} <= set(own)
     assert not any("/maps/" in path or "/attention/" in path or "/saes/" in path for path in own)
+
+
+def test_an_atlas_too_large_to_solve_judges_nothing() -> None:
+    """Its tables have no columns of best solutions."""
+    solved = targets.answer_files(CONFIG)
+    assert solved == [layout.answer(), layout.effects()]
+    name = next(name for name in CONFIG.maps if catalogue.atlas(CONFIG) is CONFIG.maps[name])
+    larger = replace(CONFIG.maps[name], n_features=10)
+    assert targets.answer_files(replace(CONFIG, maps={**CONFIG.maps, name: larger})) == []
 
 
 # --- params ------------------------------------------------------------------------------------------------

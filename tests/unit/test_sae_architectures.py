@@ -511,9 +511,9 @@ def test_l0_of_jumprelu_falls_and_stays(tied: bool) -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"auxiliary_coefficient": 0.5}, "auxiliary_coefficient is 0.5: must be left out"),
+        ({"auxiliary_coefficient": 0.5}, "auxiliary_coefficient is 0.5: must be its default, 0.03125, with"),
         ({"auxiliary_coefficient": -1.0, "architecture": "topk"}, "auxiliary_coefficient is -1.0"),
-        ({"tied": True, "architecture": "gated"}, "tied is True: must be left out with architecture gated"),
+        ({"tied": True, "architecture": "gated"}, "tied is True: must be its default, False"),
         ({"engine": "fused", "architecture": "pca"}, "engine is 'fused'"),
     ],
 )  # fmt: skip

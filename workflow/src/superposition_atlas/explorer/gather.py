@@ -54,10 +54,10 @@ class Question(Protocol):
 
 
 LAYERS = (
-    Layer("n_represented", "trained", "Features represented", "count"),
-    Layer("best_n_represented", "best known", "Features represented", "count"),
-    Layer("n_dedicated", "trained", "Features alone in a dimension", "count"),
-    Layer("best_n_dedicated", "best known", "Features alone in a dimension", "count"),
+    Layer("n_represented", "represented, mean of the seeds", "Features represented", "count"),
+    Layer("best_n_represented", "represented, best known", "Features represented", "count"),
+    Layer("n_dedicated", "alone in a dimension, mean of the seeds", "Features alone", "count"),
+    Layer("best_n_dedicated", "alone in a dimension, best known", "Features alone", "count"),
     Layer("keeps_best", "seeds that keep the best's features", "What training misses", "share"),
     Layer("median_excess", "median excess loss", "What training misses", "excess"),
     Layer("least_excess", "least excess loss", "What training misses", "excess"),
@@ -124,7 +124,8 @@ def atlas_data(
     """
     n_hidden, n_features = shape
     points = points.sort_values(["family", "importance_ratio", "order", "mean_density", "steepness"])
-    keys = list(dict.fromkeys(points["key"]))
+    place_of = {key: place for place, key in enumerate(dict.fromkeys(points["key"]))}
+    keys = list(place_of)
     own = schedules.drop_duplicates("key").set_index("key").loc[keys]
     layers = [
         layer
@@ -145,7 +146,7 @@ def atlas_data(
         "m": n_hidden,
         "layers": [_shown(layer, points, speaking, questions) for layer in layers],
         "points": {
-            "schedule": [keys.index(key) for key in points["key"]],
+            "schedule": [place_of[key] for key in points["key"]],
             "family": points["family"].tolist(),
             "density": points["mean_density"].tolist(),
             "steepness": points["steepness"].tolist(),

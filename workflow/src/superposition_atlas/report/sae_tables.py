@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.metrics.intervals import t_interval, wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
@@ -21,8 +22,6 @@ Row = dict[str, Any]
 
 RARE_PROBABILITY = 0.1
 """A feature is rare here if its probability is at most this."""
-DEDICATED_DIMENSIONALITY = 0.9
-"""As in the observations."""
 
 _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
 _MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")

@@ -59,23 +59,32 @@ def train_saes(
 
     Args:
         models: the toy models, trained or `random_dictionaries`.
-        architecture: a name in `ARCHITECTURES`.
-        n_latents: size of the dictionary.
-        sparsity_coefficient: λ, or several; see `SAESettings`, as for all settings that follow.
-        sparsity_warmup_steps: steps over which λ rises to its full size.
-        k: active latents a sample, or several such numbers.
-        tied: whether the decoder is the encoder's transpose.
-        initial_threshold: θ at the start.
-        bandwidth: ε.
-        prefixes: numbers of first latents that reconstruct by themselves.
-        auxiliary_coefficient: weight of the loss by which dead latents reconstruct the error.
-        resampling: what happens to dead latents.
-        steps: number of training steps.
-        batch_size: samples a step and SAE.
-        learning_rate: Adam's.
-        resample_every: steps between two resamplings.
-        dead_window: steps without firing after which a latent is dead.
-        resample_scale: norm of a resampled encoder direction.
+        architecture: Architecture of the SAEs: `relu` with an L1 penalty, `gated`, `jumprelu`, `topk`,
+            `batch_topk`, `matryoshka`; or a baseline: `random` directions, a `frozen` random decoder with a
+            trained encoder, `pca`.
+        n_latents: Number of latents; ARENA takes as many as there are features.
+        sparsity_coefficient: Weight λ of the sparsity term in the loss; a list trains SAEs for each of its
+            numbers.
+        sparsity_warmup_steps: First steps, over which λ rises linearly.
+        k: Active latents a sample, of `topk`, `batch_topk` and `matryoshka`; a list trains SAEs for each of
+            its numbers.
+        tied: Whether the decoder is the encoder's transpose with rows of norm 1, of `relu` and `jumprelu`.
+        initial_threshold: Threshold θ at the start, of `jumprelu`.
+        bandwidth: Width ε of the window through which thresholds learn, of `jumprelu`.
+        prefixes: Numbers of first latents that reconstruct by themselves, of `matryoshka`, ascending and
+            below `n_latents`; all latents together always do.
+        auxiliary_coefficient: Weight of the loss by which dead latents learn the error that the others leave,
+            of `topk`, `batch_topk` and `matryoshka` (Gao et al. 2024).
+        resampling: What happens to dead latents of `relu`: `none` leaves them, `simple` gives them random
+            unit vectors, `advanced` gives them inputs that are badly reconstructed.
+        steps: Number of training steps.
+        batch_size: Fresh samples a step, for each SAE by itself.
+        learning_rate: Adam's learning rate, constant.
+        resample_every: Steps from one resampling to the next, except in the last `dead_window` steps; at most
+            `steps` where there is resampling.
+        dead_window: Steps without firing after which a latent is dead; at most `resample_every`.
+        resample_scale: Norm of a resampled latent's encoder weights; with `advanced`, relative to the mean
+            norm of those alive.
         seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in

@@ -1,9 +1,9 @@
 """A digest of the code that a command reaches, so that results are rebuilt when it changes, and only then.
 
-Snakemake follows neither imported modules nor what is behind `python -m`. So every rule carries the digest of
-its command as a param. It covers the syntax tree of each module of this package that is reached by imports,
+Snakemake follows neither imports nor the code behind `python -m`. So every rule carries the digest of its
+command as a param. The digest covers the syntax tree of each module of this package that imports reach,
 at any depth and also inside functions; comments, layout and docstrings do not count, and neither do other
-packages, whose versions stand in the provenance of every artefact.
+packages, whose versions are in the provenance of every artefact.
 """
 
 import ast
@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def code_digest(*modules: str) -> str:
-    """Digest of the given modules (dotted, with the package's name) and of all they import of the package.
+    """Digest of modules (`superposition_atlas.schedules`) and of all modules that they import.
 
     Raises:
         ModuleNotFoundError: if a module does not exist.

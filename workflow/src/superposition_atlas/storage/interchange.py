@@ -44,7 +44,7 @@ SAELENS_ARCHITECTURES: Mapping[ArchitectureName, str] = {
     "frozen": "standard",
     "pca": "standard",
 }
-"""What SAELens calls an architecture."""
+"""Names of architectures in SAELens."""
 
 _CONFIGURATION = "cfg.json"
 _WEIGHTS = "sae_weights.safetensors"
@@ -110,7 +110,7 @@ def _listed(values: np.ndarray) -> str:
 def saelens_configuration(
     saes: SAEs, instance: int, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What stands in cfg.json for one SAE of an ensemble."""
+    """The content of cfg.json for one SAE of an ensemble."""
     architecture = saes.settings.architecture
     ours = dict(provenance or {}) | {
         "settings": saes.settings.as_dict(),
@@ -142,7 +142,7 @@ def saelens_configuration(
 
 
 def saelens_weights(saes: SAEs, instance: int) -> dict[str, np.ndarray]:
-    """What stands in sae_weights.safetensors for one SAE of an ensemble, float32.
+    """The content of sae_weights.safetensors for one SAE of an ensemble, float32.
 
     W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent], b_dec [hidden]; gated: b_gate for b_enc,
     and r_mag, b_mag [latent]; jumprelu: threshold [latent].
@@ -353,7 +353,7 @@ def _require(name: str, values: np.ndarray, holds: np.ndarray, allowed: str) -> 
 
 
 def exported_provenance(path: Path) -> dict[str, Any] | None:
-    """What an exported toy model, or the configuration of an exported SAE, carries; else None."""
+    """Provenance in an exported toy model or in the cfg.json of an exported SAE; None for other files."""
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="numpy") as file:

@@ -79,22 +79,30 @@ def train(
         schedule: importance and probability, each [feature] (shared) or [instance, feature].
         n_hidden: number of hidden dimensions, m.
         seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
-        steps: optimizer steps; with 0 the initial weights are what comes back.
-        batch_size: fresh samples a step, for each instance by itself.
-        learning_rate: highest rate; see `TrainingSettings`, as for all settings down to `record_steps`.
-        init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)), or "unit": W_i are
-            random directions of norm 1.
-        optimizer: "adam", "adamw" or "sgd".
-        weight_decay: of adamw and sgd; "default" is .01 with adamw and 0 with sgd, as in torch.optim.
-        momentum: of sgd.
-        learning_rate_schedule: "constant", "linear", "cosine" or "quarter_cosine".
-        warmup_steps: steps over which the rate rises linearly first.
-        output: "relu" or "linear".
-        bias: "trained", or frozen at "zero", at the "mean" of the inputs, or at one number a feature.
-        centred_inputs: whether the model sees x - E x; it reconstructs x either way.
-        magnitudes: of active features: "uniform", "binary", "exponential" or "lognormal".
-        record_steps: numbers of steps taken (0 … steps) at which weights and held-out losses are kept, in
-            `ToyModels.history`. Memory grows by the weights of the ensemble for each, whatever `steps` is.
+        steps: Number of training steps. With 0 nothing is trained: the toy models are their initial weights.
+        batch_size: Fresh samples a step, for each toy model by itself.
+        learning_rate: Highest learning rate.
+        init_scale: Standard deviation of one toy model's initial weights; `xavier` is √(2 / (n + m)). It
+            never depends on how many toy models are trained together. `unit` makes each feature's weights a
+            random direction of norm 1: with 0 steps, a known dictionary for SAEs.
+        optimizer: Optimizer as in torch.optim, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+        weight_decay: Weight decay of `adamw` (decoupled) and `sgd` (a part of the gradient); `default` is
+            that of torch.optim, .01 with `adamw` and 0 with `sgd`.
+        momentum: Momentum of `sgd`, below 1.
+        learning_rate_schedule: Course of the learning rate after the warm-up: `constant`, or falling to 0,
+            `linear`, by half a `cosine` wave, (1 + cos πt) / 2, or by a `quarter_cosine` wave, cos(πt / 2),
+            which is 0 at the last step, as in the notebooks of Anthropic and ARENA.
+        warmup_steps: First steps, over which the learning rate rises linearly; fewer than `steps`.
+        output: The toy model's last function: `relu`, or `linear` for none.
+        bias: The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list
+            of one number a feature.
+        centred_inputs: Whether the mean of each input is subtracted before the toy model sees it. The target
+            stays the same.
+        magnitudes: Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1),
+            `exponential` with mean 1/2, or `lognormal` with mean 1/2 and standard deviation 1 of its
+            logarithm.
+        record_steps: Numbers of steps at which weights and held-out losses are recorded (0 is before
+            training), ascending.
         engine: "fused" (compiled, CPU), "cuda" (a GPU, by Triton), "torch" (autograd, the reference), or
             "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton.
         device: "cpu", "cuda", or "auto": a GPU with engine "cuda", else the CPU.

@@ -61,7 +61,9 @@ def run(arguments: argparse.Namespace) -> None:
         for name, table in tables.items():
             frames[name].append(_labelled(table, arguments.case, path.stem, shown))
         with_sae |= set(saes.seeds.tolist())
-    neurons = neuron_table(models.select(np.flatnonzero(np.isin(models.seeds, list(with_sae)))))
+    # Of mixed lists numpy would make floats, which are not exact above 2^53.
+    has_sae = np.isin(models.seeds, np.array(sorted(with_sae), dtype=np.uint64))
+    neurons = neuron_table(models.select(np.flatnonzero(has_sae)))
     frames["polysemanticity"].insert(0, _labelled(neurons, arguments.case, None, shown))
     provenance = provenance_of(
         {

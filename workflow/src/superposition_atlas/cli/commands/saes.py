@@ -27,7 +27,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Trains the SAEs and writes them."""
     models = read_models(arguments.models)
     settings = dict(arguments.spec)
-    chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
+    # Of mixed lists numpy would make floats, which are not exact above 2^53.
+    seeds = np.array(settings.pop("seeds"), dtype=np.uint64)
+    chosen = np.flatnonzero(np.isin(models.seeds, seeds))
     saes = train_saes(models.select(chosen), threads=arguments.threads, progress=None, **settings)
     spec = {"models": str(arguments.models), **arguments.spec}
     write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.cli.commands.saes"))

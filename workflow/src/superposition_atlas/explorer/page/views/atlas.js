@@ -48,7 +48,7 @@ export class Atlas {
 
   wordsOf(point) {
     const { family, density, steepness, ratio, order } = this.points;
-    const ordered = ratio[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
+    const ordered = ratio[point] === 1 || steepness[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
     return `${family[point]}, mean p ${short(density[point])}, steepness ${short(steepness[point])}, I = ${short(ratio[point])}^i${ordered}`;
   }
 
@@ -176,8 +176,8 @@ export class AtlasView {
 
   words(value) {
     if (value === null) return "the observation does not speak of it";
-    const { unit, group, title } = this.layer;
-    if (unit === "count") return `${short(value, 2)} of ${this.atlas.n} ${group.toLowerCase().replace("features ", "")} (${title})`;
+    const { unit, title } = this.layer;
+    if (unit === "count") return `${title}: ${short(value, 2)} of ${this.atlas.n}`;
     if (unit === "answer") return `${title}: ${value ? "yes" : "no"}`;
     return `${title}: ${percent(value)}`;
   }

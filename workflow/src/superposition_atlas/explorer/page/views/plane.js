@@ -37,7 +37,7 @@ export function frame(canvas, inks, m, limit = LIMIT) {
     context.stroke();
   } else {
     context.fillStyle = inks.shade;
-    context.fillRect(-REPRESENTED_NORM * unit, -unit * 0.5, 2 * REPRESENTED_NORM * unit, unit);
+    context.fillRect(-REPRESENTED_NORM * unit, -unit, 2 * REPRESENTED_NORM * unit, 2 * unit);
   }
   context.strokeStyle = inks.faint;
   context.lineWidth = 1;

@@ -23,7 +23,11 @@ export class TheoryView {
     this.inks = new Inks(["ink", "muted", "faint", "shade", "card", "feature", "accent", "blue", "font"]);
     this.searching = new Search(makeWorker);
     this.draw = onceAFrame(() => this.drawNow());
-    training.onJudged(() => this.draw());
+    // What changes while training or a search goes on is drawn by itself: the rest keeps its focus, and frames are short.
+    this.drawFound = onceAFrame(() => this.drawBestAndSeeds());
+    this.drawLosses = onceAFrame(() => this.drawSeeds());
+    training.onJudged(() => this.drawLosses());
+    store.on(["chosen"], () => this.drawLosses());
     store.on(["importance", "probability", "m"], () => this.renew());
     this.renew();
   }
@@ -49,7 +53,7 @@ export class TheoryView {
       this.progress = { done, total };
       const source = `found here: ${best.nStarts} of ${done} descents of the exact loss end at it`;
       if (!this.best || best.loss <= this.best.loss * (1 + 1e-9)) this.best = { ...best, source };
-      this.draw();
+      this.drawFound();
     });
   }
 
@@ -65,9 +69,14 @@ export class TheoryView {
     drawMatching(byId("matching-diagram"), this.matching, n, m);
     byId("matching-words").textContent = inWords(this.matching.groups);
     byId("matching-loss").textContent = `${percent(this.matching.cost / this.matching.nothing)} of the loss of nothing is left`;
-    this.drawBest(n, m);
     this.drawBorders();
-    this.drawSeeds(n);
+    this.drawBestAndSeeds();
+  }
+
+  drawBestAndSeeds() {
+    const { m } = this.store.values, n = this.schedule.probability.length;
+    this.drawBest(n, m);
+    this.drawSeeds();
     this.training.setKnown({ best: this.reference, matching: this.matching.cost / n });
   }
 
@@ -172,8 +181,8 @@ export class TheoryView {
     this.store.set({ [key]: values });
   }
 
-  drawSeeds(n) {
-    const { losses, exact, ensemble, judgedStep } = this.training, nothing = this.matching.nothing / n;
+  drawSeeds() {
+    const n = this.schedule.probability.length, { losses, exact, ensemble, judgedStep } = this.training, nothing = this.matching.nothing / n;
     const base = this.reference ?? this.matching.cost / n;
     const shares = losses.map((loss) => (loss - base) / nothing);
     const what = this.reference === null ? "the matching" : "the best known";
