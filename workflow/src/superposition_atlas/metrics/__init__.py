@@ -1,1 +1,1 @@
-"""What trained toy models represent (features), and what SAEs recover of it (recovery)."""
+"""Measures of trained toy models (features) and of the features that SAEs recover (recovery)."""

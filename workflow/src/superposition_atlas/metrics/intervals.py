@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtrit  # scipy.stats has all this too, and takes half a second to import
 
 CONFIDENCE = 0.95
-"""Of every interval, unless a caller asks for another."""
+"""Confidence of every interval, unless a caller asks for another."""
 
 
 def wilson_interval(n_holding: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

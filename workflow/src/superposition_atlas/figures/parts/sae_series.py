@@ -15,7 +15,7 @@ from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
 from superposition_atlas.storage.experiment_files import ExperimentDescription
 
 COLUMNS = ("case", "sae", "seed", "architecture", "sparsity_coefficient", "k")
-"""What `split` needs at least."""
+"""Columns that `split` needs."""
 SYMBOLS = {"sparsity_coefficient": "λ", "k": "k"}
 CROSS: dict[str, Any] = {"marker": "x", "linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8}
 """An SAE that has collapsed."""
@@ -54,7 +54,7 @@ class Series:
 
     @property
     def look(self) -> dict[str, Any]:
-        """That of its architecture; a second series of the same one has another filling."""
+        """Look of its architecture; a second series of the same one has another filling."""
         look = dict(style.ARCHITECTURES[self.architecture])
         if self.n_before:
             look["markerfacecolor"] = look["color"]
@@ -92,7 +92,7 @@ class Mean:
 
 
 def mean(values: pd.Series) -> Mean:
-    """Over the values that are there."""
+    """Mean over the values that are not missing."""
     there = values.dropna().to_numpy(dtype=float)
     return Mean(float(there.mean()) if there.size else np.nan, *t_interval(there))
 
