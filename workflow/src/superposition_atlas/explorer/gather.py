@@ -126,7 +126,7 @@ def atlas_data(
     points = points.sort_values(["family", "importance_ratio", "order", "mean_density", "steepness"])
     place_of = {key: place for place, key in enumerate(dict.fromkeys(points["key"]))}
     keys = list(place_of)
-    own = schedules.drop_duplicates("key").set_index("key").loc[keys]
+    first = schedules.drop_duplicates("key").set_index("key").loc[keys]
     layers = [
         layer
         for layer in layers_of(questions)
@@ -144,7 +144,7 @@ def atlas_data(
         "title": title,
         "n": n_features,
         "m": n_hidden,
-        "layers": [_shown(layer, points, speaking, questions) for layer in layers],
+        "layers": [_with_values(layer, points, speaking, questions) for layer in layers],
         "points": {
             "schedule": [place_of[key] for key in points["key"]],
             "family": points["family"].tolist(),
@@ -155,15 +155,15 @@ def atlas_data(
             "cases": [cases.get(key, "") for key in points["key"]],
         },
         "schedules": {
-            "importance": [list(values) for values in own["importance"]],
-            "probability": [list(values) for values in own["probability"]],
+            "importance": [list(values) for values in first["importance"]],
+            "probability": [list(values) for values in first["probability"]],
         },
         "best": _best(solutions, keys),
         "stored": _stored(models, keys, n_hidden * n_features + n_features),
     }
 
 
-def _shown(
+def _with_values(
     layer: Layer, points: pd.DataFrame, speaking: Mapping[str, list[bool]], questions: Sequence[Question]
 ) -> dict[str, Any]:
     """A layer with its values; an observation has none where it speaks of other schedules."""

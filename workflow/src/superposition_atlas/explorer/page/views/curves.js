@@ -30,8 +30,8 @@ export function drawCurves(canvas, inks, curves, chosen, total, known) {
   curves.forEach(({ steps, losses }, index) => {
     if (index !== chosen) line(context, inks.feature, 1, steps.map((step, k) => [x(step), y(losses[k])]));
   });
-  const own = curves[chosen];
-  if (own) line(context, inks.ink, 1.6, own.steps.map((step, k) => [x(step), y(own.losses[k])]));
+  const ofChosen = curves[chosen];
+  if (ofChosen) line(context, inks.ink, 1.6, ofChosen.steps.map((step, k) => [x(step), y(ofChosen.losses[k])]));
   for (const [label, value, ink] of levels) {
     context.textAlign = "right";
     context.lineWidth = 4;

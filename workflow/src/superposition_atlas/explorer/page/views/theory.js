@@ -13,7 +13,7 @@ import { drawExcess } from "./excess.js";
 import { drawMatching } from "./matching_diagram.js";
 import { drawFeatures, frame } from "./plane.js";
 
-const SETTLE = 250; // milliseconds without a change before a search begins
+const PAUSE = 250; // milliseconds without a change before a search begins
 const SHOWN_BORDERS = 3;
 
 export class TheoryView {
@@ -44,7 +44,7 @@ export class TheoryView {
     clearTimeout(this.timer);
     const stored = this.atlas?.bestOf(this.schedule, m) ?? null;
     if (stored) this.best = { ...stored, source: "stored in the atlas" };
-    if (importance.length <= LARGEST_SEARCHED) this.timer = setTimeout(() => this.search(m), SETTLE);
+    if (importance.length <= LARGEST_SEARCHED) this.timer = setTimeout(() => this.search(m), PAUSE);
     this.draw();
   }
 
@@ -139,8 +139,8 @@ export class TheoryView {
     const picture = frame(canvas, this.inks, m);
     if (this.best) {
       drawFeatures(picture, this.inks, this.best.W, n, m, { turn: this.training.turn });
-      const kept = count(measure(this.best.W, n, m).represented);
-      words.textContent = `${kept} of ${n} represented: ${shapeInWords(groupsIn(this.best.W, n, m))}`;
+      const nRepresented = count(measure(this.best.W, n, m).represented);
+      words.textContent = `${nRepresented} of ${n} represented: ${shapeInWords(groupsIn(this.best.W, n, m))}`;
       source.textContent = `Loss ${short(this.best.loss, 5)}, ${this.best.source}.`;
     } else if (n > LARGEST_SEARCHED) {
       words.textContent = "not searched for";
@@ -152,7 +152,7 @@ export class TheoryView {
     canvas.setAttribute("aria-label", `Best known solution: ${words.textContent}`);
     const near = byId("best-nearest");
     near.hidden = nearest === null || nearest.distance < 1e-6;
-    if (!near.hidden) near.textContent = `Nearest schedule of the atlas (${nearest.words}): its best represents ${nearest.kept} of ${n}, loss ${short(nearest.loss, 3)}.`;
+    if (!near.hidden) near.textContent = `Nearest schedule of the atlas (${nearest.words}): its best represents ${nearest.nRepresented} of ${n}, loss ${short(nearest.loss, 3)}.`;
     const bar = byId("search-progress"), { done, total } = this.progress ?? { done: 0, total: 1 };
     bar.max = total;
     bar.value = done;
