@@ -38,7 +38,7 @@ class SAE:
 
     name: str
     settings: Mapping[str, Any]
-    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """Keys of `sae.settings.SAESettings` with plain values; `check_saes` checks them against its rules."""
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -137,11 +137,11 @@ class AttentionSetting:
     """p_i, above 0 and at most 1, of a feature in any token."""
     toy_model: TrainingSettings
     sae: Mapping[str, Any]
-    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """Keys of `sae.settings.SAESettings` with plain values; `check_saes` checks them against its rules."""
     heads: tuple[int, ...]
     """For each number of heads there is a layer of attention on each toy model."""
     training: Mapping[str, Any]
-    """Of the attention, as `attention.attention_settings.AttentionSettings` names them."""
+    """Settings of the attention, with the keys of `attention.attention_settings.AttentionSettings`."""
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _case(
 
 
 def _shards(filled: Mapping[str, Any], n_seeds: int, trainings: Sequence[TrainingSettings]) -> int:
-    """As many for all cases as the longest training needs."""
+    """Number of shards, the same for all cases: as many as the longest training needs."""
     if filled["shards"] != "auto":
         return int(filled["shards"])
     size = (n_seeds, filled["n_features"], filled["n_hidden"])

@@ -14,7 +14,7 @@ _NOT_TAKEN_OVER = ("title", "role")
 """Keys that an experiment has for itself alone, whatever it is like."""
 
 _MOST_BITS = 2048
-"""Of an integer: twice those of the largest float."""
+"""Largest number of bits of an integer: twice those of the largest float."""
 
 
 def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Explorer:
         self.html = html
         """The whole page."""
         self.height = height
-        """Of the frame, in pixels."""
+        """Height of the frame, in pixels."""
 
     def _repr_html_(self) -> str:
         frame = escape(self.html, quote=True)
