@@ -149,7 +149,7 @@ STILL_TO_DO = {
 
 
 def docstrings(tree: ast.AST) -> Iterator[str]:
-    """Of modules, classes and functions, and the texts below constants and fields."""
+    """Texts of modules, classes and functions, and those below constants and fields."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Expr)
