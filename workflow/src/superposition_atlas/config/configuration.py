@@ -22,7 +22,7 @@ class Case:
     name: str
     title: str
     role: str
-    """What the talk's observations take it for; empty for a case beside theirs."""
+    """Role in the talk's observations; empty for none."""
     slide: int
     """The talk's slide that shows it; 0 for none."""
     importance: Float[np.ndarray, "importance_variant feature"]
@@ -51,9 +51,9 @@ class Experiment:
     name: str
     title: str
     role: str
-    """What slides and report take it for; empty for others."""
+    """Role in slides and report; empty for none."""
     family: str
-    """What tables call the base schedule."""
+    """Name of the base schedule in tables."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]

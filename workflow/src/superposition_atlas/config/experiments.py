@@ -98,7 +98,7 @@ def _case(
         raise refused((*case_key, "probability", "count"), len(rows["probability"]), allowed)
 
     def at(setting: str) -> Key:
-        """Where a setting stands: in the case, or in the experiment."""
+        """The key that sets a value: that of the case, or of the experiment."""
         in_case = ("cases", name) if setting in written.get("training", {}) else ()
         return (*key, *in_case, "training", setting)
 

@@ -30,7 +30,7 @@ def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, 
 
 
 def whole(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written, checked, with what each experiment takes over and without what is null."""
+    """The checked document with the keys that experiments take from `like`, and without null values."""
     written = _plain(raw, ())
     # What is written is checked first, so that a message names the place where it stands; only what is
     # then put together can be held to be complete.

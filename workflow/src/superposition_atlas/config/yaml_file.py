@@ -38,7 +38,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def _content(text: bytes) -> Any:
-    """What a document holds. JSON is read as JSON, as Snakemake reads it: to YAML 1.1, 5e-05 is text.
+    """Content of a document. JSON is read as JSON, as Snakemake reads it: to YAML 1.1, 5e-05 is text.
 
     Where that fails, a key given twice and nesting too deep among it, it is for YAML to say what is wrong.
     """
