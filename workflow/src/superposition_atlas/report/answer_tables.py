@@ -90,9 +90,9 @@ def _predictor(sources: Sources) -> Document | None:
     random = catalogue.solved_maps(sources.config, "random")
     if not random:
         return None
-    path = sources.locate(layout.map_table(random[0], "points"))
-    points = of_variant(read_table(path), sources.config.maps[random[0]].main_variant, path)
-    points = points.drop_duplicates("key")
+    points = read_table(sources.locate(layout.map_table(random[0], "points")))
+    # A prediction is of a schedule, with free biases, whatever is trained there, if anything.
+    points = points.dropna(subset=["agrees"]).drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):
         n_agreeing = int(points[column].sum())

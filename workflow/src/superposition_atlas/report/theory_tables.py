@@ -3,7 +3,6 @@
 Each part goes with a figure of the catalogue and reads what that figure is drawn from.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -181,18 +180,19 @@ def _branches(sources: Sources, figure: FigureTarget) -> list[Row]:
 
 def _bias(sources: Sources, figure: FigureTarget) -> list[Row]:
     """A row a schedule whose densest feature is nearly always active, and variant: of that feature."""
+    treatments = figure.options["titles"]
     features = _read(sources, figure, "features", _BIAS)
     points = _read(sources, figure, "points", ("key", "family", "importance_ratio", "order"))
     points = points.drop_duplicates("key")
     densest = features[features["probability"] == features.groupby("key")["probability"].transform("max")]
     rows = densest[densest["probability"] >= NEARLY_ALWAYS].merge(points, on="key")
     rows = rows.drop_duplicates(["key", "variant"])
-    rows = rows.assign(place=rows["variant"].map(list(figure.options).index))
+    rows = rows.assign(place=rows["variant"].map(list(treatments).index))
     rows = rows.sort_values(["family", "probability", "importance_ratio", "order", "place"])
     return [
         {
             **{name: row[name] for name in ("key", "family", "importance_ratio", "order", "variant")},
-            "treatment": figure.options[row["variant"]],
+            "treatment": treatments[row["variant"]],
             **{name: finite(row[name]) for name in ("importance", "probability", "share_represented")},
             **{name: finite(row[name]) for name in ("mean_bias", "best_norm", "best_bias")},
             "best_represented": bool(row["best_represented"]),
@@ -205,7 +205,7 @@ def _training(sources: Sources, figure: FigureTarget) -> list[Row]:
     """A row a schedule, with the outcome at each value of the setting that varies."""
     table = _read(sources, figure, "points", _TRAINING)
     features = _read(sources, figure, "features", ("key", "probability"))
-    values = json.loads(figure.options["values"])
+    values = figure.options["values"]
     table = table[table["variant"].isin(values)].drop_duplicates(["key", "variant"])
     rows = []
     for key, own in table.groupby("key"):
