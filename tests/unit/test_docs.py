@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from superposition_atlas.cli.main import COMMANDS
+from superposition_atlas.config import load
+
+from .config_samples import laid_over
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "workflow" / "src" / "superposition_atlas"
@@ -87,6 +91,12 @@ def defined(module: str, name: str) -> bool:
         return True
     file = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
     return re.search(rf"^(def|class) {name}\b|^{name}\b.*=", text_of(file), re.MULTILINE) is not None
+
+
+@pages
+def test_configurations_are_accepted(page: Path) -> None:
+    for block in code_blocks(page, "yaml"):
+        load(laid_over(yaml.safe_load(block)))
 
 
 @pages
