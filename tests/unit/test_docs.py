@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from superposition_atlas.cli.main import COMMANDS
@@ -107,6 +108,30 @@ def test_files_of_the_package_that_are_named_exist(page: Path) -> None:
     tests = {file.name for file in (ROOT / "tests").rglob("*.py")}
     for name in re.findall(r"`([\w/.-]+\.(?:py|smk))`", text_of(page)):
         assert name in tests or any((root / name).is_file() for root in (PACKAGE, ROOT, RULES)), name
+
+
+def test_the_readmes_numbers_are_those_of_the_tables() -> None:
+    text = " ".join(text_of(ROOT / "README.md").split())
+    post = pd.read_csv(ROOT / "docs" / "prospective" / "post.csv")
+    schedules = post[post["case"] != "case5"]  # the same as post4 up to the names of the features
+    near = schedules["jaccard_ceiling"] - schedules["jaccard_rule"] <= 0.05
+    assert f"(Jaccard within .05) for {near.sum()} of {len(near)} schedules" in text
+    geometric = post[post["probability"] == "geometric"].set_index("case")
+    one, two = geometric.loc["case1"], geometric.loc["case2"]
+    assert f"{one['n_kept_rule']} features are represented and {one['n_alone_rule']} of them" in text
+    assert f"{two['n_kept_rule']} are represented and none is alone" in text
+    assert two["n_alone_rule"] == two["n_alone_trained"] == 0
+    assert (
+        f"{one['n_kept_trained']:.1f} and {one['n_alone_trained']:.1f}, {two['n_kept_trained']:.1f} and 0"
+        in text
+    )
+    summary = pd.read_csv(ROOT / "docs" / "prospective" / "summary.csv")
+    below = summary[(summary["n_features"] == 80) & (summary["measure"] == "below_ceiling")]
+    for row in below.itertuples():
+        assert f"{row.mean:.3f}".removeprefix("0") in text
+        assert str(row.n_schedules) in text
+    (overall,) = below[below["schedules"] == "all"].itertuples()
+    assert f"{overall.ci_low:.3f} to {overall.ci_high:.3f}".replace("0.", ".") in text
 
 
 # --- diagrams ----------------------------------------------------------------------------------------------
