@@ -77,7 +77,7 @@ def explore(
 
 
 def fragment_of(schedule: Schedule, n_hidden: int) -> str:
-    """What stands behind the # of a link to the explorer.
+    """The part after the # of a link to the explorer.
 
     Raises:
         AtlasError: if the schedule has fewer than 2 or more than 12 features, or its instances differ.
@@ -154,7 +154,7 @@ def _widget(data: Mapping[str, Any], height: int) -> Any:
 
         @property
         def schedule(self) -> Schedule:
-            """What the sliders are set to.
+            """The schedule that the sliders are set to.
 
             Raises:
                 AtlasError: if the page has not said so yet.
