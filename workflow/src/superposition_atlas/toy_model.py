@@ -3,7 +3,7 @@
 Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARENA 3.0, chapter 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Annotated, Any, Literal
@@ -170,6 +170,15 @@ class ToyModels:
             return replace(self, **arrays)
         recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
         return replace(self, **arrays, history=replace(self.history, **recorded))
+
+    def of_seeds(self, seeds: Iterable[int]) -> "ToyModels":
+        """The toy models whose seed is one of these, in their present order.
+
+        Seeds are compared as integers: as numbers of numpy, some above 2^53 become equal to their neighbours.
+        """
+        wanted = {int(seed) for seed in seeds}
+        chosen = [index for index, seed in enumerate(self.seeds.tolist()) if seed in wanted]
+        return self.select(np.array(chosen, dtype=np.int64))
 
     @property
     def n_hidden(self) -> int:

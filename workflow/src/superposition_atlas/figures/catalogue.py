@@ -11,7 +11,7 @@ from typing import Any
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import search_of
-from superposition_atlas.sae.architectures.kinds import UNTRAINED
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.layout import (
     attention_table,
     case_table,
@@ -483,7 +483,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
     has_levels = any(
         len(of_sae["sparsity_coefficient"]) * len(of_sae["k"]) > 1
         for of_sae in settings
-        if of_sae["architecture"] not in UNTRAINED
+        if by_name(of_sae["architecture"]).level is not None
     )
     category, labels = "Sparse autoencoders", {"experiment": experiment.name, "title": experiment.title}
     schedule = {"schedules": schedules(experiment.name)}

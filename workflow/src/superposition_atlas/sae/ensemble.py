@@ -1,4 +1,4 @@
-"""What an ensemble of sparse autoencoders is: its weights and its history."""
+"""An ensemble of sparse autoencoders: its weights and its history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.sae.settings import ARCHITECTURES, ArchitectureName, Resampling, SAESettings
+from superposition_atlas.sae.settings import Resampling, SAESettings
 
-__all__ = ["ARCHITECTURES", "ArchitectureName", "Resampling", "SAESettings", "SAEs"]
+__all__ = ["Resampling", "SAESettings", "SAEs"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class SAEs:
     sparsity_coefficient: Float[np.ndarray, " instance"]
     """λ (float64); of no meaning with topk, batch_topk, matryoshka and the baselines without training."""
     k: Integer[np.ndarray, " instance"]
-    """Of topk, batch_topk and matryoshka."""
+    """Active latents a sample, of topk, batch_topk and matryoshka."""
     settings: SAESettings
     engine: str
 

@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from superposition_atlas.errors import SettingError
-from superposition_atlas.sae.architectures.kinds import BY_K
-from superposition_atlas.settings.rules import DISTINCT, OR_ONE, Length, Range, hold
+from superposition_atlas.settings.rules import DISTINCT, OR_ONE, Length, Range, Worded, hold
+
+if TYPE_CHECKING:
+    from superposition_atlas.sae.architecture import Architecture
 
 Resampling = Literal["none", "simple", "advanced"]
 
-ArchitectureName = Literal[
-    "relu", "gated", "jumprelu", "topk", "batch_topk", "matryoshka", "random", "frozen", "pca"
-]
-ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
+OPTIONAL_SETTINGS = (
+    "k",
+    "tied",
+    "initial_threshold",
+    "bandwidth",
+    "prefixes",
+    "auxiliary_coefficient",
+    "resampling",
+)
+"""Settings that only some architectures use; each architecture says which."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +37,10 @@ class SAESettings:
 
     n_latents: Annotated[int, Range(1, 1_000_000)]
     """Number of latents; ARENA takes as many as there are features."""
-    architecture: ArchitectureName = "relu"
+    architecture: Annotated[str, Worded("the name of an architecture")] = "relu"
     """Architecture of the SAEs: `relu` with an L1 penalty, `gated`, `jumprelu`, `topk`, `batch_topk`,
     `matryoshka`; or a baseline: `random` directions, a `frozen` random decoder with a trained encoder,
-    `pca`."""
+    `pca`; or one of your own (`docs/saes.md`)."""
     sparsity_coefficient: Annotated[tuple[Annotated[float, Range(0)], ...], Length(1), DISTINCT, OR_ONE] = (
         0.2,
     )
@@ -73,6 +82,10 @@ class SAESettings:
 
     def __post_init__(self) -> None:
         hold(self)
+        architectures = _architectures()
+        if not isinstance(self.architecture, str) or self.architecture not in architectures:
+            *names, last = architectures
+            raise SettingError("architecture", self.architecture, f"{', '.join(names)} or {last}")
         if len(self.sparsity_coefficient) > 1 and len(self.k) > 1:
             raise SettingError("k", self.k, "one number where sparsity_coefficient is a list")
         if max(self.k) > self.n_latents:
@@ -80,7 +93,8 @@ class SAESettings:
         is_ascending = list(self.prefixes) == sorted(set(self.prefixes))
         if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
             raise SettingError("prefixes", self.prefixes, f"ascending and below n_latents ({self.n_latents})")
-        for name, users in _USED_BY.items():
+        for name in OPTIONAL_SETTINGS:
+            users = [other.name for other in architectures.values() if name in other.settings]
             value, default = getattr(self, name), SAESettings.__dataclass_fields__[name].default
             if value != default and self.architecture not in users:
                 allowed = f"its default, {_plain(default)!r}, with architecture {self.architecture}"
@@ -94,16 +108,12 @@ class SAESettings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
-_USED_BY: Mapping[str, tuple[str, ...]] = {
-    "k": BY_K,
-    "tied": ("relu", "jumprelu"),
-    "initial_threshold": ("jumprelu",),
-    "bandwidth": ("jumprelu",),
-    "prefixes": ("matryoshka",),
-    "auxiliary_coefficient": BY_K,
-    "resampling": ("relu",),
-}
-"""Settings that only some architectures use."""
+def _architectures() -> "Mapping[str, Architecture]":
+    """Every architecture by name."""
+    # Imported by text: what reads a configuration is not made again when the code that trains SAEs changes.
+    registry = import_module("superposition_atlas.sae.architectures.registry")
+    found: Mapping[str, Architecture] = registry.all_architectures()
+    return found
 
 
 def _plain(value: Any) -> Any:

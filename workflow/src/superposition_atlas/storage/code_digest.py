@@ -8,11 +8,15 @@ packages, whose versions are in the provenance of every artefact.
 
 import ast
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "superposition_atlas"
 _ROOT = Path(__file__).parents[1]
+_TAKES_USERS_FILES = f"{PACKAGE}.sae.architectures.registry"
+_USERS_FILES = "SUPERPOSITION_ATLAS_ARCHITECTURES"
+"""The environment variable by which that module finds architectures of users; see there."""
 
 
 def code_digest(*modules: str) -> str:
@@ -21,7 +25,11 @@ def code_digest(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: if a module does not exist.
     """
-    text = "\n".join(f"{name} {_tree_digest(name)}" for name in reached_modules(*modules))
+    reached = reached_modules(*modules)
+    lines = [f"{name} {_tree_digest(name)}" for name in reached]
+    if _TAKES_USERS_FILES in reached:
+        lines += [_file_digest(Path(path)) for path in _users_files()]
+    text = "\n".join(lines)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -51,6 +59,15 @@ def changed_since(moment_ns: int, *modules: str) -> bool:
     files = [_file(name) for name in reached_modules(*modules)]
     states = [path.stat() for path in files if path is not None]
     return any(max(state.st_mtime_ns, state.st_ctime_ns) > moment_ns for state in states)
+
+
+def _users_files() -> list[str]:
+    return [path for path in os.environ.get(_USERS_FILES, "").split(os.pathsep) if path]
+
+
+def _file_digest(path: Path) -> str:
+    """Digest of the text of a user's file; an empty one if it can't be read, which its import will report."""
+    return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
 
 
 def _file(module: str) -> Path | None:

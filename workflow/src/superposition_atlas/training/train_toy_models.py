@@ -1,8 +1,7 @@
-"""Training of toy models: one `train`, one module an engine behind it."""
+"""Training of toy models: `train` checks its arguments, chooses an engine and runs the training loop."""
 
 import logging
 from collections.abc import Iterable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,15 +10,12 @@ from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_problem, triton_problem
-from superposition_atlas.backends.interruption import deferred_signals
-from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import ArtefactError, DeviceError, TrainingError
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import (
     Bias,
-    History,
     InitScale,
     LearningRateSchedule,
     Optimizer,
@@ -28,9 +24,10 @@ from superposition_atlas.toy_model import (
     TrainingSettings,
     WeightDecay,
 )
-from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
-from superposition_atlas.training.pace import Pace
-from superposition_atlas.training.problem import Engine, Problem, TrainingState
+from superposition_atlas.training import loop
+from superposition_atlas.training.checkpoint import Checkpoint, check_arguments
+from superposition_atlas.training.problem import Engine, Problem
+from superposition_atlas.training.toy_model_training import LOSS_WINDOW, ToyModelTraining
 
 __all__ = ["LOSS_WINDOW", "Device", "EngineName", "engine_name", "random_dictionaries", "train"]
 
@@ -38,9 +35,6 @@ logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 Device = Literal["auto", "cpu", "cuda"]
-
-LOSS_WINDOW = 100
-"""`ToyModels.loss` is the mean over this many last steps (over all where there are fewer)."""
 
 
 def train(
@@ -145,29 +139,10 @@ def train(
             record_steps=tuple(arguments.several("record_steps", record_steps)),
         ),
     )
-    if checkpoint_seconds != np.inf:
-        checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
-    chosen = _engine(engine, device, threads)
-    kept = None
-    if checkpoint is not None:
-        if not isinstance(checkpoint, str | Path) or "\0" in str(checkpoint):
-            raise TrainingError(f"checkpoint is {checkpoint!r}: must be a path")
-        kept = Checkpoint(Path(checkpoint), checkpoint_seconds, problem, chosen.name)
-    state, records = _run(problem, chosen, kept, progress)
-    history = None
-    if problem.settings.record_steps:
-        history = History(np.array(problem.settings.record_steps), **stacked(records, state.weights))
-    return ToyModels(
-        W=state.weights.W,
-        b=state.weights.b,
-        loss=state.loss_sum / (min(problem.settings.steps, LOSS_WINDOW) or np.nan),
-        seeds=problem.seeds,
-        importance=problem.importance,
-        probability=problem.probability,
-        settings=problem.settings,
-        engine=chosen.name,
-        history=history,
-    )
+    path, seconds = check_arguments(checkpoint, checkpoint_seconds)
+    training = ToyModelTraining(problem, _engine(engine, device, threads))
+    loop.run(training, _checkpoint(training, path, seconds), progress)
+    return training.models()
 
 
 def random_dictionaries(
@@ -189,79 +164,10 @@ def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
     return _engine(engine, device, None).name
 
 
-def _run(
-    problem: Problem, engine: Engine, kept: Checkpoint | None, progress: bool | None
-) -> tuple[TrainingState, Records]:
-    """All steps, or those that are left; `loss_sum` is that of the last `LOSS_WINDOW`."""
-    settings = problem.settings
-    window = max(settings.steps - LOSS_WINDOW, 0)
-    stops = sorted({0, window, settings.steps, *settings.record_steps})
-    state, records = (kept.resume() if kept else None) or (TrainingState.initial(problem), [])
-    if state.step:
-        logger.info("going on from step %d of %d", state.step, settings.steps)
-    if settings.steps:
-        engine.advance(state, 0, problem)  # compiles, or loads what was
-    pace = Pace(problem, engine)
-    # Without a checkpoint there is nothing to bring to an orderly end.
-    signals = deferred_signals() if kept else nullcontext(lambda: None)
-    bar = progress_bar(settings.steps, "training", progress, state.step)
-    with bar, signals as signal_received:
-        for stop in stops:
-            while state.step < stop:
-                if state.step == window:
-                    state.loss_sum[:] = 0.0
-                before = state.copy()
-                n_steps = min(pace.next_steps, stop - state.step)
-                with pace.measured(n_steps, settings.steps - state.step):
-                    try:
-                        engine.advance(state, n_steps, problem)
-                    except DeviceError as error:
-                        raise _failed(error, kept, before, records) from error
-                if not state.is_finite().all():
-                    raise _diverged(before, state, problem, engine)
-                bar.update(n_steps)
-                if kept and kept.is_due() and not signal_received():
-                    _save(kept, state, records)
-                if kept and (name := signal_received()):
-                    raise _interrupted(name, kept, state, records, settings)
-            if settings.record_steps[len(records) : len(records) + 1] == (stop,):
-                weights = state.copy().weights
-                records.append((weights, engine.feature_loss(weights, problem)))
-        if kept and (name := signal_received()):
-            raise _interrupted(name, kept, state, records, settings)
-        if kept and kept.exists:
-            _save(kept, state, records)
-    return state, records
-
-
-def _save(kept: Checkpoint, state: TrainingState, records: Records) -> bool:
-    """Whether it could be saved."""
-    try:
-        kept.save(state, records)
-    except ArtefactError as error:  # what is trained is worth more than its checkpoint
-        logger.warning("no checkpoint written: %s", error)
-        return False
-    return True
-
-
-def _interrupted(
-    signal_name: str, kept: Checkpoint, state: TrainingState, records: Records, settings: TrainingSettings
-) -> KeyboardInterrupt:
-    """What to raise after a signal: it says what is kept."""
-    is_saved = _save(kept, state, records)
-    remains = f"{kept.path} keeps what is done" if is_saved else "nothing could be kept"
-    return KeyboardInterrupt(f"{signal_name} at step {state.step} of {settings.steps}; {remains}")
-
-
-def _failed(
-    error: DeviceError, kept: Checkpoint | None, before: TrainingState, records: Records
-) -> DeviceError:
-    """What to raise after a device has failed: it says what is kept."""
-    if kept is None or not _save(kept, before, records):
-        return error
-    return DeviceError(
-        f"{error}; {kept.path} keeps the first {before.step} steps: the same call goes on there"
-    )
+def _checkpoint(training: ToyModelTraining, path: Path | None, seconds: float) -> Checkpoint | None:
+    if path is None:
+        return None
+    return Checkpoint(path, seconds, "toy models", training.spec(), training.engine_name, __name__)
 
 
 def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
@@ -322,25 +228,3 @@ def _per_instance(
         raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
     # Not the caller's own; and rows in one piece, where a copy of what is broadcast would have columns so.
     return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])), order="C")
-
-
-def _diverged(before: TrainingState, after: TrainingState, problem: Problem, engine: Engine) -> TrainingError:
-    """The error for the first instance that is no longer finite: the step is found by taking steps again."""
-    instance = int(np.flatnonzero(~after.is_finite())[0])
-    one = slice(instance, instance + 1)
-    own, good, n_steps = problem.select(one), before.copy(one), after.step - before.step
-    # It is finite before these n_steps and not behind them.
-    while n_steps > 1:
-        trial = good.copy()
-        engine.advance(trial, n_steps // 2, own)
-        if trial.is_finite().all():
-            good, n_steps = trial, n_steps - n_steps // 2
-        else:
-            n_steps //= 2
-    settings = problem.settings
-    return TrainingError(
-        f"training diverged: the toy model of seed {problem.seeds[instance]} (instance {instance}) "
-        f"has a loss, weight or running mean that is not finite after {good.step + 1} steps; "
-        f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}, "
-        f"its largest importance is {problem.importance[instance].max():g}"
-    )

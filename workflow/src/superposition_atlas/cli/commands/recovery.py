@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     with_sae: set[int] = set()
     for path in arguments.saes:
         saes = read_saes(path)
-        evaluation = evaluate(models.select(np.flatnonzero(np.isin(models.seeds, saes.seeds))), saes)
+        evaluation = evaluate(models.of_seeds(saes.seeds), saes)
         for instance in np.flatnonzero(evaluation.collapsed):
             logger.warning(
                 "%s: the SAE of seed %d (λ %g, k %d) has collapsed: none of its latents fires",
@@ -61,9 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         for name, table in tables.items():
             frames[name].append(_labelled(table, arguments.case, path.stem, shown))
         with_sae |= set(saes.seeds.tolist())
-    # Of mixed lists numpy would make floats, which are not exact above 2^53.
-    has_sae = np.isin(models.seeds, np.array(sorted(with_sae), dtype=np.uint64))
-    neurons = neuron_table(models.select(np.flatnonzero(has_sae)))
+    neurons = neuron_table(models.of_seeds(with_sae))
     frames["polysemanticity"].insert(0, _labelled(neurons, arguments.case, None, shown))
     provenance = provenance_of(
         {

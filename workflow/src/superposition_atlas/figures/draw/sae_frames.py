@@ -15,11 +15,11 @@ from matplotlib.lines import Line2D
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures.parts import planes, rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
-from superposition_atlas.sae.ensemble import ARCHITECTURES
+from superposition_atlas.figures.parts.sae_series import SYMBOLS
+from superposition_atlas.sae.architectures import registry
 
 LEVEL = ["sae", "sparsity_coefficient", "k"]
-"""What sets apart the SAEs of one toy model and architecture."""
+"""Columns that distinguish the SAEs of one toy model and architecture."""
 _SAE_COLUMNS = ("case", "seed", "architecture", "recall_represented_alive", *LEVEL)
 _LATENT_COLUMNS = ("case", "seed", "latent", "dead", "decoder", "encoder", *LEVEL)
 
@@ -31,7 +31,7 @@ _LABELS, _ABOVE, _BELOW = 0.8, 0.36, 0.3
 
 
 def draw(paths: Mapping[str, Path]) -> Figure:
-    """Of each case the first toy model that is shown, with one SAE of each architecture.
+    """The first toy model of each case, with one SAE of each architecture.
 
     Of an architecture with several λ, k or schemes it is the one that recovers the largest share of the
     represented features on average over the experiment: the same in all rows.
@@ -44,7 +44,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     saes = rows.read(paths["saes"], _SAE_COLUMNS)
     levels = {
         architecture: best_level(saes[saes["architecture"] == architecture])
-        for architecture in ARCHITECTURES
+        for architecture in registry.names()
         if (saes["architecture"] == architecture).any()
     }
     shown = {
@@ -90,11 +90,8 @@ def _first_with_saes(
 
 
 def _title(architecture: str, level: pd.Series) -> str:
-    if architecture in UNTRAINED:
-        return f"{architecture}\n"
-    if architecture in BY_K:
-        return f"{architecture}\nk = {level['k']}"
-    return f"{architecture}\nλ = {level['sparsity_coefficient']:g}"
+    setting = registry.by_name(architecture).level
+    return f"{architecture}\n{SYMBOLS[setting]} = {level[setting]:g}" if setting else f"{architecture}\n"
 
 
 def vectors(
