@@ -33,6 +33,7 @@ check: $(VENV)/.installed-dev
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
 	mypy
+	lint-imports --no-cache --no-logo
 	snakemake --lint
 
 format: $(VENV)/.installed-dev
