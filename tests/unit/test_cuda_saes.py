@@ -88,5 +88,5 @@ def test_without_a_gpu_it_says_so(monkeypatch):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")
     monkeypatch.setattr(sae_training, "gpu_problem", lambda: None)
     monkeypatch.setattr(gpu, "find_spec", lambda name: None)
-    with pytest.raises(TrainingError, match=r"Triton is not installed \(pip install"):
+    with pytest.raises(TrainingError, match=r"triton is not installed \(pip install"):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")

@@ -2,7 +2,7 @@
 
     config = load(read("config/config.yaml"))
 
-`config/README.md` documents every key; `workflow/schemas/config.schema.yaml` holds descriptions and defaults.
+`config/README.md` documents every key; `config.schema.yaml` holds descriptions and defaults.
 Nothing here imports torch, numba or pandas: the Snakefile reads its configuration before every command.
 """
 

@@ -20,7 +20,7 @@ from superposition_atlas.errors import ConfigError, TrainingError
 Key = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
-SCHEMA_PATH = Path(__file__).resolve().parents[3] / "schemas" / "config.schema.yaml"
+SCHEMA_PATH = Path(__file__).with_name("config.schema.yaml")
 _LONGEST_VALUE = 60
 _CLOSE = 0.75  # gpu is not meant to be cpu
 _DECIDES_TYPE = {"type", "const", "enum"}
@@ -29,7 +29,7 @@ _SPEAKS_OF_CONTENT = {"additionalProperties", "required", "uniqueItems"}
 
 @cache
 def schema() -> dict[str, Any]:
-    """The schema of a configuration, as `workflow/schemas/config.schema.yaml` has it."""
+    """The schema of a configuration, as `config.schema.yaml` beside this module has it."""
     return read(SCHEMA_PATH)
 
 

@@ -5,6 +5,7 @@ uniform sparsity. A case is known by its schedule: which probability goes with w
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from jaxtyping import Float
 
 from superposition_atlas.metrics.maxima import largest_quantile
 
+PUBLISHED_NORMS = Path(__file__).with_name("published_frobenius_norms.csv")
+"""The post's norms by case, with a note on each."""
 CONFIDENCE = 0.95
 """Of the interval that the largest norm of new toy models lies in."""
 PUBLISHED_STEP = 0.01

@@ -9,6 +9,7 @@ from jaxtyping import Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
+from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import TrainingError
@@ -240,6 +241,8 @@ def _steps(
         from superposition_atlas.sae.cuda_engine import CudaSAEs
 
         return CudaSAEs(architecture, data, settings).advance
+    if (absent := missing("torch")) is not None:
+        raise TrainingError(f"these SAEs need engine torch, but {absent}")
     from superposition_atlas.sae import torch_engine
 
     return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings, threads)
