@@ -138,7 +138,7 @@ sys.modules |= dict.fromkeys(MISSING)  # import and find_spec then find none of 
 
 import superposition_atlas as sa
 from superposition_atlas.cli.main import main
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import AtlasError, TrainingError
 
 for name in sa.__all__:
     getattr(sa, name)
@@ -149,6 +149,10 @@ assert main(["check-config", sys.argv[1]]) == 0
 try:
     sa.train(schedule, 2, [0], steps=1, engine="torch")
 except TrainingError as error:
+    print(error)
+try:
+    sa.explore()
+except AtlasError as error:
     print(error)
 assert main(["figure", "--spec", "{}", "--output", "a.svg"]) == 1
 """
@@ -166,6 +170,7 @@ def test_the_library_needs_no_extra_and_names_the_one_that_a_command_lacks() -> 
     assert (
         "engine is torch, but torch is not installed (pip install 'superposition-atlas[torch]')" in ran.stdout
     )
+    assert "matplotlib is not installed (pip install 'superposition-atlas[notebook]')" in ran.stdout
     *_, last = ran.stderr.strip().splitlines()
     assert "is not installed (pip install 'superposition-atlas[workflow]')" in last
 
@@ -188,6 +193,35 @@ def test_the_wheel_holds_every_file_of_the_package() -> None:
     assert SCHEMA_PATH.is_relative_to(PACKAGE)
     assert PUBLISHED_NORMS.is_relative_to(PACKAGE)
     assert PUBLISHED_NORMS == ROOT / catalogue.PUBLISHED_NORMS
+
+
+# --- continuous integration and hooks ----------------------------------------------------------------------
+
+
+def test_continuous_integration_runs_the_one_script_on_pythons_that_are_allowed() -> None:
+    job = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]
+    pythons = job["strategy"]["matrix"]["python"]
+    assert len(pythons) >= 2
+    assert all(Version(python) in SpecifierSet(PROJECT["requires-python"]) for python in pythons)
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_hooks_format_as_make_does() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    formatting = makefile.partition("\nformat:")[2].partition("\n\n")[0]
+    assert local["repo"] == "local"  # versions stand in constraints.txt alone
+    for hook in local["hooks"]:
+        assert f"\n\t{hook['entry']}" in formatting
+
+
+def test_the_workflow_catalog_is_told_what_is_true() -> None:
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8"))["usage"]
+    stack = usage["software-stack-deployment"]
+    rules = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk")]
+    assert stack["conda"] == any("conda:" in rule for rule in rules)
+    assert stack["apptainer"] == any("container:" in rule for rule in rules)
 
 
 def test_the_versions_agree() -> None:

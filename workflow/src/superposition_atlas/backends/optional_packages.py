@@ -22,18 +22,19 @@ def missing(package: str) -> str | None:
     return None if find_spec(package) is not None else _line(package)
 
 
-def require(package: str, purpose: str) -> None:
+def require(package: str, purpose: str, extra: str | None = None) -> None:
     """Checks that a package can be imported.
 
     Args:
         package: name of the package, as it is imported.
         purpose: what needs it, as the subject of a sentence: "the page's palette".
+        extra: the smallest extra that brings it for this purpose; by default that of EXTRAS.
 
     Raises:
         AtlasError: if it is not installed; with the command that installs it.
     """
     if find_spec(package) is None:
-        raise AtlasError(f"{purpose} needs a package: {_line(package)}")
+        raise AtlasError(f"{purpose} needs a package: {_line(package, extra)}")
 
 
 def explained(error: ModuleNotFoundError) -> str | None:
@@ -42,5 +43,5 @@ def explained(error: ModuleNotFoundError) -> str | None:
     return _line(package) if package in EXTRAS else None
 
 
-def _line(package: str) -> str:
-    return f"{package} is not installed (pip install 'superposition-atlas[{EXTRAS[package]}]')"
+def _line(package: str, extra: str | None = None) -> str:
+    return f"{package} is not installed (pip install 'superposition-atlas[{extra or EXTRAS[package]}]')"

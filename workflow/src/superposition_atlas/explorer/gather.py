@@ -81,7 +81,7 @@ def palette() -> dict[str, list[str]]:
     Raises:
         AtlasError: if matplotlib is not installed.
     """
-    require("matplotlib", "the explorer's palette")
+    require("matplotlib", "the explorer's palette", extra="notebook")
     import matplotlib as mpl
     from matplotlib.colors import Colormap, to_hex
 
