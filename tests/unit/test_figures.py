@@ -19,9 +19,9 @@ from superposition_atlas.attention import cell_tables as attention_tables
 from superposition_atlas.attention.train_attention import train_attention
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.figures.parts import claim_rows, planes, rows, structures, style
+from superposition_atlas.figures.parts import claim_rows, planes, rows, structure_style, style
 from superposition_atlas.maps import measures
-from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.norms import case_norm_table, schedule_table
 from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
@@ -221,7 +221,7 @@ class Tables:
                 for row, point in enumerate(points)
             ]
         )
-        return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
+        return case_norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
 
     def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, Any]]:
         """What the catalogue would give the module."""
@@ -741,10 +741,10 @@ def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> N
     table = read_table(tables.inputs("predictor")[0]["predictions"])
     axes = tables.draw("predictor").axes[3]
     n_marks = [len(line.get_xdata()) for line in axes.lines]
-    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structures.kind_of)
+    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structure_style.kind_of)
     assert n_marks == [
         int(table["bare_agrees"].sum()),
-        *(int((kinds == kind).sum()) for kind in structures.KINDS),
+        *(int((kinds == kind).sum()) for kind in structure_style.KINDS),
     ]
     assert sum(n_marks[1:]) > 0
 

@@ -123,7 +123,7 @@ def atlas_data(
     Args:
         title: of the map.
         shape: n_hidden and n_features.
-        points: one row a point of one variant, as `maps.measures.summary_table` has them.
+        points: one row a point of one variant, as `maps.measures.point_table` has them.
         schedules: key, importance, probability.
         models: key, seed, W and b of that variant; there may be none.
         solutions: key, loss, W and b of the best solution of each schedule; there may be none.

@@ -41,7 +41,7 @@ def case_of(importance: Float[np.ndarray, " feature"], probability: Float[np.nda
     return "case1" if np.all(steps <= 0) else "case2" if np.all(steps >= 0) else "case3"
 
 
-def norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def case_norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """One row a schedule and case: what its toy models have, and what new ones are foretold.
 
     The spread of norms is pooled over all schedules and variants of a case, since each has few seeds; random

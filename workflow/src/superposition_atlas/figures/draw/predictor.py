@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from superposition_atlas.figures.parts import rows, structures, style
+from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.intervals import wilson_interval
 
@@ -174,8 +174,8 @@ def _failures(axes: Axes, table: pd.DataFrame, agrees: str, height: str) -> None
     right = table[table[agrees].astype(bool)]
     wrong = table[~table[agrees].astype(bool)]
     axes.plot(right["mean_density"], right[height], **_RIGHT)
-    kinds = wrong["best_shape"].map(structures.kind_of)
-    for kind, look in structures.KINDS.items():
+    kinds = wrong["best_shape"].map(structure_style.kind_of)
+    for kind, look in structure_style.KINDS.items():
         own = wrong[kinds == kind]
         axes.plot(own["mean_density"], own[height], **look, **_WRONG)
     axes.set_xscale("log")
@@ -195,8 +195,8 @@ def _percent(share: float) -> str:
 
 def _handles() -> list[Line2D]:
     missed = [
-        Line2D([], [], label=f"wrong: misses {structures.WORDS[kind]}", **{**look, **_WRONG})
-        for kind, look in structures.KINDS.items()
+        Line2D([], [], label=f"wrong: misses {structure_style.WORDS[kind]}", **{**look, **_WRONG})
+        for kind, look in structure_style.KINDS.items()
     ]
     right = Line2D([], [], label="a schedule where it is right", **{**_RIGHT, "markersize": 4})
     rules = [
