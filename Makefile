@@ -9,9 +9,16 @@ CORES ?= all
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+
+# The scripts of an environment name its folder. In a checkout that was moved or copied, they would run the Python of
+# the other folder.
+MOVED := $(shell test -e $(VENV)/.installed && ! grep -qsF '$(CURDIR)/$(BIN)/' $(BIN)/snakemake && echo yes)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Settings of pip that would install somewhere else than into the environment.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
 
 .DELETE_ON_ERROR:
 .PHONY: all smoke test check format clean
@@ -44,7 +51,12 @@ format: $(VENV)/.installed-dev
 clean:
 	rm -rf results .snakemake
 
+ifdef MOVED
+.PHONY: $(VENV)/.installed
+endif
+
 $(VENV)/.installed: pyproject.toml constraints.txt
+	$(if $(MOVED),@echo "$(VENV) was made for another folder: it is made anew" && rm -rf $(VENV))
 	@command -v $(PYTHON) > /dev/null || { echo "error: no $(PYTHON): install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "error: $(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }

@@ -36,7 +36,6 @@ import torch
 import torch_loops
 from sae_loops import LOOPS
 from superposition_atlas.sae import cuda_engine as sae_cuda
-from superposition_atlas.sae.architectures.base import find
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.train_saes import _initial_state, _training_data
 from superposition_atlas.schedules import Schedule
@@ -227,7 +226,7 @@ def saes(architecture: str, n_instances: int, size: Size) -> dict[str, Any]:
     own = OWN_SETTINGS.get(architecture, {})
     settings = SAESettings(n_latents=5, architecture=architecture, batch_size=size.batch_size, **own)
     _, data = _training_data(models, settings, None)
-    chosen = find(architecture)
+    chosen = by_name(architecture)
     state = _initial_state(chosen, data, settings)
     engine = sae_cuda.CudaSAEs(chosen, data, settings, size.device)
 

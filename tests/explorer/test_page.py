@@ -234,6 +234,15 @@ def test_crossing_a_border_changes_the_matching(tab: Tab) -> None:
     tab.until(f"() => document.getElementById('matching-words').textContent !== {before!r}")
 
 
+def test_a_control_keeps_its_focus_while_training_goes_on(tab: Tab) -> None:
+    tab.until("() => explorer.theory.progress?.done >= explorer.theory.progress?.total")
+    tab.page.focus("#borders button >> nth=1")
+    tab.run("() => { explorer.store.set({steps: 20000}); explorer.training.play(); }")
+    tab.until("() => explorer.training.judgedStep > 300")
+    assert tab.run("() => document.activeElement.closest('#borders') !== null")
+    tab.run("() => explorer.training.ensemble.pause()")
+
+
 def test_the_best_known_solution_is_searched_for(tab: Tab) -> None:
     tab.until("() => explorer.theory.progress?.done >= explorer.theory.progress?.total")
     assert "of 5 represented" in tab.page.inner_text("#best-words")
@@ -337,6 +346,16 @@ def test_nothing_is_wider_than_a_phone(browser: Any, page_file: Path) -> None:
     for width in (360, 390, 820, 1240, 1440):
         with opened(browser, page_file, viewport={"width": width, "height": 800}) as other:
             assert other.run("() => document.documentElement.scrollWidth") <= width
+
+
+def test_a_phone_has_every_control(browser: Any, page_file: Path) -> None:
+    visible = """() => [...document.querySelectorAll("button, input, select")]
+      .filter((control) => control.id && control.checkVisibility()).map((control) => control.id)"""
+    found = []
+    for width in (390, 1440):
+        with opened(browser, page_file, viewport={"width": width, "height": 800}) as other:
+            found.append(set(other.run(visible)))
+    assert found[0] == found[1] >= {"preset", "play", "map-layer", "sae-play", "tour-start"}
 
 
 def test_controls_have_names_and_keyboards_reach_them(tab: Tab) -> None:

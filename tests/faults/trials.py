@@ -78,7 +78,7 @@ CHAIN = 5
 HOW = ("truncated", "bit-flipped", "empty")
 FULL = "No space left on device"
 READ_ONLY = "Read-only file system"
-NOT_WHOLE = "not a whole .* file"
+NOT_WHOLE = "not a whole .* file|written as another file of results"
 
 
 @dataclass(frozen=True)

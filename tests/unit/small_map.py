@@ -14,26 +14,32 @@ RATIO = 0.4
 SPEC: dict[str, Any] = {
     "experiments": {
         "talk": {
+            "role": "slides",
             "n_features": 3,
             "n_hidden": 1,
             "importance": {"family": "geometric", "first": 1.0, "ratio": RATIO},
             "probability": {"family": "linear", "first": 0.9, "last": 0.1},
             "claims": True,
             "cases": {
-                "case1": {},
-                "case2": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
+                "case1": {"role": "aligned"},
+                "case2": {
+                    "role": "reversed",
+                    "probability": {"family": "permutation", "of": "base", "order": "reversed"},
+                },
                 "case5": {
+                    "role": "equal",
                     "importance": {"family": "constant", "value": 1.0},
                     "probability": {"family": "permutation", "of": "base", "order": [1, 2, 0]},
                 },
-                "post4": {"importance": {"family": "constant", "value": 1.0}},
-                "uniform": {"probability": {"family": "constant", "value": 0.5}},
+                "post4": {"role": "equal", "importance": {"family": "constant", "value": 1.0}},
+                "uniform": {"role": "densities", "probability": {"family": "constant", "value": 0.5}},
             },
         }
     },
     "maps": {
         "atlas": {
             "title": "A small map",
+            "role": "observations",
             "n_features": 3,
             "n_hidden": 1,
             "seeds": 2,

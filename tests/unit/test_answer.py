@@ -18,6 +18,9 @@ from superposition_atlas.observations.answer import (
 )
 from superposition_atlas.observations.claims import EMPTY
 
+from tests.unit.case_roles import CASE_ROLES
+
+ROLES = {"talk": CASE_ROLES}
 QUESTIONS = ["not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped"]
 
 
@@ -84,23 +87,23 @@ def test_verdicts(atlas: tuple[float, ...], talk: tuple[float, ...], expected: s
 
 
 def test_what_always_holds_is_general_and_what_never_does_is_false() -> None:
-    general = judge(points(), claims(1.0), solved(True), EFFECTS).set_index("observation")["verdict"]
+    general = judge(points(), claims(1.0), solved(True), ROLES, EFFECTS).set_index("observation")["verdict"]
     assert (general[["O1", "O2", "O3", "P1-top", "P2"]] == GENERAL).all()
     nowhere = points(**{prefix + name: 0.0 for prefix in ("", "best_") for name in QUESTIONS})
-    never = judge(nowhere, claims(0.0), solved(False), EFFECTS).set_index("observation")["verdict"]
+    never = judge(nowhere, claims(0.0), solved(False), ROLES, EFFECTS).set_index("observation")["verdict"]
     assert (never[["O1", "O2", "O3", "P1-top", "P2"]] == FALSE).all()
 
 
 def test_what_training_does_and_the_best_does_not_is_of_training() -> None:
     table = points(best_not_all_represented=0.0)
-    row = judge(table, claims(1.0), solved(False), EFFECTS).set_index("observation").loc["O1"]
+    row = judge(table, claims(1.0), solved(False), ROLES, EFFECTS).set_index("observation").loc["O1"]
     assert row["verdict"] == TRAINING
     assert (row["atlas_trained"], row["atlas_best"], row["trained_where_not_best"]) == (1.0, 0.0, 1.0)
     assert (row["talk_trained"], row["talk_best"]) == (1.0, 0.0)
 
 
 def test_observations_are_asked_where_they_speak() -> None:
-    table = judge(points(), claims(1.0), solved(True), EFFECTS).set_index("observation")["n_schedules"]
+    table = judge(points(), claims(1.0), solved(True), ROLES, EFFECTS).set_index("observation")["n_schedules"]
     # Two densities that are steep: three schedules each, one of constant importance, one in either order.
     assert (table["O1"], table["O2"], table["O3"], table["P1-top"]) == (6, 2, 2, 2)
     assert table[IMPORTANCE] == 7
@@ -109,7 +112,7 @@ def test_observations_are_asked_where_they_speak() -> None:
 def test_the_best_found_first_stands_for_a_case() -> None:
     found = solved(True)
     found["talk"] = found["talk"].iloc[::-1]
-    assert judge(points(), claims(1.0), found, EFFECTS)["talk_best"].iloc[0] == 1.0
+    assert judge(points(), claims(1.0), found, ROLES, EFFECTS)["talk_best"].iloc[0] == 1.0
 
 
 def test_orders_are_compared_at_the_same_place() -> None:

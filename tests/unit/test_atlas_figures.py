@@ -408,8 +408,8 @@ def test_maps_that_have_nothing_to_show_have_no_figures(change: dict[str, Any]) 
     assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
 
 
-def test_without_the_map_there_are_no_figures() -> None:
-    raw = {"experiments": SPEC["experiments"], "maps": {"other": SPEC["maps"]["atlas"]}}
+def test_without_a_map_of_that_role_there_are_no_figures() -> None:
+    raw = {"experiments": SPEC["experiments"], "maps": {"other": SPEC["maps"]["atlas"] | {"role": ""}}}
     assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
     assert len(FIGURES) == 4
 

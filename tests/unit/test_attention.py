@@ -1,5 +1,9 @@
 """Attention on known features: its scores split exactly, what superposition forces, and the planted rule."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -391,3 +395,27 @@ def test_missing_weights_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert error.startswith(f"error: {tmp_path / 'mine' / 'toy_models.safetensors'}: no such file")
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path) -> None:
+    """Of numpy's, of torch's and of the engines' threads; Snakemake sets them by --cores."""
+    few: dict[str, object] = {"steps": 3, "batch_size": 16}
+    setting = {"n_features": 6, "n_hidden": 4, "probability": [0.3] * 6, "seeds": [1, 2**63], "heads": [2]}
+    trained = few | {"engine": "torch"}  # which has nothing to compile
+    setting |= {"toy_model": trained, "sae": trained | {"n_latents": 6}, "training": few}
+    spec = {"mine": setting}
+    for n_threads in ("1", "2"):
+        command = ["attention", "--spec", json.dumps(spec), "--threads", n_threads, "--folder", n_threads]
+        done = subprocess.run(
+            [sys.executable, "-m", "superposition_atlas", *command],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": n_threads, "OPENBLAS_NUM_THREADS": n_threads},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    names = [path.relative_to(tmp_path / "1") for path in sorted((tmp_path / "1").rglob("*.safetensors"))]
+    assert len(names) == 3
+    for name in names:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()

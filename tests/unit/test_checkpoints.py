@@ -14,13 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from superposition_atlas.backends.interruption import deferred_signals
 from superposition_atlas.errors import TrainingError
+from superposition_atlas.sae import torch_engine
+from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training import checkpoint as checkpoint_module
 from superposition_atlas.training import pace
 from superposition_atlas.training.fused import fused_engine
-from superposition_atlas.training.train_toy_models import train
+from superposition_atlas.training.train_toy_models import random_dictionaries, train
 
 SCHEDULE = Schedule(np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.9, 0.4]))
 SETTINGS = {"steps": 130, "batch_size": 32, "record_steps": (0, 20, 130), "engine": "fused"}
@@ -212,8 +214,10 @@ PROGRAM = """
 import sys
 import numpy as np
 from superposition_atlas import cli
+from superposition_atlas.sae import torch_engine
+from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.schedules import Schedule
-from superposition_atlas.training.train_toy_models import train
+from superposition_atlas.training.train_toy_models import random_dictionaries, train
 path, output = sys.argv[1:]
 try:
     models = train(
@@ -288,3 +292,46 @@ def test_ctrl_c_leaves_a_checkpoint_and_one_line(tmp_path, undisturbed, number):
     assert not output.exists()
     assert start(path, output).wait() == 0
     assert_same_results(output, undisturbed[0])
+
+
+# --- SAEs: the same loop -----------------------------------------------------------------------------------
+
+SAE_SETTINGS = {
+    "n_latents": 5, "steps": 90, "batch_size": 16, "record_steps": (0, 30, 90), "engine": "torch",
+    "resampling": "simple", "resample_every": 20, "dead_window": 5,
+}  # fmt: skip
+
+
+def test_saes_that_were_killed_go_on_to_the_same_bits(tmp_path, many_pauses, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    models = random_dictionaries(SCHEDULE, 2, range(3))
+    whole = train_saes(models, **SAE_SETTINGS)
+    kept = {"checkpoint": tmp_path / "saes.safetensors", "checkpoint_seconds": 0, **SAE_SETTINGS}
+    advance, calls = torch_engine.advance, iter(range(60))
+
+    def die(*arguments):
+        if next(calls, None) is None:
+            raise Killed
+        advance(*arguments)
+
+    monkeypatch.setattr(torch_engine, "advance", die)
+    with pytest.raises(Killed):
+        train_saes(models, **kept)
+    monkeypatch.setattr(torch_engine, "advance", advance)
+    resumed = train_saes(models, **kept)
+    assert "going on from step 59 of 90" in caplog.text
+    for name in whole.parameters:
+        np.testing.assert_array_equal(resumed.parameters[name], whole.parameters[name])
+        np.testing.assert_array_equal(resumed.history[name], whole.history[name])
+    np.testing.assert_array_equal(resumed.resampled, whole.resampled)
+    assert whole.resampled.shape[0] > 1
+
+
+def test_a_checkpoint_of_other_saes_is_of_no_use(tmp_path, many_pauses, caplog):
+    kept = {"checkpoint": tmp_path / "saes.safetensors", "checkpoint_seconds": 0}
+    models = random_dictionaries(SCHEDULE, 2, range(2))
+    train_saes(models, **kept, **SAE_SETTINGS)
+    changed = SAE_SETTINGS | {"learning_rate": 0.01}
+    saes = train_saes(models, **kept, **changed)
+    assert "belongs to other settings or code" in caplog.text
+    np.testing.assert_array_equal(saes.W_enc, train_saes(models, **changed).W_enc)

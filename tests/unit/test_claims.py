@@ -14,6 +14,8 @@ from superposition_atlas.observations import claims
 from superposition_atlas.observations.claims import PRIMARY, CaseMeasurements, Thresholds
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
+from tests.unit.case_roles import CASE_ROLES
+
 OBSERVATIONS = {observation.name: observation for observation in claims.OBSERVATIONS}
 
 
@@ -29,6 +31,7 @@ def case(norm: Any, **given: Any) -> CaseMeasurements:
         "interference": np.zeros(norm.shape),
     }
     return CaseMeasurements(
+        role="",
         seeds=np.arange(n_seeds),
         shown=np.ones(n_seeds, dtype=bool),
         norm=norm,
@@ -47,11 +50,15 @@ def case_of_weights(W: np.ndarray, importance: Any = 1.0) -> CaseMeasurements:
 def answers(
     name: str, cases: dict[str, CaseMeasurements], of: str, thresholds: Thresholds = PRIMARY
 ) -> list[bool]:
-    return [bool(answer) for answer in OBSERVATIONS[name].holds(cases, of, thresholds)]
+    return [bool(answer) for answer in OBSERVATIONS[name].holds(with_roles(cases), of, thresholds)]
 
 
 def spoken_of(name: str, cases: dict[str, CaseMeasurements]) -> set[str]:
-    return {case for case in cases if OBSERVATIONS[name].applies(cases, case)}
+    return {case for case in cases if OBSERVATIONS[name].applies(with_roles(cases), case)}
+
+
+def with_roles(cases: dict[str, CaseMeasurements]) -> dict[str, CaseMeasurements]:
+    return {name: replace(measured, role=CASE_ROLES.get(name, "")) for name, measured in cases.items()}
 
 
 # --- interval and verdict ----------------------------------------------------------------------------------
@@ -411,7 +418,7 @@ def table() -> pd.DataFrame:
 
 def test_measurements_come_back_from_the_table_in_any_order_of_its_rows(table: pd.DataFrame) -> None:
     rows = table[table["case"] == "case2"]
-    measured = CaseMeasurements.from_table(rows.sample(frac=1.0, random_state=0))
+    measured = CaseMeasurements.from_table(rows.sample(frac=1.0, random_state=0), "reversed")
     assert measured.seeds.tolist() == [0, 1, 2]
     assert measured.shown.tolist() == [True, True, False]
     assert measured.W.shape == (3, 2, 5)
@@ -421,7 +428,7 @@ def test_measurements_come_back_from_the_table_in_any_order_of_its_rows(table: p
 
 
 def test_the_table_counts_shown_and_all_seeds_apart(table: pd.DataFrame) -> None:
-    tested = claims.tested("talk", "linear", table)
+    tested = claims.tested("talk", "linear", table, CASE_ROLES)
     assert list(tested.columns) == list(claims.COLUMNS)
     assert set(tested["experiment"]) == {"talk"}
     assert set(tested["family"]) == {"linear"}
@@ -437,7 +444,7 @@ def test_the_table_counts_shown_and_all_seeds_apart(table: pd.DataFrame) -> None
 
 
 def test_rows_agree_with_themselves(table: pd.DataFrame) -> None:
-    for row in claims.tested("talk", "linear", table).to_dict("records"):
+    for row in claims.tested("talk", "linear", table, CASE_ROLES).to_dict("records"):
         assert row["fraction"] == row["n_holding"] / row["n_seeds"]
         assert row["verdict"] == claims.verdict(row["n_holding"], row["n_seeds"], row["quantifier"])
         assert row["primary"] == (row["norm_threshold"] == 0.5 and row["dedicated_threshold"] == 0.9)
@@ -446,7 +453,7 @@ def test_rows_agree_with_themselves(table: pd.DataFrame) -> None:
 
 
 def test_each_observation_is_tested_at_every_threshold(table: pd.DataFrame) -> None:
-    tested = claims.tested("talk", "linear", table)
+    tested = claims.tested("talk", "linear", table, CASE_ROLES)
     expected = {(t.norm, t.dimensionality) for t in (PRIMARY, *claims.SWEEP)}
     assert len(expected) == 9
     for _, rows in tested.groupby(["observation", "case", "sample"]):
@@ -457,19 +464,27 @@ def test_each_observation_is_tested_at_every_threshold(table: pd.DataFrame) -> N
 
 def test_the_thresholds_move_a_verdict(table: pd.DataFrame) -> None:
     short = table.assign(norm=np.where(table["norm"] > 0, 0.65, 0.0))
-    tested = claims.tested("talk", "linear", short)
+    tested = claims.tested("talk", "linear", short, CASE_ROLES)
     rows = tested[(tested["observation"] == "O2") & (tested["sample"] == "all")].set_index("norm_threshold")
     assert rows.loc[0.7, "n_holding"] == 3
     assert rows.loc[0.6, "n_holding"] == 2
 
 
 def test_where_all_seeds_are_shown_there_is_one_sample(table: pd.DataFrame) -> None:
-    tested = claims.tested("talk", "linear", table.assign(shown=True))
+    tested = claims.tested("talk", "linear", table.assign(shown=True), CASE_ROLES)
     assert set(tested["sample"]) == {"shown"}
     assert set(tested["n_seeds"]) == {3}
 
 
 def test_without_a_case_that_is_spoken_of_the_table_is_empty(table: pd.DataFrame) -> None:
-    tested = claims.tested("other", "linear", table[table["case"] == "uniform"])
+    tested = claims.tested("other", "linear", table[table["case"] == "uniform"], CASE_ROLES)
     assert len(tested) == 0
     assert list(tested.columns) == list(claims.COLUMNS)
+
+
+def test_without_roles_nothing_is_said_of_cases_whatever_their_names(table: pd.DataFrame) -> None:
+    assert len(claims.tested("talk", "linear", table, {})) == 0
+    others = {"case1": "reversed", "case2": "aligned"}
+    tested = claims.tested("talk", "linear", table, others).set_index("observation")["case"]
+    assert (tested["O2"] == "case1").all()
+    assert (tested["P1-top"] == "case2").all()

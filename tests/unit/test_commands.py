@@ -15,12 +15,13 @@ from superposition_atlas import config
 from superposition_atlas.cli.commands import explain
 from superposition_atlas.cli.main import COMMANDS, main
 from superposition_atlas.observations import claims
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.schedules import Schedule, uniform
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
-from superposition_atlas.storage.model_files import read_models
+from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.storage.parquet import read_table, table_provenance
 from superposition_atlas.storage.provenance import package_versions
+from superposition_atlas.storage.sae_files import read_saes
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.training.train_toy_models import train
 
@@ -37,15 +38,19 @@ SPEC: dict[str, Any] = {
             "training": {"steps": 60, "batch_size": 16, "learning_rate": 0.01, "init_scale": 0.2},
             "claims": True,
             "cases": {
-                "case1": {"title": "The more important, the less sparse"},
-                "case2": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
-                "post4": {"importance": {"family": "constant", "value": 1.0}},
+                "case1": {"role": "aligned", "title": "The more important, the less sparse"},
+                "case2": {
+                    "role": "reversed",
+                    "probability": {"family": "permutation", "of": "base", "order": "reversed"},
+                },
+                "post4": {"role": "equal", "importance": {"family": "constant", "value": 1.0}},
                 "uniform": {
+                    "role": "densities",
                     "probability": {
                         "family": "per_instance",
                         "of": {"family": "geometric", "first": 1.0, "last": 0.1},
                         "count": 3,
-                    }
+                    },
                 },
                 "slow": {"training": {"steps": 80}},
             },
@@ -550,7 +555,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
     ),
     "explain: another kind of file": (
         lambda c, t: ["explain", t / "report.zip"],
-        "got a file that carries no provenance, allowed is one of .gif, .json, .parquet, .pdf, .png",
+        "got a file that carries no provenance, allowed is one of .gif, .html, .json, .parquet, .pdf, .png",
     ),
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
     "explain: a name that can't be": (
@@ -700,7 +705,7 @@ def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
 
 def test_rules_give_specs_through_standard_input() -> None:
     rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
-    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 8
+    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 9
 
 
 def test_an_interruption_is_one_line(
@@ -755,3 +760,21 @@ def test_jobs_that_measure_and_draw_nothing_do_not_load_pandas(chain: Chain, tmp
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_saes_are_trained_on_the_toy_models_of_exactly_their_seeds(tmp_path: Path) -> None:
+    """A list of small and large seeds is one of floats to numpy, in which these two are one."""
+    seeds = [2**63 + 1, 2**63 + 2, 5]
+    trained = train(uniform(3, 0.5), 2, seeds, steps=0)
+    models, saes = tmp_path / "models.safetensors", tmp_path / "random.safetensors"
+    write_models(trained, models, {}, "code")
+    spec = {"seeds": seeds[1:], "architecture": "random", "n_latents": 3}
+    run("saes", "--models", models, "--spec", json.dumps(spec), "--output", saes)
+    tables = {name: tmp_path / f"{name}.parquet" for name in RECOVERY_TABLES}
+    outputs = [word for name, path in tables.items() for word in (f"--output-{name}", path)]
+    run("recovery", "--models", models, "--case", "a", "--shown-seeds", 3, "--saes", saes, *outputs)
+    assert read_saes(saes).seeds.tolist() == seeds[1:]
+    for name, path in tables.items():
+        table = read_table(path)
+        if len(table):
+            assert set(table["seed"].tolist()) == set(seeds[1:]), name

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import yaml
 from superposition_atlas.attention.attention_settings import AttentionSettings
-from superposition_atlas.config import load, read
+from superposition_atlas.config import declaration, load, read
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.config.schema import definition
 from superposition_atlas.errors import ConfigError
 
-from .test_config import LINEAR, SMOKE, TALK, laid_over, small
+from .config_samples import LINEAR, SMOKE, TALK, laid_over, small
 
 BLOCK: dict[str, Any] = yaml.safe_load("""
 mine:
@@ -120,13 +119,17 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ),
     ("toy_model.steps", -1, ["mine.toy_model.steps:", "-1", "an integer ≥ 0"]),
     ("toy_model.centred_inputs", True, ["mine.toy_model.centred_inputs:", "True", "false here"]),
-    ("toy_model.weight_decay", 0.1, ["mine.toy_model.weight_decay: got 0.1, allowed is 0 with adam"]),
+    (
+        "toy_model.weight_decay",
+        0.1,
+        ["mine.toy_model.weight_decay: got 0.1, allowed is 0 with the optimizer adam"],
+    ),
     ("sae", None, ["mine.sae:", "missing"]),
     ("sae.n_latents", 4, ["mine.sae.n_latents:", "4", "an integer ≥ 5", "each of the n_features"]),
     ("sae.seeds", 2, ["mine.sae.seeds:", "2", "every toy model gets one SAE"]),
     ("sae.record_steps", [0], ["mine.sae.record_steps:", "[0]", "every toy model gets one SAE"]),
     ("sae.sparsity_coefficient", [0.1, 0.2], ["mine.sae.sparsity_coefficient:", "one number here"]),
-    ("sae.k", 2, ["mine.sae.k: got (2,)", "leave it out with architecture relu"]),
+    ("sae.k", 2, ["mine.sae.k: got 2,", "its default, 1, with architecture relu"]),
 ]
 
 
@@ -150,4 +153,4 @@ def test_names_differ_by_more_than_case() -> None:
 def test_every_key_is_one_that_loading_reads() -> None:
     spec = load(with_block()).attention["mine"]
     read_keys = {"title", *spec.spec, *spec.training} - {"training"}
-    assert set(definition("attention")["properties"]) == read_keys
+    assert set(declaration.ATTENTION.fields) == read_keys

@@ -1,16 +1,14 @@
 """The configuration of slide 4's networks: what loads, what is refused and how it is said."""
 
 import json
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas.config import laid_over, load, read
+from superposition_atlas.config import declaration, laid_over, load, read
 from superposition_atlas.config.playground import PlaygroundNetworks
-from superposition_atlas.config.schema import definition
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.playground import network_settings as playground
 
@@ -65,28 +63,10 @@ def test_null_leaves_it_out(own: Any) -> None:
     assert load(laid_over(read(TALK), {"playground": None})).playground == {}
 
 
-def test_defaults_come_from_the_schema_and_are_those_of_the_library() -> None:
+def test_what_is_left_out_has_the_librarys_defaults() -> None:
     own = mine()
     assert own.settings == playground.Settings(data_set="xor")
     assert (own.title, own.seeds) == ("mine", tuple(range(8)))
-    properties = definition("network")["properties"]
-    assert set(properties) == {field.name for field in fields(playground.Settings)} | {"title", "seeds"}
-    assert definition("network")["required"] == [
-        field.name for field in fields(playground.Settings) if field.default is MISSING
-    ]
-
-
-def test_the_schema_knows_exactly_the_words_there_are() -> None:
-    properties = definition("network")["properties"]
-    words = {
-        "data_set": playground.DataSetName,
-        "activation": playground.ActivationName,
-        "optimizer": playground.OptimizerName,
-        "regularization": playground.RegularizationName,
-    }
-    for name, allowed in words.items():
-        assert properties[name]["enum"] == list(get_args(allowed))
-    assert properties["inputs"]["items"]["enum"] == list(get_args(playground.InputName))
 
 
 def test_seeds_are_a_number_or_a_list() -> None:
@@ -178,7 +158,7 @@ ANYTHING = st.recursive(
 )
 
 
-@given(key=st.sampled_from(sorted(definition("network")["properties"])), value=ANYTHING)
+@given(key=st.sampled_from(sorted(declaration.NETWORK.fields)), value=ANYTHING)
 def test_any_value_anywhere_loads_or_is_refused_in_one_line(key: str, value: Any) -> None:
     try:
         networks({"mine": {"data_set": "xor", key: value}})

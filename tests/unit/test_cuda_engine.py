@@ -321,7 +321,7 @@ def test_without_a_cuda_device_the_engine_says_so_in_one_line():
 
 def test_without_triton_the_engine_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(training, "gpu_problem", lambda: None)
-    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == "triton" else True)
     with pytest.raises(TrainingError, match=r"triton is not installed \(pip install .*\[gpu\]"):
         train(SCHEDULE, 2, [0], steps=2, engine="cuda")
     assert training.engine_name("auto", "cuda") == "torch-cuda"

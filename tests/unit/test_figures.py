@@ -1,6 +1,5 @@
 """Figures: every module draws small tables of really trained models, the same bytes each time."""
 
-import json
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +37,7 @@ from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
 from superposition_atlas.training.train_toy_models import train
 
+from tests.unit.case_roles import CASE_ROLES
 from tests.unit.small_map import build_map, small_map
 
 from .map_chain import SPEC, make_maps
@@ -139,8 +139,10 @@ class Tables:
         }
         self.tables["claims"] = pd.concat(
             [
-                claims.tested("talk", "linear", self.tables["features"]),
-                claims.tested("controls", "uniform", self._renamed("uniform_matched", "pentagon_talk")),
+                claims.tested("talk", "linear", self.tables["features"], CASE_ROLES),
+                claims.tested(
+                    "controls", "uniform", self._renamed("uniform_matched", "pentagon_talk"), CASE_ROLES
+                ),
             ],
             ignore_index=True,
         )
@@ -784,7 +786,7 @@ def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -
     paths, options = tables.inputs("bias")
     figure = draw("bias", paths, options)
     features = read_table(paths["features"])
-    assert len(figure.axes) == features["key"].nunique() * len(options)
+    assert len(figure.axes) == features["key"].nunique() * len(options["titles"])
     drawn = sorted(bar.get_height() for axes in figure.axes for bar in axes.patches)
     np.testing.assert_allclose(drawn, sorted(features["share_represented"]))
     norms = [line.get_ydata() for axes in figure.axes for line in axes.lines if line.get_marker() == "D"]
@@ -794,14 +796,14 @@ def test_panels_of_the_bias_have_each_features_share_and_norms(tables: Tables) -
 def test_training_is_drawn_against_each_setting_that_varies(tables: Tables) -> None:
     found = catalogue.figures(config.load(SPEC))
     targets = [figure for figure in found if figure.module == "training_against_best"]
-    assert {figure.options["against"]: set(json.loads(figure.options["values"])) for figure in targets} == {
+    assert {figure.options["against"]: set(figure.options["values"]) for figure in targets} == {
         "steps": {"standard", "longer"},
         "init_scale": {"standard", "wider"},
     }
     for target in targets:
         paths = {role: tables.folder / path for role, path in target.inputs.items()}
         figure = draw(target.module, paths, target.options)
-        values = json.loads(target.options["values"]).values()
+        values = target.options["values"].values()
         assert {tuple(axes.get_xticks()) for axes in figure.axes} == {tuple(sorted(values))}
 
 

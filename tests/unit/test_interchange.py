@@ -13,14 +13,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
-from superposition_atlas.sae.architectures.base import find
-from superposition_atlas.sae.ensemble import ARCHITECTURES, ArchitectureName, SAEs, SAESettings
+from superposition_atlas.sae.architectures.registry import by_name, names
+from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage import interchange
 from superposition_atlas.storage.interchange import (
-    SAELENS_ARCHITECTURES,
     find_sae,
     find_toy_model,
     import_toy_model,
@@ -48,12 +47,12 @@ WEIGHTS = {
 TOLERANCE = 1e-5
 
 
-def by_hand(architecture: ArchitectureName, k: tuple[int, ...] = (2,), sweep: int = 1) -> SAEs:
+def by_hand(architecture: str, k: tuple[int, ...] = (2,), sweep: int = 1) -> SAEs:
     """Untrained SAEs whose every parameter does something, with `sweep` values of λ or with those of k."""
     n_sweep = max(sweep, len(k))
     n = len(SEEDS) * n_sweep
-    rng = np.random.default_rng(ARCHITECTURES.index(architecture))
-    shapes = find(architecture).shapes(M, N_LATENTS)
+    rng = np.random.default_rng(names().index(architecture))
+    shapes = by_name(architecture).shapes(M, N_LATENTS)
     drawn = {name: 0.5 * rng.normal(size=(n, *shape)) for name, shape in shapes.items()}
     drawn["W_dec"] /= np.linalg.norm(drawn["W_dec"], axis=-1, keepdims=True)
     if "log_threshold" in drawn:
@@ -103,8 +102,8 @@ def models() -> ToyModels:
     return train(schedule, 2, SEEDS, record_steps=[0, 20], engine="torch", device="cpu", **settings)
 
 
-@pytest.fixture(params=ARCHITECTURES)
-def architecture(request: pytest.FixtureRequest) -> ArchitectureName:
+@pytest.fixture(params=names())
+def architecture(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
@@ -112,11 +111,10 @@ def architecture(request: pytest.FixtureRequest) -> ArchitectureName:
 
 
 def test_every_architecture_has_a_name_in_saelens() -> None:
-    assert tuple(SAELENS_ARCHITECTURES) == ARCHITECTURES
-    assert set(SAELENS_ARCHITECTURES.values()) == set(WEIGHTS)
+    assert {by_name(name).saelens.name for name in names()} == set(WEIGHTS)
 
 
-def test_a_folder_holds_a_configuration_and_weights(architecture: ArchitectureName, tmp_path: Path) -> None:
+def test_a_folder_holds_a_configuration_and_weights(architecture: str, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "sae"
     write_saelens(by_hand(architecture), 1, folder)
     assert set(contents(folder)) == FILES
@@ -144,7 +142,7 @@ def test_topk_says_its_k_and_that_it_chooses_by_the_pre_activations_themselves(k
     assert configuration["rescale_acts_by_decoder_norm"] is False
 
 
-def test_thresholds_are_one_a_latent(architecture: ArchitectureName) -> None:
+def test_thresholds_are_one_a_latent(architecture: str) -> None:
     saes = by_hand(architecture)
     threshold = saelens_weights(saes, 2).get("threshold")
     if "log_threshold" in saes.parameters:
@@ -268,9 +266,7 @@ def assert_saelens_agrees(saes: SAEs, instance: int, folder: Path, h: np.ndarray
 
 @pytest.mark.saelens
 @pytest.mark.parametrize("instance", range(len(SEEDS)))
-def test_saelens_computes_what_we_compute(
-    architecture: ArchitectureName, instance: int, tmp_path: Path
-) -> None:
+def test_saelens_computes_what_we_compute(architecture: str, instance: int, tmp_path: Path) -> None:
     saes, h = by_hand(architecture), hidden()
     fires = encode(saes, h[None], slice(instance, instance + 1)) > 0
     assert 0 < fires.mean() < 1
@@ -279,7 +275,7 @@ def test_saelens_computes_what_we_compute(
 
 @pytest.mark.saelens
 def test_saelens_computes_what_a_trained_sae_computes(
-    architecture: ArchitectureName, models: ToyModels, tmp_path: Path
+    architecture: str, models: ToyModels, tmp_path: Path
 ) -> None:
     saes = train_saes(models, architecture=architecture, n_latents=5, steps=30, batch_size=16, dead_window=10)
     h = models.encode(models.sample(0, 300))

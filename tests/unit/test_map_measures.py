@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.cli.main import main
-from superposition_atlas.maps.comparison import LARGEST_SOLVED, is_covered, search_of, searches_of
+from superposition_atlas.maps.comparison import is_covered, search_of, searches_of
 from superposition_atlas.maps.measures import (
     QUESTIONS,
     Schedules,
@@ -26,6 +26,7 @@ from superposition_atlas.maps.solutions import HELD_BIASES, solutions_of
 from superposition_atlas.storage.map_files import MapPoints, distinct_points, read_point_frame, read_solutions
 from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.exact_loss import exact_loss
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 SETTINGS = TrainingSettings(steps=150, batch_size=128, learning_rate=0.01, init_scale=0.3)

@@ -16,7 +16,6 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from superposition_atlas.backends import optional_packages
-from superposition_atlas.config.schema import SCHEMA_PATH
 from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.norms import PUBLISHED_NORMS
 
@@ -75,6 +74,10 @@ def test_the_conda_environment_has_the_same_packages_and_ranges() -> None:
         CONDA_NAMES.get(name, name): specifier for name, specifier in wanted.items() if name not in FROM_PIP
     }
     assert ranges(pip) == {name: specifier for name, specifier in wanted.items() if name in FROM_PIP}
+
+
+def test_the_schema_for_editors_is_in_the_wheel() -> None:
+    assert "config/schema.json" in PYPROJECT["tool"]["setuptools"]["package-data"]["superposition_atlas"]
 
 
 def test_no_package_of_the_map_is_stale() -> None:
@@ -190,7 +193,7 @@ def test_the_wheel_holds_every_file_of_the_package() -> None:
         if path.is_file() and path.suffix not in {".py", ".pyc"}:
             assert any(fnmatch(name, pattern) for pattern in patterns), name
     assert (PACKAGE / "explorer/page/index.html").is_file()
-    assert SCHEMA_PATH.is_relative_to(PACKAGE)
+    assert (PACKAGE / "config/schema.json").is_file()
     assert PUBLISHED_NORMS.is_relative_to(PACKAGE)
     assert PUBLISHED_NORMS == ROOT / catalogue.PUBLISHED_NORMS
 

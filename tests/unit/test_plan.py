@@ -78,6 +78,15 @@ def test_an_empty_configuration_asks_for_the_report_alone() -> None:
     assert not any("/maps/" in path or "/attention/" in path or "/saes/" in path for path in own)
 
 
+def test_an_atlas_too_large_to_solve_judges_nothing() -> None:
+    """Its tables have no columns of best solutions."""
+    solved = targets.answer_files(CONFIG)
+    assert solved == [layout.answer(), layout.effects()]
+    name = next(name for name in CONFIG.maps if catalogue.atlas(CONFIG) is CONFIG.maps[name])
+    larger = replace(CONFIG.maps[name], n_features=10)
+    assert targets.answer_files(replace(CONFIG, maps={**CONFIG.maps, name: larger})) == []
+
+
 # --- params ------------------------------------------------------------------------------------------------
 
 

@@ -319,16 +319,16 @@ WRONG = [
     ({"activation": "elu"}, "activation is 'elu'"),
     ({"optimizer": "lion"}, "optimizer is 'lion'"),
     ({"regularization": "l3"}, "regularization is 'l3'"),
-    ({"inputs": ["x3"]}, "an input is 'x3'"),
+    ({"inputs": ["x3"]}, "a value of inputs is 'x3'"),
     ({"inputs": "x1"}, "inputs is 'x1': must be a list"),
-    ({"hidden_layers": [4, 0]}, "a hidden layer is 0"),
+    ({"hidden_layers": [4, 0]}, "a value of hidden_layers is 0"),
     ({"n_points": 1}, "n_points is 1"),
     ({"steps": 0}, "steps is 0"),
     ({"noise": -1}, "noise is -1"),
     ({"learning_rate": 0}, "learning_rate is 0"),
     ({"training_share": 100}, "training_share is 100"),
     ({"training_share": 0.01}, "training_share is 0.01"),
-    ({"batch_size": 251}, "batch_size is 251: must be at most 250"),
+    ({"batch_size": 251}, "batch_size is 251: must be an integer ≥ 1 and ≤ 250"),
 ]
 
 
@@ -472,3 +472,17 @@ def test_what_goes_wrong_names_the_network_and_writes_nothing(
     assert said.startswith(f"error: playground.mine: {message}")
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_are_exact_in_the_tables(tmp_path: Path) -> None:
+    """A list of small and large seeds is one of floats to numpy, in which these two are one."""
+    seeds = [2**63 + 1, 2**63 + 2, 5]
+    settings = Settings("xor", steps=2)
+    assert main(arguments(tmp_path, {"mine": {**settings.as_dict(), "seeds": seeds}})) == 0
+    runs = read_table(tmp_path / "runs.parquet")
+    assert runs["seed"].tolist() == seeds
+    assert runs["shown"].tolist() == [True, False, False]
+    curves = read_table(tmp_path / "curves.parquet")
+    assert list(dict.fromkeys(curves["seed"].tolist())) == seeds
+    for name in ("points", "units", "weights"):
+        assert set(read_table(tmp_path / f"{name}.parquet")["seed"].tolist()) == {seeds[0]}

@@ -21,7 +21,7 @@ from superposition_atlas.metrics.features import feature_table
 from superposition_atlas.metrics.polysemanticity import answered, latent_units, neuron_table, readings
 from superposition_atlas.metrics.recovery import evaluate, latent_table, sae_table
 from superposition_atlas.metrics.sae_history import history_table
-from superposition_atlas.sae.ensemble import ArchitectureName, SAEs
+from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.toy_model import ToyModels
@@ -192,7 +192,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
     schedule = schedules.explicit(importance=np.ones(5), probability=np.full(5, 0.05))
     models = train(schedule, n_hidden=2, seeds=range(3), steps=300, batch_size=64, learning_rate=0.02)
-    architectures: list[ArchitectureName] = ["topk", "pca"]
+    architectures: list[str] = ["topk", "pca"]
     common = {"n_latents": 5, "steps": 60, "batch_size": 32, "record_steps": RECORDS}
     # So sparse that latents die at once.
     resampled = {

@@ -54,6 +54,7 @@ TRAIN = {
     "matryoshka": saes("matryoshka", k=2, prefixes=[3]),
 }
 PRODUCTS = {"aten.mm.default", "aten.bmm.default", "aten.addmm.default", "aten.baddbmm.default"}
+COPIES = {"aten.lift_fresh.default", "aten._to_copy.default", "aten.detach.default"}
 
 
 class Operands(TorchDispatchMode):
@@ -106,16 +107,14 @@ def test_instances_go_through_the_same_operations_on_the_same_places(
     with noted_in_groups(monkeypatch, "training.torch_engine", "sae.torch_engine") as instances:
         train([0, 1, 2], 2)
         train([1], 1)
-    assert len(instances) >= 4
-    longest = max(len(noted) for noted in instances)
-    trained = [noted for noted in instances if len(noted) == longest]  # not the call that only gets ready
+    # What is copied out of numpy's memory lies anywhere there; and some calls take no step.
+    done = [{entry for entry in noted if entry[0] not in COPIES} for noted in instances]
+    trained = [entries for entries in done if any(name in PRODUCTS for name, _, _ in entries)]
     assert len(trained) >= 4
-    assert all(noted == trained[0] for noted in trained)
-    products = [entry for entry in trained[0] if entry[0] in PRODUCTS]
-    assert products
-    for _, forms, n_threads in products:
+    assert all(entries == trained[0] for entries in trained)
+    for name, forms, n_threads in trained[0]:
         assert n_threads == 1
-        if train is not TRAIN["matryoshka"]:  # whose latents behind a prefix begin within an array
+        if name in PRODUCTS and train is not TRAIN["matryoshka"]:  # whose prefixes are parts of arrays
             assert {place for _, _, place in forms} == {0}
 
 

@@ -30,6 +30,7 @@ SPEC: dict[str, Any] = {
     "experiments": {
         "talk": {
             "title": "5 features in 2 dimensions, linear densities",
+            "role": "slides",
             "n_features": 5,
             "n_hidden": 2,
             "seeds": 6,
@@ -39,15 +40,20 @@ SPEC: dict[str, Any] = {
             "training": {"steps": 300, "batch_size": 32, "init_scale": 0.2},
             "claims": True,
             "cases": {
-                "case1": {"title": HOSTILE},
-                "case2": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
-                "case5": {"importance": {"family": "constant", "value": 1.0}},
+                "case1": {"title": HOSTILE, "role": "aligned"},
+                "case2": {
+                    "role": "reversed",
+                    "slide": 13,
+                    "probability": {"family": "permutation", "of": "base", "order": "reversed"},
+                },
+                "case5": {"role": "equal", "slide": 15, "importance": {"family": "constant", "value": 1.0}},
                 "uniform": {
+                    "role": "densities",
                     "probability": {
                         "family": "per_instance",
                         "of": {"family": "geometric", "first": 1.0, "last": 0.1},
                         "count": 3,
-                    }
+                    },
                 },
             },
             "saes": {
@@ -62,8 +68,9 @@ SPEC: dict[str, Any] = {
                 }
             },
         },
-        "wide": {"like": "talk", "title": "The size of the table", "seeds": 3, "saes": None},
+        "wide": {"like": "talk", "title": "The size of the table", "role": "post", "seeds": 3, "saes": None},
         "controls": {
+            "role": "known_answers",
             "n_features": 5,
             "n_hidden": 2,
             "seeds": 4,
@@ -71,9 +78,10 @@ SPEC: dict[str, Any] = {
             "importance": {"family": "geometric", "first": 1.0, "ratio": 0.9},
             "probability": {"family": "constant", "value": 0.05},
             "cases": {
-                "sparsity_0": {"probability": {"family": "constant", "value": 1.0}},
-                "pentagon_xavier": {"importance": {"family": "constant", "value": 1.0}},
+                "sparsity_0": {"role": "no_sparsity", "probability": {"family": "constant", "value": 1.0}},
+                "pentagon_xavier": {"role": "pentagon", "importance": {"family": "constant", "value": 1.0}},
                 "pentagon_talk": {
+                    "role": "pentagon",
                     "importance": {"family": "constant", "value": 1.0},
                     "training": {"init_scale": 0.2},
                 },
@@ -89,6 +97,7 @@ SPEC: dict[str, Any] = {
     | {
         "atlas": {
             "title": HOSTILE,
+            "role": "observations",
             "n_features": 5,
             "n_hidden": 2,
             "seeds": 3,
@@ -165,7 +174,9 @@ def build(spec: dict[str, Any]) -> None:
         given = ("--claims", layout.claims(), "--points", atlas["points"], "--features", atlas["features"])
         outputs = ("--output-answer", layout.answer(), "--output-effects", layout.effects())
         variant = checked.maps["atlas"].main_variant
-        run("answer", *given, "--variant", variant, "--solutions", *solved, *outputs)
+        described = [layout.schedules(Path(path).parent.name) for path in solved]
+        given = (*given, "--variant", variant, "--solutions", *solved, "--schedules", *described)
+        run("answer", *given, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
     benchmark.parent.mkdir(parents=True)
@@ -592,7 +603,7 @@ def test_the_configuration_is_there_in_full(workplace: Path) -> None:
 
 def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None:
     spec = copy.deepcopy(SPEC)
-    spec["experiments"] = {"mine": {**spec["experiments"]["talk"], "saes": None, "claims": False}}
+    spec["experiments"] = {"mine": {**spec["experiments"]["talk"], "role": "", "saes": None, "claims": False}}
     rename("talk", "mine")
     change(layout.claims(), lambda table: table.iloc[:0])
     draw(spec)
@@ -605,7 +616,7 @@ def test_text_follows_what_the_configuration_leaves_out(workplace: Path) -> None
 
 def test_an_experiment_of_another_name_has_a_section(workplace: Path) -> None:
     spec = copy.deepcopy(SPEC)
-    spec["experiments"]["other"] = spec["experiments"].pop("wide")
+    spec["experiments"]["other"] = spec["experiments"].pop("wide") | {"role": ""}
     rename("wide", "other")
     change(layout.claims(), lambda table: table.replace({"experiment": {"wide": "other"}}))
     draw(spec)

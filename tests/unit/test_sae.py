@@ -1,8 +1,10 @@
 """SAE training: the fused engine against autograd, what must not matter, resampling, recovery."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +12,27 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from superposition_atlas import schedules
+from superposition_atlas.cli.commands import recovery
+from superposition_atlas.cli.main import main
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae import resampling
-from superposition_atlas.sae.architectures.base import Objective, SAEState, TrainingData, find, join, split
+from superposition_atlas.sae.architecture import Objective, SAEState, TrainingData, join, split
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
+from superposition_atlas.sae.fused import fused_saes
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.storage.model_files import write_models
+from superposition_atlas.storage.parquet import read_table
+from superposition_atlas.storage.sae_files import read_saes
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
+from superposition_atlas.training.train_toy_models import random_dictionaries
 
 WEIGHTS = ("W_enc", "W_dec", "b_enc", "b_dec")
-RELU = find("relu")
+RELU = by_name("relu")
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +138,7 @@ def test_one_fused_step_is_one_step_of_autograd(
     )
     fused, _ = random_state(seed, 2, n_hidden, n_latents)
     torch_state = copy_of(fused)
-    RELU.advance(fused, 1, data, chosen, 1)
+    fused_saes.advance(RELU, fused, 1, data, chosen, 1)
     torch_engine.advance(RELU, torch_state, 1, data, chosen)
 
     # Adam's first moment holds the gradient itself, a step of it only its direction.
@@ -167,7 +178,7 @@ def test_the_reference_is_torch_optim_adam() -> None:
         loss.sum().backward()
         optimizer.step()
         with torch.no_grad():
-            RELU.settle(parameters, torch.empty(0), trained.settings)
+            RELU.after_step(parameters, torch.empty(0), trained.settings)
     for name in WEIGHTS:
         np.testing.assert_allclose(
             getattr(trained, name), parameters[name].detach().numpy(), rtol=1e-4, atol=1e-6
@@ -379,7 +390,7 @@ def test_activity_is_counted(engine: str) -> None:
     parameters["b_enc"][:, 0] = 1.0
     chosen = SAESettings(n_latents=5)
     if engine == "fused":
-        RELU.advance(state, 10, data, chosen, 1)
+        fused_saes.advance(RELU, state, 10, data, chosen, 1)
     else:
         from superposition_atlas.sae import torch_engine
 
@@ -453,9 +464,9 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
         ({"record_steps": [0, 11]}, "a step of record_steps is 11: must be at most steps (10)"),
         ({"record_steps": [0.5]}, "a step of record_steps is 0.5"),
         ({"threads": 1.5}, "threads is 1.5"),
-        ({"seeds": [1]}, "seeds has shape (1,): must be one a toy model, (2,)"),
-        ({"seeds": [1, -1]}, "seeds is [1, -1]"),
-        ({"seeds": [1.5, 2.0]}, "seeds is [1.5, 2.0]"),
+        ({"seeds": [1]}, "seeds has 1 numbers: must be one a toy model (2)"),
+        ({"seeds": [1, -1]}, "a seed is -1: must be at least 0"),
+        ({"seeds": [1.5, 2.0]}, "a seed is 1.5: must be an integer"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict, named: str) -> None:
@@ -470,7 +481,7 @@ def test_wrong_settings_are_named(wrong: dict, named: str) -> None:
 def test_weights_that_are_no_longer_finite_stop_training(engine: str) -> None:
     models = pentagons(3)
     models.W[1, 0, 0] = np.inf
-    with pytest.raises(TrainingError, match=r"seed 1 \(instance 1\).* between steps 0 and"):
+    with pytest.raises(TrainingError, match=r"seed 1 \(instance 1\).* after 1 steps: lower learning_rate"):
         train_saes(models, n_latents=5, steps=60, engine=engine)
 
 
@@ -481,3 +492,29 @@ def test_importing_costs_neither_torch_nor_numba() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_seeds_above_two_to_the_53_stay_apart(tmp_path: Path) -> None:
+    """As float64, which numpy makes of lists of large and small integers, 2^63 and 2^63 + 1 are one."""
+    seeds = [2**63, 2**63 + 1, 3, 2**53 + 1]
+    models = random_dictionaries(schedules.uniform(3, 0.2), 2, seeds)
+    write_models(models, tmp_path / "models.safetensors", {}, "test")
+    settings = {"n_latents": 3, "architecture": "random", "seeds": [2**63 + 1, 3, 2**53]}
+    spec = ["--spec", json.dumps(settings), "--output", str(tmp_path / "saes.safetensors")]
+    assert main(["saes", "--models", str(tmp_path / "models.safetensors"), *spec]) == 0
+    assert read_saes(tmp_path / "saes.safetensors").seeds.tolist() == [2**63 + 1, 3]
+
+    tables = {name: tmp_path / f"{name}.parquet" for name in recovery.TABLES}
+    arguments = ["--models", str(tmp_path / "models.safetensors"), "--case", "only", "--shown-seeds", "1"]
+    outputs = [text for name, path in tables.items() for text in (f"--output-{name}", str(path))]
+    assert main(["recovery", *arguments, "--saes", str(tmp_path / "saes.safetensors"), *outputs]) == 0
+    for name in ("saes", "latents", "recovered", "polysemanticity"):
+        table = read_table(tables[name])
+        assert set(table["seed"].tolist()) == {2**63 + 1, 3}, name
+        assert not table["shown"].any(), "the first seed is 2^63"
+
+
+def test_seeds_are_taken_as_they_are() -> None:
+    models = random_dictionaries(schedules.uniform(3, 0.2), 2, [0, 1])
+    saes = train_saes(models, n_latents=3, architecture="random", seeds=[2**64 - 1, 1])
+    assert saes.seeds.tolist() == [2**64 - 1, 1]

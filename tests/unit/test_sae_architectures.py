@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.architectures.base import Objective, TrainingData, find
+from superposition_atlas.sae.architecture import Objective, TrainingData
+from superposition_atlas.sae.architectures.registry import by_name, names
 from superposition_atlas.sae.architectures.selection import largest, numpy_largest
-from superposition_atlas.sae.ensemble import ARCHITECTURES, SAEs, SAESettings
+from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.sampling import stream
@@ -82,7 +83,7 @@ def settings_of(name: str, **more: Any) -> SAESettings:
 
 def random_case(name: str, seed: int = 0, n_hidden: int = 4) -> tuple[dict[str, np.ndarray], np.ndarray]:
     rng = np.random.default_rng(seed)
-    shapes = find(name).shapes(n_hidden, 5)
+    shapes = by_name(name).shapes(n_hidden, 5)
     parameters = {part: rng.normal(size=(2, *shape)) for part, shape in shapes.items()}
     return parameters, rng.normal(size=(2, 9, n_hidden))
 
@@ -95,8 +96,8 @@ def loss_and_gradient(
     name: str, parameters: dict[str, np.ndarray], h: np.ndarray, settings: SAESettings
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     tensors = {part: torch.tensor(array, requires_grad=True) for part, array in parameters.items()}
-    loss, activations = find(name).loss(tensors, torch.tensor(h), objective(settings))
-    trained = [part for part in tensors if part in find(name).trained]
+    loss, activations = by_name(name).loss(tensors, torch.tensor(h), objective(settings))
+    trained = [part for part in tensors if part in by_name(name).trained]
     gradients = torch.autograd.grad(loss.sum(), [tensors[part] for part in trained]) if trained else ()
     return (
         loss.detach().numpy(),
@@ -171,7 +172,7 @@ def loss_by_hand(
     return losses
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("seed", range(3))
 def test_loss_is_the_formula(name: str, seed: int) -> None:
     parameters, h = random_case(name, seed)
@@ -181,7 +182,7 @@ def test_loss_is_the_formula(name: str, seed: int) -> None:
     np.testing.assert_allclose(loss, loss_by_hand(name, parameters, h, settings), rtol=1e-6)
     assert (activations >= 0).all()
     if name not in ("batch_topk", "matryoshka"):
-        np.testing.assert_allclose(activations, find(name).encode(parameters, h, np.array(K)), rtol=1e-12)
+        np.testing.assert_allclose(activations, by_name(name).encode(parameters, h, np.array(K)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -191,7 +192,7 @@ def test_gradient_is_that_of_the_formula(name: str) -> None:
     settings = settings_of(name)
     _, _, gradient = loss_and_gradient(name, parameters, h, settings)
     step = 1e-6
-    for part in find(name).trained - {"log_threshold"}:
+    for part in by_name(name).trained - {"log_threshold"}:
         expected = np.zeros_like(parameters[part])
         for place in np.ndindex(*expected.shape):
             losses = []
@@ -233,10 +234,10 @@ def test_the_penalty_of_jumprelu_is_smoothed_by_a_rectangle() -> None:
             objective(settings_of("jumprelu", bandwidth=bandwidth)),
             sparsity_coefficient=torch.full((2,), weight, dtype=torch.float64),
         )
-        loss, _ = find("jumprelu").loss(tensors, torch.tensor(h), chosen)
+        loss, _ = by_name("jumprelu").loss(tensors, torch.tensor(h), chosen)
         slopes[weight] = torch.autograd.grad(loss.sum(), tensors["log_threshold"])[0].numpy()
     threshold = np.exp(parameters["log_threshold"])
-    pi = find("relu").encode(parameters | {"b_enc": parameters["b_enc"] + 100}, h, np.ones(2)) - 100
+    pi = by_name("relu").encode(parameters | {"b_enc": parameters["b_enc"] + 100}, h, np.ones(2)) - 100
     above, below = ((pi > (threshold + sign * bandwidth / 2)[:, None, :]).mean(axis=1) for sign in (1, -1))
     assert (above != below).any()
     np.testing.assert_allclose(slopes[1.0] - slopes[0.0], threshold * (above - below) / bandwidth, atol=1e-12)
@@ -284,7 +285,7 @@ def activations_in_training(saes: SAEs, h: np.ndarray) -> np.ndarray:
         torch.tensor(saes.k),
         torch.zeros(len(saes), saes.n_latents, dtype=torch.bool),
     )
-    return find(saes.settings.architecture).loss(tensors, torch.tensor(h), chosen)[1].numpy()
+    return by_name(saes.settings.architecture).loss(tensors, torch.tensor(h), chosen)[1].numpy()
 
 
 def test_topk_has_k_active_latents_where_enough_are_positive() -> None:
@@ -292,7 +293,7 @@ def test_topk_has_k_active_latents_where_enough_are_positive() -> None:
     saes = train_saes(models, architecture="topk", n_latents=12, k=(1, 3), steps=100, batch_size=128)
     h = hidden(models)[np.tile(range(3), 2)]
     active = (activations_in_training(saes, h) > 0).sum(axis=-1)
-    positive = (find("relu").encode(saes.parameters, h, saes.k) > 0).sum(axis=-1)
+    positive = (by_name("relu").encode(saes.parameters, h, saes.k) > 0).sum(axis=-1)
     k = saes.k[:, None]
     np.testing.assert_array_equal(active, np.minimum(positive, k))
     assert (positive >= k).any(axis=1).all()
@@ -423,7 +424,7 @@ LEVELS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize(("n_features", "n_hidden", "n_latents"), [(5, 2, 5), (3, 1, 3), (21, 11, 17)])
 def test_same_bits_however_saes_are_batched(
     name: str, n_features: int, n_hidden: int, n_latents: int
@@ -472,7 +473,7 @@ def test_training_lowers_the_loss_and_decoder_rows_have_norm_one(name: str) -> N
         torch.zeros(3, 8, dtype=torch.bool),
     )
     first, last = (
-        find(name).loss({part: torch.tensor(array) for part, array in weights.items()}, h, goal)[0].numpy()
+        by_name(name).loss({part: torch.tensor(array) for part, array in weights.items()}, h, goal)[0].numpy()
         for weights in ({part: array[0] for part, array in saes.history.items()}, saes.parameters)
     )
     assert (last < 0.9 * first).all()
@@ -492,7 +493,12 @@ def test_l0_of_jumprelu_falls_and_stays(tied: bool) -> None:
     h = hidden(models)
     l0 = np.array(
         [
-            (find("jumprelu").encode({part: array[i] for part, array in saes.history.items()}, h, saes.k) > 0)
+            (
+                by_name("jumprelu").encode(
+                    {part: array[i] for part, array in saes.history.items()}, h, saes.k
+                )
+                > 0
+            )
             .sum(axis=-1)
             .mean(axis=1)
             for i in range(7)
@@ -511,9 +517,9 @@ def test_l0_of_jumprelu_falls_and_stays(tied: bool) -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"auxiliary_coefficient": 0.5}, "auxiliary_coefficient is 0.5: must be left out"),
+        ({"auxiliary_coefficient": 0.5}, "auxiliary_coefficient is 0.5: must be its default, 0.03125, with"),
         ({"auxiliary_coefficient": -1.0, "architecture": "topk"}, "auxiliary_coefficient is -1.0"),
-        ({"tied": True, "architecture": "gated"}, "tied is True: must be left out with architecture gated"),
+        ({"tied": True, "architecture": "gated"}, "tied is True: must be its default, False"),
         ({"engine": "fused", "architecture": "pca"}, "engine is 'fused'"),
     ],
 )  # fmt: skip

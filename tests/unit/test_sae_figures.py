@@ -22,8 +22,8 @@ from superposition_atlas.figures.draw import sae_by_feature
 from superposition_atlas.figures.parts import sae_series, style
 from superposition_atlas.metrics import intervals
 from superposition_atlas.metrics.recovery import evaluate, recovered_features, sae_table
-from superposition_atlas.sae.architectures.base import find
-from superposition_atlas.sae.ensemble import ARCHITECTURES, SAESettings
+from superposition_atlas.sae.architectures.registry import by_name, names
+from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
 from superposition_atlas.training.train_toy_models import train
@@ -60,7 +60,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 models,
                 n_latents=5,
                 architecture=name,
-                steps=150 if find(name).trained else SAESettings(n_latents=5).steps,
+                steps=150 if by_name(name).trained else SAESettings(n_latents=5).steps,
                 batch_size=64,
                 **settings,
             )
@@ -220,7 +220,7 @@ def test_pareto_has_the_means_of_the_table_with_their_intervals(tables: Path) ->
             for name in SAES:
                 there = saes[(saes["case"] == case) & (saes["sae"] == name) & ~saes["collapsed"]]
                 expected = there.groupby(["sparsity_coefficient", "k"])[["l0", measure]].mean().to_numpy()
-                marks = drawn_by(axes, style.ARCHITECTURES[name]["marker"])
+                marks = drawn_by(axes, by_name(name).look.marker)
                 assert marks == pytest.approx(expected), (case, measure, name)
                 means.extend(expected)
             assert len(bars) == len(means)
@@ -283,11 +283,7 @@ def test_levels_have_the_means_of_the_table_with_their_intervals(tables: Path) -
     saes = saes_of(tables)
     drawn = iter(panels(draw("sae_levels", tables)))
     for level in ("sparsity_coefficient", "k"):
-        names = [
-            name
-            for name in SAES
-            if name not in ("random", "pca") and (name in sae_series.BY_K) == (level == "k")
-        ]
+        names = [name for name in SAES if by_name(name).level == level]
         for measure in ("recall_represented_alive", "mmcs_alive", "dead_fraction"):
             for case in CASES:
                 axes = next(drawn)
@@ -295,7 +291,7 @@ def test_levels_have_the_means_of_the_table_with_their_intervals(tables: Path) -
                 for name in names:
                     there = saes[(saes["case"] == case) & (saes["sae"] == name)]
                     expected = there.groupby(level)[measure].mean()
-                    marks = drawn_by(axes, style.ARCHITECTURES[name]["marker"])
+                    marks = drawn_by(axes, by_name(name).look.marker)
                     assert marks[:, 1] == pytest.approx(expected.to_numpy(), nan_ok=True), (name, measure)
                     assert (np.diff(marks[:, 0]) > 0).all()
                     for value in expected:
@@ -355,7 +351,7 @@ def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp
         axes = figure.axes[panel]
         for name in ("relu", "pca"):
             own = recovered[recovered["sae"] == name].groupby(column, sort=column != "case")
-            marks = drawn_by(axes, style.ARCHITECTURES[name]["marker"])
+            marks = drawn_by(axes, by_name(name).look.marker)
             assert marks[:, 1] == pytest.approx(own["recovered_alive"].mean().to_numpy())
             assert np.rint(marks[:, 0]) == pytest.approx(np.arange(len(own)))
         lines = [line for line in axes.lines if line.get_marker() in ("None", None, "")]
@@ -408,19 +404,18 @@ def test_dimensionalities_are_rounded_to_tenths() -> None:
 
 
 def test_every_architecture_has_a_look_of_its_own() -> None:
-    assert set(style.ARCHITECTURES) == set(ARCHITECTURES)
-    looks = style.ARCHITECTURES.values()
-    assert len({look["marker"] for look in looks}) == len(ARCHITECTURES)
-    joined = [look["linestyle"] for look in looks if look["linestyle"] != ""]
+    looks = [by_name(name).look for name in names()]
+    assert len({look.marker for look in looks}) == len(looks)
+    joined = [look.linestyle for look in looks if look.linestyle != ""]
     assert len(set(joined)) == len(joined)
-    colours = {look["color"] for look in looks if "markerfacecolor" not in look}
+    colours = {look.color for look in looks if not look.is_hollow}
     assert len(colours) == 6, "the baselines share a grey"
 
 
 def test_levels_are_those_that_the_architectures_take() -> None:
-    for name in ARCHITECTURES:
-        assert (name in sae_series.UNTRAINED) == (not find(name).trained)
-        takes_k = nullcontext() if name in sae_series.BY_K else pytest.raises(TrainingError, match="k is")
+    for name in names():
+        assert (by_name(name).level is None) == (not by_name(name).trained)
+        takes_k = nullcontext() if by_name(name).level == "k" else pytest.raises(TrainingError, match="k is")
         with takes_k:
             SAESettings(n_latents=5, architecture=name, k=(2,))
 

@@ -9,10 +9,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from superposition_atlas.backends import numba_cache
 from superposition_atlas.sae import torch_engine
-from superposition_atlas.sae.architectures.base import Architecture, SAEState, TrainingData, find, join, split
+from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, join, split
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.sae.fused import fused_saes
+from superposition_atlas.sae.fused import fused_saes, gated_gradient
+from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.toy_model import TrainingSettings
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -86,7 +89,7 @@ def random_state(seed: int, architecture: Architecture, n_instances: int, shape:
 
 
 def fresh_state(data: TrainingData, of: SAESettings) -> SAEState:
-    architecture = find(of.architecture)
+    architecture = by_name(of.architecture)
     flat = join(architecture.initial(data, of), architecture.shapes(data.n_hidden, of.n_latents))
     zeros = np.zeros_like(flat)
     return SAEState(0, flat, zeros, zeros.copy(), np.full((len(flat), of.n_latents), -1, dtype=np.int64))
@@ -110,10 +113,10 @@ def on_random_cases(test: Callable[..., None]) -> Callable[..., None]:
 
 def compare_one_step(variant: str, sizes: tuple[int, int, int], seed: int, of: SAESettings) -> None:
     data = random_data(seed, 2, *sizes)
-    architecture = find(of.architecture)
+    architecture = by_name(of.architecture)
     state = random_state(seed, architecture, 2, sizes[1:])
     expected = copy_of(state)
-    fused_saes.advance(state, 1, data, of, 1)
+    fused_saes.advance(by_name(of.architecture), state, 1, data, of, 1)
     torch_engine.advance(architecture, expected, 1, data, of)
 
     # Adam's first moment holds the gradient itself, a step of it only its direction.
@@ -150,8 +153,8 @@ def test_engines_agree_over_a_hundred_steps(variant: str) -> None:
     data = random_data(3, 3, *SMALL)
     of = chosen(variant, SMALL[2], sparsity_warmup_steps=30)
     ours, theirs = fresh_state(data, of), fresh_state(data, of)
-    fused_saes.advance(ours, 100, data, of, 2)
-    torch_engine.advance(find(of.architecture), theirs, 100, data, of)
+    fused_saes.advance(by_name(of.architecture), ours, 100, data, of, 2)
+    torch_engine.advance(by_name(of.architecture), theirs, 100, data, of)
     np.testing.assert_allclose(ours.parameters, theirs.parameters, rtol=0, atol=2e-5)
 
 
@@ -160,7 +163,7 @@ def test_same_bits_for_any_batching_order_threads_and_cut(variant: str) -> None:
     data = random_data(5, 5, *SMALL)
     of = chosen(variant, SMALL[2], batch_size=300)
     together = fresh_state(data, of)
-    fused_saes.advance(together, 40, data, of, 3)
+    fused_saes.advance(by_name(of.architecture), together, 40, data, of, 3)
     assert np.isfinite(together.parameters).all()
 
     order = [4, 0, 2]
@@ -173,9 +176,9 @@ def test_same_bits_for_any_batching_order_threads_and_cut(variant: str) -> None:
     )
     apart = fresh_state(some, of)
     for n_steps, threads in ((1, 1), (22, 2), (17, 64)):
-        fused_saes.advance(apart, n_steps, some, of, threads)
+        fused_saes.advance(by_name(of.architecture), apart, n_steps, some, of, threads)
     alone = fresh_state(data.one(2), of)
-    fused_saes.advance(alone, 40, data.one(2), of, 1)
+    fused_saes.advance(by_name(of.architecture), alone, 40, data.one(2), of, 1)
     for part in ("parameters", "first_moment", "second_moment", "last_fired"):
         np.testing.assert_array_equal(getattr(apart, part), getattr(together, part)[order], err_msg=part)
         np.testing.assert_array_equal(getattr(alone, part)[0], getattr(together, part)[2], err_msg=part)
@@ -187,14 +190,14 @@ def test_the_batch_is_cut_where_it_should_be_also_among_equals(variant: str, k: 
     """Four of five samples are empty, and so the same: whether the last one chosen is among them or not."""
     data = replace(random_data(1, 2, *SMALL), k=np.full(2, k), probability=np.full((2, SMALL[0]), 0.04))
     of = chosen(variant, SMALL[2], batch_size=257)
-    architecture = find(of.architecture)
+    architecture = by_name(of.architecture)
     state = random_state(1, architecture, 2, SMALL[1:])
     shapes = architecture.shapes(*SMALL[1:])
     before = split(state.parameters, shapes)
     before["b_enc"][0] = 0.2  # all latents fire for empty samples
     before["b_dec"][0] = 0.0
     expected = copy_of(state)
-    fused_saes.advance(state, 1, data, of, 1)
+    fused_saes.advance(by_name(of.architecture), state, 1, data, of, 1)
     torch_engine.advance(architecture, expected, 1, data, of)
     np.testing.assert_allclose(state.first_moment, expected.first_moment, rtol=1e-4, atol=2e-6)
     threshold = split(state.parameters, shapes)["threshold"]
@@ -207,7 +210,7 @@ def test_what_is_not_finite_stays_so(variant: str) -> None:
     data.W[1, 0, 0] = np.inf
     of = chosen(variant, SMALL[2], batch_size=300)
     state = fresh_state(data, of)
-    fused_saes.advance(state, 5, data, of, 1)
+    fused_saes.advance(by_name(of.architecture), state, 5, data, of, 1)
     assert np.isfinite(state.parameters[0]).all()
     assert not np.isfinite(state.parameters[1]).all()
 
@@ -216,3 +219,19 @@ def test_it_is_for_small_saes() -> None:
     assert fused_saes.fits(5, 2, 5)
     assert fused_saes.fits(80, 20, 80)
     assert not fused_saes.fits(1000, 500, 2000)
+
+
+def test_machine_code_is_keyed_by_the_architectures_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel closes over that module; an edit of it alone must not find the old machine code."""
+    asked: list[tuple[str, ...]] = []
+
+    def digest(*modules: str) -> str:
+        asked.append(modules)
+        return code_digest(*modules)
+
+    monkeypatch.setattr(numba_cache, "code_digest", digest)
+    numba_cache._digest_of_loaded.cache_clear()
+    fused_saes._kernel.cache_clear()
+    data, of = random_data(0, 1, *SMALL), chosen("gated", SMALL[2])
+    fused_saes.advance(by_name("gated"), fresh_state(data, of), 0, data, of, 1)
+    assert any(gated_gradient.__name__ in modules for modules in asked)

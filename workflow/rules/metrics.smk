@@ -141,9 +141,13 @@ rule answer:
     """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
     input:
         claims=layout.claims(),
-        points=layout.map_table("atlas", "points"),
-        features=layout.map_table("atlas", "features"),
-        solutions=targets.judged(CONFIG),
+        points=targets.judging_table(CONFIG, "points"),
+        features=targets.judging_table(CONFIG, "features"),
+        solutions=[
+            layout.experiment_table(name, "solutions")
+            for name in targets.judged(CONFIG)
+        ],
+        schedules=[layout.schedules(name) for name in targets.judged(CONFIG)],
     output:
         answer=layout.answer(),
         effects=layout.effects(),
@@ -163,4 +167,5 @@ rule answer:
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
         " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"
+        " --schedules {input.schedules:q}"
         " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

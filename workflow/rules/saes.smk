@@ -2,7 +2,7 @@
 
 
 rule saes:
-    """One SAE for every shown toy model of a case, each on its own toy model."""
+    """SAEs on the toy models of a case that the configuration names: one for each, and for each λ or k."""
     input:
         models=layout.models("{experiment}", "{case}"),
     output:
@@ -21,6 +21,7 @@ rule saes:
         code=command_digest("saes"),
         digest=digest_of(SPECS.sae),
         spec=SPECS.sae,
+        checkpoint=layout.store("saes/{experiment}/{case}/{sae}.safetensors"),
     shell:
         "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
-        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} <<< {params.spec:q}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import SettingError
 
 LARGEST = 1e36
 """Numbers beyond have no room in float32 for what is made of them."""
@@ -24,7 +24,7 @@ def several(name: str, values: Any) -> list[Any]:
             return list(values)
     except TypeError:
         pass
-    raise TrainingError(f"{name} is {values!r:.60}: must be a list")
+    raise SettingError(name, values, "a list")
 
 
 def record_steps(values: Any, steps: int) -> tuple[int, ...]:
@@ -35,7 +35,8 @@ def record_steps(values: Any, steps: int) -> tuple[int, ...]:
     """
     named = [integer("a step of record_steps", step, least=0) for step in several("record_steps", values)]
     if named and max(named) > steps:
-        raise TrainingError(f"a step of record_steps is {max(named)}: must be at most steps ({steps})")
+        item = "a step of record_steps"
+        raise SettingError("record_steps", max(named), f"at most steps ({steps})", item)
     return tuple(sorted(set(named)))
 
 
@@ -48,18 +49,25 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> i
     try:
         number = operator.index(value)
     except TypeError:
-        raise TrainingError(f"{name} is {value!r}: must be an integer") from None
+        raise SettingError(name, value, "an integer") from None
     # A boolean is an integer to Python, not to a user.
     if isinstance(value, bool | np.bool_):
-        raise TrainingError(f"{name} is {value!r}: must be an integer")
+        raise SettingError(name, value, "an integer")
     if number < least:
-        raise TrainingError(f"{name} is {number}: must be at least {least}")
+        raise SettingError(name, number, f"at least {least}")
     if most is not None and number > most:
-        raise TrainingError(f"{name} is {number}: must be at most {most}")
+        raise SettingError(name, number, f"at most {most}")
     return number
 
 
-def number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
+def number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> float:
     """The value as a float.
 
     Raises:
@@ -73,10 +81,15 @@ def number(name: str, value: Any, *, above: float | None = None, least: float | 
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     # Compared, not converted: an integer may have a thousand digits.
     in_range = is_number and abs(value) <= LARGEST
-    if is_number and LARGEST < abs(value) < math.inf:
-        allowed += f", at most {LARGEST:g}"
-    if not in_range or (above is not None and value <= above) or (least is not None and value < least):
-        raise TrainingError(f"{name} is {value!r}: must be {allowed}")
+    if most is not None or (is_number and LARGEST < abs(value) < math.inf):
+        allowed += f", at most {LARGEST if most is None else most:g}"
+    if (
+        not in_range
+        or (above is not None and value <= above)
+        or (least is not None and value < least)
+        or (most is not None and value > most)
+    ):
+        raise SettingError(name, value, allowed)
     return float(value)
 
 
@@ -84,4 +97,4 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> None:
     """Raises TrainingError unless the value is one of the allowed words."""
     words = list(allowed)
     if not isinstance(value, str) or value not in words:
-        raise TrainingError(f"{name} is {value!r}: must be {', '.join(words[:-1])} or {words[-1]}")
+        raise SettingError(name, value, f"{', '.join(words[:-1])} or {words[-1]}")

@@ -3,26 +3,28 @@
 Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARENA 3.0, chapter 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.sampling import magnitudes, stream
+from superposition_atlas.errors import SettingError
+from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
 
-InitScale = float | Literal["xavier", "unit"]
+InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
-Bias = Literal["trained", "zero", "mean"] | tuple[float, ...]
+Bias = Literal["trained", "zero", "mean"] | Annotated[tuple[float, ...], Length(1)]
 Optimizer = Literal["adam", "adamw", "sgd"]
-WeightDecay = float | Literal["default"]
+WeightDecay = Annotated[float, Range(0)] | Literal["default"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
+RecordSteps = Annotated[tuple[Annotated[int, Range(0)], ...], DISTINCT]
 
 DEFAULT_DECAY = 0.01
 """Weight decay of torch.optim.AdamW."""
@@ -30,81 +32,73 @@ DEFAULT_DECAY = 0.01
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What is trained beside the schedule, and how. Defaults are ARENA's.
+    """How toy models are trained. Defaults are ARENA's.
 
     Raises:
-        TrainingError: if a value is out of its range; the message names it.
+        SettingError: if a value is not allowed; the message names it.
     """
 
-    steps: int = 10_000
-    """With 0 nothing is trained: the initial weights are the toy model."""
-    batch_size: int = 1024
-    """Fresh samples a step, for each instance by itself."""
-    learning_rate: float = 1e-3
+    steps: Annotated[int, Range(0, 2**32 - 1)] = 10_000
+    """Number of training steps. With 0 nothing is trained: the toy models are their initial weights."""
+    batch_size: Annotated[int, Range(1, 2**24)] = 1024
+    """Fresh samples a step, for each toy model by itself."""
+    learning_rate: Annotated[float, Range(above=0)] = 1e-3
+    """Highest learning rate."""
     init_scale: InitScale = "xavier"
-    """Standard deviation of the initial W, or "xavier": sqrt(2 / (n_features + n_hidden)); or "unit": random
-    directions of norm 1. It belongs to one instance and never depends on how many are trained together."""
+    """Standard deviation of one toy model's initial weights; `xavier` is √(2 / (n + m)). It never depends on
+    how many toy models are trained together. `unit` makes each feature's weights a random direction of norm
+    1: with 0 steps, a known dictionary for SAEs."""
     optimizer: Optimizer = "adam"
-    """As in torch.optim: Adam and AdamW with β₁ = 0.9, β₂ = 0.999, ε = 1e-8; SGD with `momentum`."""
+    """Optimizer as in torch.optim, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8."""
     weight_decay: WeightDecay = "default"
-    """Of W and a trained b: decoupled for adamw, a part of the gradient for sgd; adam has none. "default" is
-    that of torch.optim, .01 with adamw and 0 with sgd, and becomes this number."""
-    momentum: float = 0.0
-    """Of sgd alone, in [0, 1)."""
+    """Weight decay of `adamw` (decoupled) and `sgd` (a part of the gradient); `default` is that of
+    torch.optim, .01 with `adamw` and 0 with `sgd`."""
+    momentum: Annotated[float, Range(0)] = 0.0
+    """Momentum of `sgd`, below 1."""
     learning_rate_schedule: LearningRateSchedule = "constant"
-    """What the rate is multiplied with after the warm-up: 1; 1 - t or (1 + cos πt) / 2, which are 0 after the
-    last step; or cos(πt / 2), which is 0 at the last step, as in the notebooks of Anthropic and ARENA."""
-    warmup_steps: int = 0
-    """First steps, over which the rate rises in equal parts to its full height; fewer than `steps`."""
+    """Course of the learning rate after the warm-up: `constant`, or falling to 0, `linear`, by half a
+    `cosine` wave, (1 + cos πt) / 2, or by a `quarter_cosine` wave, cos(πt / 2), which is 0 at the last step,
+    as in the notebooks of Anthropic and ARENA."""
+    warmup_steps: Annotated[int, Range(0)] = 0
+    """First steps, over which the learning rate rises linearly; fewer than `steps`."""
     output: Output = "relu"
-    """x' = ReLU(z) or x' = z, of z = Wᵀ h + b."""
+    """The toy model's last function: `relu`, or `linear` for none."""
     bias: Bias = "trained"
-    """b is trained from 0, or stays as it is: 0 ("zero"), E x_i ("mean"), or one value a feature."""
+    """The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list of one
+    number a feature."""
     centred_inputs: bool = False
-    """Whether h = W (x - E x) rather than W x. The target is x either way."""
+    """Whether the mean of each input is subtracted before the toy model sees it. The target stays the
+    same."""
     magnitudes: MagnitudesName = "uniform"
-    """Distribution of an active feature's magnitude, a name in `magnitudes.MAGNITUDES`."""
-    record_steps: tuple[int, ...] = ()
-    """Numbers of steps taken (0 … steps) at which weights and losses are kept, see `History`."""
+    """Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1), `exponential` with
+    mean 1/2, or `lognormal` with mean 1/2 and standard deviation 1 of its logarithm."""
+    record_steps: RecordSteps = ()
+    """Numbers of steps at which weights and held-out losses are recorded (0 is before training),
+    ascending."""
 
     def __post_init__(self) -> None:
-        self._set("steps", arguments.integer("steps", self.steps, least=0, most=2**32 - 1))
-        self._set("batch_size", arguments.integer("batch_size", self.batch_size, most=2**24))
-        self._set("learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
-        if not isinstance(self.init_scale, str) or self.init_scale not in ("xavier", "unit"):
-            self._set("init_scale", arguments.number("init_scale", self.init_scale, above=0))
-        arguments.choice("optimizer", self.optimizer, get_args(Optimizer))
-        if self.weight_decay == "default":
-            self._set("weight_decay", DEFAULT_DECAY if self.optimizer == "adamw" else 0.0)
-        self._set("weight_decay", arguments.number("weight_decay", self.weight_decay, least=0))
-        if self.optimizer == "adam" and float(self.weight_decay) > 0:
-            raise TrainingError(f"weight_decay is {self.weight_decay}: must be 0 with adam; adamw decays")
-        self._set("momentum", arguments.number("momentum", self.momentum, least=0))
-        if self.momentum >= 1 or (self.momentum > 0 and self.optimizer != "sgd"):
-            raise TrainingError(f"momentum is {self.momentum}: must be below 1 with sgd, else 0")
-        arguments.choice(
-            "learning_rate_schedule", self.learning_rate_schedule, get_args(LearningRateSchedule)
-        )
-        self._set("warmup_steps", arguments.integer("warmup_steps", self.warmup_steps, least=0))
+        hold(self)
+        object.__setattr__(self, "record_steps", arguments.record_steps(self.record_steps, self.steps))
         if self.warmup_steps and self.warmup_steps >= self.steps:
-            raise TrainingError(f"warmup_steps is {self.warmup_steps}: must be below steps ({self.steps})")
-        arguments.choice("output", self.output, get_args(Output))
-        self._check_bias()
-        if not isinstance(self.centred_inputs, bool | np.bool_):
-            raise TrainingError(f"centred_inputs is {self.centred_inputs!r}: must be True or False")
-        arguments.choice("magnitudes", self.magnitudes, magnitudes.NAMES)
-        self._set("centred_inputs", bool(self.centred_inputs))
-        self._set("record_steps", arguments.record_steps(self.record_steps, self.steps))
+            allowed = f"an integer ≥ 0 and < {self.steps}, the steps"
+            raise SettingError("warmup_steps", self.warmup_steps, allowed)
+        if self.weight_decay == "default":
+            decay = DEFAULT_DECAY if self.optimizer == "adamw" else 0.0
+            object.__setattr__(self, "weight_decay", decay)
+        if self.optimizer == "adam" and float(self.weight_decay) > 0:
+            allowed = "0 with the optimizer adam (adamw and sgd take a number ≥ 0)"
+            raise SettingError("weight_decay", self.weight_decay, allowed)
+        if self.optimizer != "sgd" and self.momentum > 0:
+            allowed = f"0 with the optimizer {self.optimizer} (sgd has momentum)"
+            raise SettingError("momentum", self.momentum, allowed)
+        if self.momentum >= 1:
+            raise SettingError("momentum", self.momentum, "a number ≥ 0 and < 1")
 
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # the one way where a dataclass is frozen
-
-    def _check_bias(self) -> None:
-        if isinstance(self.bias, str):
-            arguments.choice("bias", self.bias, ("trained", "zero", "mean"))
-            return
-        values = arguments.several("bias", self.bias)
-        self._set("bias", tuple(arguments.number("a value of bias", value) for value in values))
+    def check_bias(self, n_features: int) -> None:
+        """Raises SettingError unless a bias that is given as numbers has one for each of the features."""
+        if not isinstance(self.bias, str) and len(self.bias) != n_features:
+            allowed = f"a list of {n_features} numbers, one a feature (it has {len(self.bias)})"
+            raise SettingError("bias", list(self.bias), allowed)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
@@ -176,6 +170,15 @@ class ToyModels:
             return replace(self, **arrays)
         recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
         return replace(self, **arrays, history=replace(self.history, **recorded))
+
+    def of_seeds(self, seeds: Iterable[int]) -> "ToyModels":
+        """The toy models whose seed is one of these, in their present order.
+
+        Seeds are compared as integers: as numbers of numpy, some above 2^53 become equal to their neighbours.
+        """
+        wanted = {int(seed) for seed in seeds}
+        chosen = [index for index, seed in enumerate(self.seeds.tolist()) if seed in wanted]
+        return self.select(np.array(chosen, dtype=np.int64))
 
     @property
     def n_hidden(self) -> int:
@@ -263,11 +266,7 @@ def initial_bias(
     if settings.bias == "mean":
         b[...] = mean_inputs(probability, settings.magnitudes)
     elif not isinstance(settings.bias, str):
-        if len(settings.bias) != probability.shape[-1]:
-            raise TrainingError(
-                f"bias has {len(settings.bias)} values: must have one for each of the "
-                f"{probability.shape[-1]} features"
-            )
+        settings.check_bias(probability.shape[-1])
         b[...] = settings.bias
     return b
 

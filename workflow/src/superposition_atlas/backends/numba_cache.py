@@ -5,7 +5,8 @@ where its folder cannot be written it falls back to another one; and two process
 of one kernel at the same time can swap their machine code. So kernels have a cache apart from numba's. An
 entry is one file, named after what it was compiled from, and never seen half-written:
 
-- the code digest of the kernel's module, which covers every module that it imports, at any depth;
+- the code digest of the kernel's module and of modules that it closes over, which covers every module that
+  these import, at any depth;
 - the kernel's bytecode and the constants that it closes over, the types of its arguments;
 - the processor, and the versions of Python, numba and numpy.
 
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -143,11 +145,14 @@ class KernelCache:
     def _entry(self, signature: Any, codegen: Any) -> tuple[Path | None, Any]:
         """The file of an entry, None where there is none, and all that it was compiled from."""
         folder = cache_folder()
-        digest = _digest_of_loaded(self._function.__module__)
+        values = tuple(cell.cell_contents for cell in self._function.__closure__ or ())
+        modules = [value.__name__ for value in values if isinstance(value, ModuleType)]
+        if not all(name.startswith(f"{PACKAGE}.") for name in modules):
+            return None, None
+        digest = _digest_of_loaded(self._function.__module__, *modules)
         if folder is None or digest is None:
             return None, None
-        cells = self._function.__closure__ or ()
-        constants = dumps(tuple(cell.cell_contents for cell in cells))  # type: ignore[no-untyped-call]
+        constants = dumps(values)  # type: ignore[no-untyped-call]
         code = self._function.__code__
         key = (
             digest,
@@ -179,11 +184,11 @@ def cache_folder() -> Path | None:
 
 
 @cache
-def _digest_of_loaded(module: str) -> str | None:
-    """Code digest of a module and of all that it imports; None if a file has changed since it was loaded."""
-    if changed_since(_LOADED_NS, module):
+def _digest_of_loaded(*modules: str) -> str | None:
+    """Code digest of modules and of all that they import; None if a file has changed since it was loaded."""
+    if changed_since(_LOADED_NS, *modules):
         return None
-    return code_digest(module)
+    return code_digest(*modules)
 
 
 _warned: set[Path] = set()

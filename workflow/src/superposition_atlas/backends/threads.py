@@ -40,8 +40,10 @@ def cpu_quota(
         return None
     quotas = []
     for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
+        _, colon, rest = line.partition(":")
+        controllers, second_colon, path = rest.partition(":")
+        if not (colon and second_colon):
+            continue
         if controllers == "":
             mounts, read = [groups, groups / "unified"], _quota_v2
         elif "cpu" in controllers.split(","):

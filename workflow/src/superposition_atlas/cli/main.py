@@ -24,7 +24,7 @@ COMMANDS = {
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
     "prospective": "compare the matching with toy models trained on random schedules",
-    "saes": "train one SAE for every shown toy model of a case",
+    "saes": "train SAEs on the toy models of a case that the configuration names",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",

@@ -1,4 +1,4 @@
-"""What several commands have on their command lines: a spec as JSON, a number of shards."""
+"""Options that commands share: a spec as JSON, a number of shards."""
 
 import argparse
 import json
@@ -25,8 +25,8 @@ def add_spec(parser: argparse.ArgumentParser, what: str, *keys: str, each: bool 
                 raise argparse.ArgumentTypeError(f"{f'{where}.' if where else ''}{missing[0]} is missing")
         return value
 
-    told = f"{what}, as JSON; - reads it from standard input"
-    parser.add_argument("--spec", required=True, type=parsed, help=told)
+    help_text = f"{what}, as JSON; - reads it from standard input"
+    parser.add_argument("--spec", required=True, type=parsed, help=help_text)
 
 
 def shard(number: int, shards: int) -> tuple[int, int]:

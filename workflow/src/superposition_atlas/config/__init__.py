@@ -2,12 +2,13 @@
 
     config = load(read("config/config.yaml"))
 
-`config/README.md` documents every key; `config.schema.yaml` holds descriptions and defaults.
+`config/README.md` documents every key; `declaration` says what it may be, its default, and what it means.
 Nothing here imports torch, numba or pandas: the Snakefile reads its configuration before every command.
 """
 
 from superposition_atlas.config.configuration import SAE, Case, Config, Experiment, Map, sae_spec
-from superposition_atlas.config.loading import laid_over, load, schedule_source, seeds_as_written
+from superposition_atlas.config.layers import laid_over
+from superposition_atlas.config.loading import load, schedule_source, seeds_as_written
 from superposition_atlas.config.yaml_file import read
 
 __all__ = [

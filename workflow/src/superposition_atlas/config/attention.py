@@ -1,106 +1,46 @@
 """The block `attention`: the settings of slide 3's pivot tables, checked."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 from superposition_atlas.attention.attention_settings import AttentionSettings
-from superposition_atlas.config.schema import Key, definition, wrong, wrong_to_the_library
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.toy_model import TrainingSettings
-
-ReadRows = Callable[[Key, Mapping[str, Any], int, None, str], Float[np.ndarray, "variant feature"]]
-
-
-@dataclass(frozen=True)
-class AttentionSetting:
-    """Toy models, an SAE on each, and layers of attention on their tokens."""
-
-    name: str
-    title: str
-    n_features: int
-    n_hidden: int
-    seeds: tuple[int, ...]
-    probability: Float[np.ndarray, " feature"]
-    """p_i, above 0 and at most 1, of a feature in any token."""
-    toy_model: TrainingSettings
-    sae: Mapping[str, Any]
-    """As `sae.ensemble.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
-    heads: tuple[int, ...]
-    """For each number of heads there is a layer of attention on each toy model."""
-    training: Mapping[str, Any]
-    """Of the attention, as `attention.settings.AttentionSettings` names them."""
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """All that the setting's results depend on, as plain sorted values."""
-        return {
-            "heads": list(self.heads),
-            "n_features": self.n_features,
-            "n_hidden": self.n_hidden,
-            "probability": self.probability.tolist(),
-            "sae": dict(sorted(self.sae.items())),
-            "seeds": list(self.seeds),
-            "toy_model": self.toy_model.as_dict(),
-            "training": dict(sorted(self.training.items())),
-        }
+from superposition_atlas.config.configuration import AttentionSetting
+from superposition_atlas.config.experiments import sae_settings
+from superposition_atlas.config.messages import Key, refused, refused_setting
+from superposition_atlas.config.schedule_rows import schedule_rows
+from superposition_atlas.config.training import training_settings
+from superposition_atlas.errors import SettingError
+from superposition_atlas.settings.rules import fields_of
 
 
-def attention_settings(
-    filled: Mapping[str, Any], written: Mapping[str, Any], rows: ReadRows
-) -> dict[str, AttentionSetting]:
+def attention_settings(filled: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, AttentionSetting]:
     """The settings by name.
 
     Args:
-        filled: the block with all defaults.
+        filled: the checked block with all defaults.
         written: the block as it is written.
-        rows: reads a schedule.
 
     Raises:
-        ConfigError: one line that names the first key that is wrong.
+        ConfigError: one line that names the first key whose value does not fit the others.
     """
-    return {name: _setting(name, own, written[name], rows) for name, own in filled.items()}
+    return {name: _setting(name, block, written[name]) for name, block in filled.items()}
 
 
-def _setting(
-    name: str, filled: Mapping[str, Any], written: Mapping[str, Any], rows: ReadRows
-) -> AttentionSetting:
+def _setting(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> AttentionSetting:
     key: Key = ("attention", name)
     n_features, seeds = filled["n_features"], filled["seeds"]
-    keys = definition("sae")["properties"]
-    variants = rows((*key, "probability"), filled["probability"], n_features, None, "probability")
+    variants = schedule_rows((*key, "probability"), filled["probability"], n_features, None, "probability")
     if len(variants) != 1:
         allowed = "a family with one value a feature (per_instance is for cases)"
-        raise wrong((*key, "probability"), filled["probability"], allowed)
-    sae = {name: value for name, value in filled["sae"].items() if name not in ("seeds", "record_steps")}
-    for left_out, value in written["sae"].items():
-        if left_out not in sae:
-            raise wrong((*key, "sae", left_out), value, "nothing here: every toy model gets one SAE")
-    for level in ("sparsity_coefficient", "k"):
-        if isinstance(sae[level], list) and len(sae[level]) > 1:
-            raise wrong((*key, "sae", level), sae[level], "one number here")
-        sae[level] = sae[level] if isinstance(sae[level], list) else [sae[level]]
-    sae["sparsity_coefficient"] = [float(value) for value in sae["sparsity_coefficient"]]
-    # 1 and 1.0 are the same setting, and must be the same parameter to Snakemake.
-    sae |= {name: float(sae[name]) for name in sae if keys[name].get("type") == "number"}
-    if sae["n_latents"] < n_features:
-        allowed = f"an integer ≥ {n_features}, a latent for each of the n_features"
-        raise wrong((*key, "sae", "n_latents"), sae["n_latents"], allowed)
+        raise refused((*key, "probability"), filled["probability"], allowed)
     if filled["toy_model"]["centred_inputs"]:
-        raise wrong((*key, "toy_model", "centred_inputs"), True, "false here: tokens are sums of directions")
-    training = {
-        "n_keys": filled["n_keys"],
-        "steps": filled["steps"],
-        "batch_size": filled["batch_size"],
-        "learning_rate": float(filled["learning_rate"]),
-    }
+        allowed = "false here: tokens are sums of directions"
+        raise refused((*key, "toy_model", "centred_inputs"), True, allowed)
+    trained = {name: filled[name] for name in fields_of(AttentionSettings) if name in filled}
     try:
-        AttentionSettings(**training)
-    except TrainingError as error:
-        raise wrong_to_the_library(key, error) from None
+        settings = AttentionSettings(**trained)
+    except SettingError as error:
+        raise refused_setting(key, error) from None
     return AttentionSetting(
         name=name,
         title=filled["title"] or name,
@@ -108,15 +48,24 @@ def _setting(
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds if isinstance(seeds, list) else range(seeds)),
         probability=variants[0],
-        toy_model=_toy_model((*key, "toy_model"), filled["toy_model"]),
-        sae=sae,
+        toy_model=training_settings(
+            lambda setting: (*key, "toy_model", setting), filled["toy_model"], n_features
+        ),
+        sae=_sae((*key, "sae"), filled["sae"], written["sae"], n_features),
         heads=tuple(filled["heads"]),
-        training=training,
+        training={name: getattr(settings, name) for name in trained},
     )
 
 
-def _toy_model(key: Key, filled: Mapping[str, Any]) -> TrainingSettings:
-    try:
-        return TrainingSettings(**filled)
-    except TrainingError as error:
-        raise wrong_to_the_library(key, error) from None
+def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], n_features: int) -> dict[str, Any]:
+    settings = sae_settings(filled)
+    for name, value in written.items():
+        if name not in settings:
+            raise refused((*key, name), value, "nothing here: every toy model gets one SAE")
+    for level in ("sparsity_coefficient", "k"):
+        if len(settings[level]) > 1:
+            raise refused((*key, level), settings[level], "one number here")
+    if settings["n_latents"] < n_features:
+        allowed = f"an integer ≥ {n_features}, a latent for each of the n_features"
+        raise refused((*key, "n_latents"), settings["n_latents"], allowed)
+    return settings

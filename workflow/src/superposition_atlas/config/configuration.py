@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.config.attention import AttentionSetting
-from superposition_atlas.config.playground import PlaygroundNetworks
+from superposition_atlas.playground.network_settings import Settings
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -22,6 +21,10 @@ class Case:
 
     name: str
     title: str
+    role: str
+    """What the talk's observations take it for; empty for a case beside theirs."""
+    slide: int
+    """The talk's slide that shows it; 0 for none."""
     importance: Float[np.ndarray, "importance_variant feature"]
     """I_i, finite and at least 0, not all 0."""
     probability: Float[np.ndarray, "probability_variant feature"]
@@ -35,7 +38,7 @@ class SAE:
 
     name: str
     settings: Mapping[str, Any]
-    """As `sae.ensemble.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -47,19 +50,25 @@ class Experiment:
 
     name: str
     title: str
+    role: str
+    """What slides and report take it for; empty for others."""
     family: str
     """What tables call the base schedule."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
     shown_seeds: int
-    """So many of the seeds, the first ones, are drawn in figures."""
+    """Number of seeds that figures draw, the first ones."""
     shards: int
     """Jobs that the seeds of a case are divided among."""
     claims: bool
     """Whether the talk's observations are tested here."""
     cases: dict[str, Case]
     saes: dict[str, SAE]
+
+    def cases_of_role(self, *roles: str) -> list[Case]:
+        """The cases that have one of these roles."""
+        return [case for case in self.cases.values() if case.role in roles]
 
     @property
     def compares_architectures(self) -> bool:
@@ -76,6 +85,8 @@ class Map:
 
     name: str
     title: str
+    role: str
+    """`observations` where the talk's observations are judged by it, else empty."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
@@ -98,6 +109,56 @@ class Map:
 
 
 @dataclass(frozen=True)
+class PlaygroundNetworks:
+    """Networks of one name: one a seed."""
+
+    name: str
+    title: str
+    settings: Settings
+    seeds: tuple[int, ...]
+    """The network of the first one is drawn."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything that training depends on, as plain sorted values."""
+        return dict(sorted({**self.settings.as_dict(), "seeds": list(self.seeds)}.items()))
+
+
+@dataclass(frozen=True)
+class AttentionSetting:
+    """Toy models, an SAE on each, and layers of attention on their tokens."""
+
+    name: str
+    title: str
+    n_features: int
+    n_hidden: int
+    seeds: tuple[int, ...]
+    probability: Float[np.ndarray, " feature"]
+    """p_i, above 0 and at most 1, of a feature in any token."""
+    toy_model: TrainingSettings
+    sae: Mapping[str, Any]
+    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    heads: tuple[int, ...]
+    """For each number of heads there is a layer of attention on each toy model."""
+    training: Mapping[str, Any]
+    """Of the attention, as `attention.attention_settings.AttentionSettings` names them."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """All that the setting's results depend on, as plain sorted values."""
+        return {
+            "heads": list(self.heads),
+            "n_features": self.n_features,
+            "n_hidden": self.n_hidden,
+            "probability": self.probability.tolist(),
+            "sae": dict(sorted(self.sae.items())),
+            "seeds": list(self.seeds),
+            "toy_model": self.toy_model.as_dict(),
+            "training": dict(sorted(self.training.items())),
+        }
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole configuration; experiments, maps, networks and settings of attention by name."""
 
@@ -108,10 +169,18 @@ class Config:
     playground: dict[str, PlaygroundNetworks]
     attention: dict[str, AttentionSetting]
 
+    def experiment_of_role(self, role: str) -> Experiment | None:
+        """The experiment that has this role, if there is one."""
+        return next((each for each in self.experiments.values() if each.role == role), None)
+
+    def map_of_role(self, role: str) -> Map | None:
+        """The map that has this role, if there is one."""
+        return next((each for each in self.maps.values() if each.role == role), None)
+
     @property
     def norm_maps(self) -> list[Map]:
         """Maps whose norms are compared with the published ones; they are of one size."""
-        return [described for described in self.maps.values() if described.compare_norms]
+        return [each for each in self.maps.values() if each.compare_norms]
 
 
 def sae_spec(sae: SAE) -> dict[str, Any]:

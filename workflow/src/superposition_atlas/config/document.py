@@ -1,73 +1,98 @@
-"""The tables of config/README.md, made from the schema so that the two cannot drift apart.
+"""The tables of config/README.md and the schema for editors, made from the declarations of settings.
 
 python -m superposition_atlas.config.document config/README.md
 """
 
+import inspect
+import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from superposition_atlas.config.schema import allowed, definition, resolved, schema
+from superposition_atlas.config import declaration
+from superposition_atlas.config.checking import plain
+from superposition_atlas.config.families import FAMILIES
+from superposition_atlas.config.messages import allowed
+from superposition_atlas.config.schema import schema, sentences, sentences_of
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.settings.rules import Either, Field, Keys, ListOf, fields_of
 
+SCHEMA_PATH = Path(__file__).with_name("schema.json")
+
+TABLES = {
+    "configuration": declaration.CONFIGURATION,
+    "experiment": declaration.EXPERIMENT,
+    "case": declaration.CASE,
+    "training": declaration.TRAINING,
+    "sae": declaration.SAE,
+    "map": declaration.MAP,
+    "range": declaration.AXIS_RANGE,
+    "network": declaration.NETWORK,
+    "attention": declaration.ATTENTION,
+}
 _TABLE = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _WIDEST = 10_000
 
 
 def with_tables(text: str) -> str:
-    """A document with what stands between `<!-- table: NAME -->` and `<!-- end of table -->` made anew.
+    """A document with the tables between `<!-- table: NAME -->` and `<!-- end of table -->` up to date.
 
-    NAME is `configuration`, `families`, `kinds` (of points), or a part of the schema: `experiment`, `case`,
-    `training`, `sae`, `map`, `range`, `network`, `attention`.
+    NAME is `families`, `kinds` (of points), or a name in `TABLES`.
 
     Raises:
-        ConfigError: if the schema has no part of a table's name.
+        ConfigError: if there is no table of that name.
     """
     return _TABLE.sub(lambda match: match[1] + _table(match["name"]) + match[3], text)
 
 
+def schema_text() -> str:
+    """What `schema.json` holds."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def _table(name: str) -> str:
     if name == "families":
-        return _alternatives("Family", name, "family")
+        return _options("Family", FAMILIES)
     if name == "kinds":
-        return _alternatives("Kind", name, "kind")
-    parts = {"configuration": schema()} | {part: definition(part) for part in schema()["$defs"]}
-    if "properties" not in parts.get(name, {}):
-        raise ConfigError(f"the schema has no part {name!r} to make a table of")
-    part = parts[name]
+        return _options("Kind", declaration.KINDS)
+    if name not in TABLES:
+        raise ConfigError(f"table {name!r}: unknown, allowed are families, kinds, {', '.join(TABLES)}")
+    keys: Keys = TABLES[name]
+    texts = sentences_of(keys)
     rows = [
-        (f"`{key}`", _sentence(inner), allowed(inner), _default(key, part))
-        for key, inner in ((key, resolved(inner)) for key, inner in part["properties"].items())
+        (f"`{key}`", texts[key], allowed(field.rule), _default(field)) for key, field in keys.fields.items()
     ]
     return _markdown(("Key", "Meaning", "Allowed", "Default"), rows)
 
 
-def _alternatives(heading: str, name: str, named_by: str) -> str:
-    """What a mapping may hold, depending on the value of one of its keys."""
+def _options(heading: str, options: dict[str, type]) -> str:
     rows = []
-    for alternative, part in schema()["$defs"][name].items():
-        rows.append((f"**`{alternative}`**", "", _sentence(part), ""))
-        for key, inner in ((key, resolved(inner)) for key, inner in part["properties"].items()):
-            if key != named_by:
-                needed = "required" if key in part["required"] else "optional"
-                if "default" in inner:
-                    needed = f"default {_default(key, part)}"
-                rows.append(("", f"`{key}`", _sentence(inner), f"{allowed(inner)}; {needed}"))
+    for option, declaring in options.items():
+        rows.append((f"**`{option}`**", "", " ".join((inspect.getdoc(declaring) or "").split()), ""))
+        texts = sentences(declaring)
+        for key, field in fields_of(declaring).items():
+            needed = "required" if field.is_required else "optional"
+            if field.has_default:
+                needed = f"default {_default(field)}"
+            rows.append(("", f"`{key}`", texts[key], f"{allowed(field.rule)}; {needed}"))
     return _markdown((heading, "Key", "Meaning", "Allowed"), rows)
 
 
-def _sentence(part: Mapping[str, Any]) -> str:
-    return " ".join(str(part["description"]).split())
-
-
-def _default(key: str, part: Mapping[str, Any]) -> str:
-    if key in part.get("required", ()):
+def _default(field: Field) -> str:
+    if field.is_required:
         return "(required)"
-    default = resolved(part["properties"][key])["default"]
+    default: Any = plain(field.default)
+    if isinstance(field.rule, Either) and isinstance(field.rule.alternatives[-1], ListOf):
+        is_one = (
+            isinstance(default, list)
+            and len(default) == 1
+            and field.rule.alternatives[0] == (field.rule.alternatives[-1].item)
+        )
+        default = default[0] if is_one else default
     if default == "" or default == {} or default == []:
         return "none"
     written = yaml.safe_dump(default, default_flow_style=True, sort_keys=False, width=_WIDEST)
@@ -80,9 +105,10 @@ def _markdown(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Make the tables of the documents named on the command line anew."""
+    """Bring the tables of the documents named on the command line up to date, and the schema for editors."""
     for path in map(Path, sys.argv[1:]):
         path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")
+    SCHEMA_PATH.write_text(schema_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,17 @@
-"""Maps as a configuration has them: axes written out, and what no schema can say of them."""
+"""Maps as a configuration has them: axes written out, and what their declaration can't say of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from superposition_atlas.config import costs
+from superposition_atlas.config.checking import check_names_differ
 from superposition_atlas.config.configuration import Map
-from superposition_atlas.config.schema import (
-    Key,
-    check_names_differ,
-    definition,
-    dotted,
-    with_defaults,
-    wrong,
-)
+from superposition_atlas.config.messages import Key, key_text, refused
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.maps.comparison import LARGEST_SOLVED
-from superposition_atlas.plan import costs
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import TrainingSettings
 
 _DENSITY = (0.0, 1.0, "a number > 0 and ≤ 1")
@@ -62,10 +56,11 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
     }
     points = _points((*key, "points"), filled["points"], filled["n_features"])
     if (n_points := costs.most_points(points)) > _MOST_POINTS:
-        raise wrong((*key, "points"), f"{n_points} points", f"at most {_MOST_POINTS}")
+        raise refused((*key, "points"), f"{n_points} points", f"at most {_MOST_POINTS}")
     return Map(
         name=name,
         title=filled["title"] or name,
+        role=filled["role"],
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds),
@@ -102,19 +97,19 @@ def _training(
 
     training = training_settings(at, filled["training"] | written, filled["n_features"])
     if training.record_steps:
-        raise wrong(at("record_steps"), list(training.record_steps), "[] (maps keep no history)")
+        raise refused(at("record_steps"), list(training.record_steps), "[] (maps keep no history)")
     return training
 
 
 def _points(key: Key, written: Mapping[str, Any], n_features: int) -> dict[str, Any]:
-    points = with_defaults(written, definition(f"kinds/{written['kind']}"))
+    points = dict(written)
     if points["kind"] == "grid":
         _check_pair(key, points)
     if points["kind"] == "perturbation":
         points["density"] = float(points["density"])
         if points["feature"] >= n_features:
             allowed = f"an integer ≥ 0 and < {n_features}, the number of features"
-            raise wrong((*key, "feature"), points["feature"], allowed)
+            raise refused((*key, "feature"), points["feature"], allowed)
     for axis in _AXES.keys() & points.keys():
         points[axis] = _values((*key, axis), points[axis], *_AXES[axis])
     return points
@@ -125,20 +120,19 @@ def _check_pair(key: Key, points: Mapping[str, Any]) -> None:
     if tuple(given) not in _PAIRS:
         found = " and ".join(given) or "neither"
         allowed = "either mean_density and steepness, or first and last"
-        raise ConfigError(f"{dotted(key)}: got {found}, allowed is {allowed}")
+        raise ConfigError(f"{key_text(key)}: got {found}, allowed is {allowed}")
 
 
 def _values(key: Key, axis: Any, lowest: float, highest: float, allowed: str) -> list[float]:
     """An axis written out."""
     if isinstance(axis, list):
         return [float(value) for value in axis]
-    axis = with_defaults(axis, definition("range"))
     first, last, count = axis["from"], axis["to"], axis["count"]
     for end in ("from", "to"):
         if not lowest <= axis[end] <= highest:
-            raise wrong((*key, end), axis[end], allowed)
+            raise refused((*key, end), axis[end], allowed)
     if first == last:
-        raise wrong((*key, "to"), last, f"a number other than {first}, where the range begins")
+        raise refused((*key, "to"), last, f"a number other than {first}, where the range begins")
     # A part of the way is one division, which rounds 1/3 as it does 2/6: a range with more values in between
     # has the former ones to the last bit.
     parts = [index / (count - 1) for index in range(count)]

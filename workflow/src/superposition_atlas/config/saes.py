@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from superposition_atlas.config.configuration import Config
-from superposition_atlas.config.schema import Key, wrong_to_the_library
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.config.messages import Key, refused_setting
+from superposition_atlas.errors import SettingError
+from superposition_atlas.sae.settings import SAESettings
 
 
 def check_saes(config: Config) -> None:
@@ -28,5 +28,5 @@ def check_saes(config: Config) -> None:
 def _check(key: Key, settings: Mapping[str, Any]) -> None:
     try:
         SAESettings(**settings)
-    except TrainingError as error:
-        raise wrong_to_the_library(key, error) from None
+    except SettingError as error:
+        raise refused_setting(key, error) from None

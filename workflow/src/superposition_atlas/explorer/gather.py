@@ -52,10 +52,10 @@ class Question(Protocol):
 
 
 LAYERS = (
-    Layer("n_represented", "trained", "Features represented", "count"),
-    Layer("best_n_represented", "best known", "Features represented", "count"),
-    Layer("n_dedicated", "trained", "Features alone in a dimension", "count"),
-    Layer("best_n_dedicated", "best known", "Features alone in a dimension", "count"),
+    Layer("n_represented", "represented, mean of the seeds", "Features represented", "count"),
+    Layer("best_n_represented", "represented, best known", "Features represented", "count"),
+    Layer("n_dedicated", "alone in a dimension, mean of the seeds", "Features alone", "count"),
+    Layer("best_n_dedicated", "alone in a dimension, best known", "Features alone", "count"),
     Layer("keeps_best", "seeds that keep the best's features", "What training misses", "share"),
     Layer("median_excess", "median excess loss", "What training misses", "excess"),
     Layer("least_excess", "least excess loss", "What training misses", "excess"),
@@ -132,8 +132,9 @@ def atlas_data(
     """
     n_hidden, n_features = shape
     points = points.sort_values(["family", "importance_ratio", "order", "mean_density", "steepness"])
-    keys = list(dict.fromkeys(points["key"]))
-    own = schedules.drop_duplicates("key").set_index("key").loc[keys]
+    place_of = {key: place for place, key in enumerate(dict.fromkeys(points["key"]))}
+    keys = list(place_of)
+    first = schedules.drop_duplicates("key").set_index("key").loc[keys]
     layers = [
         layer
         for layer in layers_of(questions)
@@ -151,9 +152,9 @@ def atlas_data(
         "title": title,
         "n": n_features,
         "m": n_hidden,
-        "layers": [_shown(layer, points, speaking, questions) for layer in layers],
+        "layers": [_with_values(layer, points, speaking, questions) for layer in layers],
         "points": {
-            "schedule": [keys.index(key) for key in points["key"]],
+            "schedule": [place_of[key] for key in points["key"]],
             "family": points["family"].tolist(),
             "density": points["mean_density"].tolist(),
             "steepness": points["steepness"].tolist(),
@@ -162,15 +163,15 @@ def atlas_data(
             "cases": [cases.get(key, "") for key in points["key"]],
         },
         "schedules": {
-            "importance": [list(values) for values in own["importance"]],
-            "probability": [list(values) for values in own["probability"]],
+            "importance": [list(values) for values in first["importance"]],
+            "probability": [list(values) for values in first["probability"]],
         },
         "best": _best(solutions, keys),
         "stored": _stored(models, keys, n_hidden * n_features + n_features),
     }
 
 
-def _shown(
+def _with_values(
     layer: Layer, points: pd.DataFrame, speaking: Mapping[str, list[bool]], questions: Sequence[Question]
 ) -> dict[str, Any]:
     """A layer with its values; an observation has none where it speaks of other schedules."""

@@ -1,4 +1,4 @@
-"""What results/explorer.html is made from, for its rule: the atlas's files and the page's own."""
+"""What results/explorer.html is made from, for its rule: the atlas's files and the page's program."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,35 +20,35 @@ _SHARDED = {"schedules": "points", "weights": "weights", "solutions": "solutions
 
 def explorer_inputs(config: "Config") -> dict[str, list[str]]:
     """Paths by role: points, schedules, weights and solutions of the atlas, if any, and the page's files."""
-    described = catalogue.atlas(config)
-    shards = range(described.shards) if described else range(0)
-    paths = {"points": [layout.map_table(described.name, "points")] if described else []}
+    atlas_map = catalogue.atlas(config)
+    shards = range(atlas_map.shards) if atlas_map else range(0)
+    paths = {"points": [layout.map_table(atlas_map.name, "points")] if atlas_map else []}
     for role, table in _SHARDED.items():
-        paths[role] = [layout.map_part(described.name, table, shard) for shard in shards if described]
+        paths[role] = [layout.map_part(atlas_map.name, table, shard) for shard in shards if atlas_map]
     return paths | {"page": [f"{_PAGE}/{name}" for name in page_files()]}
 
 
 def explorer_patterns(config: "Config") -> dict[str, str]:
     """The sharded inputs in a few letters however many there are: patterns that bash writes out."""
-    described = catalogue.atlas(config)
-    if described is None:
+    atlas_map = catalogue.atlas(config)
+    if atlas_map is None:
         return dict.fromkeys(_SHARDED, "")
-    shards = f"{{0..{described.shards - 1}}}"
-    return {role: layout.map_part(described.name, table, shards) for role, table in _SHARDED.items()}
+    shards = f"{{0..{atlas_map.shards - 1}}}"
+    return {role: layout.map_part(atlas_map.name, table, shards) for role, table in _SHARDED.items()}
 
 
 def explorer_spec(config: "Config") -> str:
     """Presets in the configuration's order, and how to read the atlas, as the command's JSON."""
-    described = catalogue.atlas(config)
+    atlas_map = catalogue.atlas(config)
     atlas: dict[str, Any] | None = None
-    if described is not None:
-        variant, training = next(iter(described.variants.items()))
+    if atlas_map is not None:
+        variant, training = next(iter(atlas_map.variants.items()))
         atlas = {
-            "title": described.title,
-            "n_hidden": described.n_hidden,
-            "n_features": described.n_features,
+            "title": atlas_map.title,
+            "n_hidden": atlas_map.n_hidden,
+            "n_features": atlas_map.n_features,
             "variant": variant,
             "bias": search_of(training.as_dict()),
-            "cases": cases_at(described, config.experiments.values()),
+            "cases": cases_at(atlas_map, config.experiments.values()),
         }
     return json.dumps({"presets": presets_of(config.experiments.values()), "atlas": atlas})

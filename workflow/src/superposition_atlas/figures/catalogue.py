@@ -10,8 +10,8 @@ from typing import Any
 
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
-from superposition_atlas.maps.comparison import LARGEST_SOLVED, search_of
-from superposition_atlas.sae.architectures.kinds import UNTRAINED
+from superposition_atlas.maps.comparison import search_of
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.layout import (
     attention_table,
     case_table,
@@ -22,10 +22,8 @@ from superposition_atlas.storage.layout import (
     playground_table,
     schedules,
 )
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import xavier_scale
-
-# The cases as the talk numbers its slides: (plane, bars). The others are figures without a slide.
-SLIDES_OF_CASES = {"case2": ("slide13", "slide14"), "case5": ("slide15", "slide16")}
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,13 @@ def answers(config: Config) -> bool:
 
 
 def beside_the_published_norms(config: Config) -> list[Experiment]:
-    """`wide`, and what is tested like it at its size: other families of schedules."""
-    wide = config.experiments.get("wide")
-    if wide is None:
+    """The experiment at the post's size, and what is tested like it: other families of schedules."""
+    post = config.experiment_of_role("post")
+    if post is None:
         return []
-    size = (wide.n_features, wide.n_hidden)
+    size = (post.n_features, post.n_hidden)
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
-    return [wide, *(own for own in tested if own is not wide and (own.n_features, own.n_hidden) == size)]
+    return [post, *(each for each in tested if each is not post and (each.n_features, each.n_hidden) == size)]
 
 
 def solved_maps(config: Config, kind: str) -> list[str]:
@@ -77,8 +75,8 @@ def solved_maps(config: Config, kind: str) -> list[str]:
     ]
 
 
-TALKS_CASES = {"case1", "case2", "case5", "post4"}
-"""The observations speak of these: where none is configured, there is none to draw."""
+OBSERVED_ROLES = ("aligned", "reversed", "equal")
+"""Roles of cases that observations speak of: where none is configured, there is none to draw."""
 
 PUBLISHED_NORMS = "workflow/src/superposition_atlas/maps/published_frobenius_norms.csv"
 """In the checkout, as rules name it; it is a file of the package."""
@@ -99,7 +97,7 @@ def figures(config: Config) -> list[FigureTarget]:
 
 def atlas(config: Config) -> Map | None:
     """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
-    described = config.maps.get("atlas")
+    described = config.map_of_role("observations")
     if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
         return None
     has_best = search_of(next(iter(described.variants.values())).as_dict())
@@ -139,14 +137,15 @@ def _playground(config: Config) -> Iterator[FigureTarget]:
 
 def _talk(config: Config) -> Iterator[FigureTarget]:
     experiments = config.experiments
-    controls = experiments.get("controls")
-    if controls and {"sparsity_0", "sparsity_80", "sparsity_90"} <= set(controls.cases):
+    controls = config.experiment_of_role("known_answers")
+    motivating = [case for case in controls.cases.values() if case.slide == 5] if controls else []
+    if controls and motivating:
         yield FigureTarget(
             "slide05_motivation",
             "motivation",
             {
-                f"{table}.{case}": case_table("controls", case, table)
-                for case in ("sparsity_0", "sparsity_80", "sparsity_90")
+                f"{table}.{case.name}": case_table(controls.name, case.name, table)
+                for case in motivating
                 for table in ("features", "models")
             },
             "Setup",
@@ -166,12 +165,13 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
             {"case": case, "sae": sae},
             {"experiment": experiment, "sae": sae},
         )
-    talk = experiments.get("talk")
-    if talk and "uniform" in talk.cases:
+    talk = config.experiment_of_role("slides")
+    densities = talk.cases_of_role("densities") if talk else []
+    if talk and densities:
         yield FigureTarget(
             "slide07_uniform",
             "uniform",
-            {"features": case_table("talk", "uniform", "features")},
+            {"features": case_table(talk.name, densities[0].name, "features")},
             "Uniform sparsity",
             "Eight toy models with growing sparsity: feature directions in the plane above, below them "
             "feature norms as bars, coloured by superposition.",
@@ -233,36 +233,38 @@ def _talk(config: Config) -> Iterator[FigureTarget]:
         yield FigureTarget(
             "slide11_cases",
             "cases",
-            {"schedules": schedules("talk")},
+            {"schedules": schedules(talk.name)},
             "The cases",
             "Two heat maps, cases by features: importance and feature probability.",
         )
         yield FigureTarget(
             "slide12_all_cases",
             "all_cases",
-            {"features": experiment_table("talk", "features"), "schedules": schedules("talk")},
+            {"features": experiment_table(talk.name, "features"), "schedules": schedules(talk.name)},
             "The cases",
             "A grid of planes, cases by seeds, with the feature directions and the number represented.",
         )
-        wide = experiments.get("wide")
+        post = config.experiment_of_role("post")
         for name, described in talk.cases.items():
-            if name == "uniform":
+            if described.role == "densities":
                 continue
-            plane, bars = SLIDES_OF_CASES.get(name, ("", ""))
+            plane, bars = (
+                f"slide{described.slide + next_one:02d}_" if described.slide else "" for next_one in (0, 1)
+            )
             labels = {"case": name, "title": described.title}
             if talk.n_hidden == 2:
                 yield FigureTarget(
-                    f"{plane}_{name}_plane".lstrip("_"),
+                    f"{plane}{name}_plane",
                     "plane",
-                    {"features": case_table("talk", name, "features")},
+                    {"features": case_table(talk.name, name, "features")},
                     "Case by case",
                     f"Planes with the feature directions of {name}, one a seed.",
                     {"title": described.title},
                     labels,
-                    named_after=f"experiments.talk.cases.{name}",
+                    named_after=f"experiments.{talk.name}.cases.{name}",
                 )
-            if wide and name in wide.cases:
-                yield _bars(wide, name, f"{bars}_{name}_bars".lstrip("_"))
+            if post and name in post.cases:
+                yield _bars(post, name, f"{bars}{name}_bars")
 
 
 def _pivot_tables(config: Config) -> Iterator[FigureTarget]:
@@ -325,7 +327,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "The observations",
             "For each case and schedule family, the share of seeds by number of represented features.",
         )
-    if any(TALKS_CASES & set(experiment.cases) for experiment in tested):
+    if any(experiment.cases_of_role(*OBSERVED_ROLES) for experiment in tested):
         yield FigureTarget(
             "observations",
             "observations",
@@ -340,15 +342,13 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
             "The observations",
             "How the share of seeds in which an observation holds moves with its criterion's thresholds.",
         )
-    controls = config.experiments.get("controls")
-    pentagons = (
-        [case for case in controls.cases.values() if case.name.startswith("pentagon_")] if controls else []
-    )
-    if pentagons:
+    controls = config.experiment_of_role("known_answers")
+    pentagons = controls.cases_of_role("pentagon") if controls else []
+    if controls and pentagons:
         yield FigureTarget(
             "initial_scale",
             "initial_scale",
-            {case.name: case_table("controls", case.name, "features") for case in pentagons},
+            {case.name: case_table(controls.name, case.name, "features") for case in pentagons},
             "Uniform sparsity",
             "Shares of seeds with four and five represented features, by initial scale and learning rate.",
             {"titles": {case.name: case.title for case in pentagons}},
@@ -374,7 +374,7 @@ def _beyond_the_talk(config: Config) -> Iterator[FigureTarget]:
         if experiment.compares_architectures:
             yield from _sae_comparison(experiment)
     for experiment in tested:
-        if experiment.name in ("talk", "wide"):
+        if experiment.role in ("slides", "post"):
             continue
         labels = {"experiment": experiment.name, "title": experiment.title}
         yield FigureTarget(
@@ -484,7 +484,7 @@ def _sae_comparison(experiment: Experiment) -> Iterator[FigureTarget]:
     has_levels = any(
         len(of_sae["sparsity_coefficient"]) * len(of_sae["k"]) > 1
         for of_sae in settings
-        if of_sae["architecture"] not in UNTRAINED
+        if by_name(of_sae["architecture"]).level is not None
     )
     category, labels = "Sparse autoencoders", {"experiment": experiment.name, "title": experiment.title}
     schedule = {"schedules": schedules(experiment.name)}
@@ -531,7 +531,7 @@ def _bars(experiment: Experiment, case_name: str, name: str) -> FigureTarget:
         name,
         "bars",
         {"features": case_table(experiment.name, case_name, "features")},
-        "Case by case" if experiment.name == "wide" else "Other families and sizes",
+        "Case by case" if experiment.role == "post" else "Other families and sizes",
         f"Bars of feature norms in {case_name}, coloured by superposition, and heat maps of WᵀW.",
         {"title": case.title},
         {"case": case_name, "title": case.title, "experiment": experiment.name},
@@ -548,7 +548,8 @@ def compared_experiments(config: Config) -> list[Experiment]:
     return [
         experiment
         for experiment in config.experiments.values()
-        if (experiment.claims or experiment.name == "controls") and experiment.n_features <= LARGEST_SOLVED
+        if (experiment.claims or experiment.role == "known_answers")
+        and experiment.n_features <= LARGEST_SOLVED
     ]
 
 
@@ -674,9 +675,9 @@ def _training_series(described: Map) -> dict[str, dict[str, float]]:
 
 
 def _sae_setting(config: Config) -> tuple[str, str, str] | None:
-    """ARENA's setting where it is configured, else the first SAE that there is."""
+    """Experiment of the role `sae_slides`, else the first one with SAEs; its first case and last SAE."""
     candidates = [experiment for experiment in config.experiments.values() if experiment.saes]
-    candidates.sort(key=lambda experiment: experiment.name != "sae_arena")
+    candidates.sort(key=lambda experiment: experiment.role != "sae_slides")
     for experiment in candidates:
         return experiment.name, next(iter(experiment.cases)), list(experiment.saes)[-1]
     return None

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-LARGEST_SOLVED = 8
-"""Most features of schedules that are solved: a search takes 15 s with 8, four times that with each more."""
-
 
 def is_covered(training: Mapping[str, Any]) -> bool:
     """Whether the exact loss is theirs: their outputs are ReLUs, their magnitudes uniform in [0, 1]."""

@@ -16,6 +16,7 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from superposition_atlas.metrics.intervals import CONFIDENCE
 from superposition_atlas.theory.structures import drop_costs
 
 TERMS = ("importance", "variance")
@@ -29,7 +30,6 @@ FEATURE_COLUMNS = (
 )
 """Columns that `effects` reads; only the features of solved maps have all of them."""
 
-_CONFIDENCE = 0.95
 _RIDGE = 1e-6
 """Keeps coefficients finite where an outcome is decided without exception."""
 
@@ -57,7 +57,7 @@ def _rows(features: pd.DataFrame) -> Iterator[dict[str, object]]:
             if not known.any():
                 continue
             fitted, deviation = logistic_regression(within.to_numpy()[known], share[known], cluster[known])
-            z = stats.norm.ppf((1 + _CONFIDENCE) / 2)
+            z = stats.norm.ppf((1 + CONFIDENCE) / 2)
             for term, name in enumerate(TERMS, start=1):
                 yield {
                     "source": source,

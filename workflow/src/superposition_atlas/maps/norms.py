@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from superposition_atlas.metrics.intervals import CONFIDENCE
 from superposition_atlas.metrics.maxima import largest_quantile
 
 PUBLISHED_NORMS = Path(__file__).with_name("published_frobenius_norms.csv")
 """The post's norms by case, with a note on each."""
-CONFIDENCE = 0.95
-"""Of the interval that the largest norm of new toy models lies in."""
 PUBLISHED_STEP = 0.01
 """The post rounds to two digits after the point."""
 LEAST_DOF = 5

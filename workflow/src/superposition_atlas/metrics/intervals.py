@@ -6,8 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtrit  # scipy.stats has all this too, and takes half a second to import
 
+CONFIDENCE = 0.95
+"""Of every interval, unless a caller asks for another."""
 
-def wilson_interval(n_holding: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+
+def wilson_interval(n_holding: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927), 0 ≤ n_holding ≤ n.
 
     Raises:
@@ -25,7 +28,7 @@ def wilson_interval(n_holding: int, n: int, confidence: float = 0.95) -> tuple[f
     return float(low), float(high)
 
 
-def t_interval(values: Float[np.ndarray, " value"], confidence: float = 0.95) -> tuple[float, float]:
+def t_interval(values: Float[np.ndarray, " value"], confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Student's interval of a mean; NaN for fewer than two values."""
     n = len(values)
     if n < 2:

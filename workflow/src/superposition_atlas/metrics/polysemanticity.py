@@ -98,7 +98,7 @@ def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> dict
         "always_f1": (2 * probability / (1 + probability))[best],
     }
     return {
-        "seed": np.full(n_units, int(own.seeds[0])),
+        "seed": np.full(n_units, own.seeds[0], dtype=np.uint64),
         "unit": unit,
         "n_features": np.full(n_units, n_features),
         "n_hidden": np.full(n_units, own.n_hidden),

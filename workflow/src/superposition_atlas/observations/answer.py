@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from superposition_atlas.observations.claims import UNIFORM
+from superposition_atlas.observations.claims import CONTROLS
 
 NEARLY_ALL = 0.95
 """Share of schedules, and of toy models, from which on an observation counts as general."""
@@ -100,14 +100,18 @@ def with_comparisons(points: pd.DataFrame) -> pd.DataFrame:
         points[f"{prefix}fewest"] = few.where(compared["least"].notna()).to_numpy()
         norm = f"{prefix}frobenius_norm"
         even = points[points["steepness"] == 1].groupby(_UNIFORM)[norm].first()
-        uniform = points[_UNIFORM].merge(even.rename("uniform").reset_index(), how="left")["uniform"]
+        uniform = points[_UNIFORM].merge(even.rename("of_uniform").reset_index(), how="left")["of_uniform"]
         below = (points[norm].to_numpy() < uniform.to_numpy()).astype(float)
         points[f"{prefix}below_uniform"] = np.where(uniform.notna(), below, np.nan)
     return points
 
 
 def judge(
-    points: pd.DataFrame, claims: pd.DataFrame, solved: Mapping[str, pd.DataFrame], effects: pd.DataFrame
+    points: pd.DataFrame,
+    claims: pd.DataFrame,
+    solved: Mapping[str, pd.DataFrame],
+    roles: Mapping[str, Mapping[str, str]],
+    effects: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row an observation: where it holds, of trained toy models and of the best, and the verdict.
 
@@ -115,10 +119,11 @@ def judge(
         points: the atlas's table of points, of one way of training.
         claims: the tested observations.
         solved: for each of the talk's experiments, best solutions by case.
+        roles: for each of them, the roles of its cases.
         effects: of importance and variance, see `maps.effects`.
     """
     points = with_comparisons(points)
-    rows = [_row(judged, points, claims, solved) for judged in JUDGED]
+    rows = [_row(judged, points, claims, solved, roles) for judged in JUDGED]
     n_schedules = int(effects["n_schedules"].max())
     importance = {
         "observation": IMPORTANCE,
@@ -148,7 +153,11 @@ def importance_verdict(effects: pd.DataFrame) -> str:
 
 
 def _row(
-    judged: Judged, points: pd.DataFrame, claims: pd.DataFrame, solved: Mapping[str, pd.DataFrame]
+    judged: Judged,
+    points: pd.DataFrame,
+    claims: pd.DataFrame,
+    solved: Mapping[str, pd.DataFrame],
+    roles: Mapping[str, Mapping[str, str]],
 ) -> dict[str, object]:
     asked = points[judged.rows(points)].dropna(subset=[judged.trained, judged.best]).drop_duplicates("key")
     trained, best = asked[judged.trained].astype(float), asked[judged.best].astype(bool)
@@ -171,7 +180,7 @@ def _row(
         tested = tested[tested["sample"] == ("all" if (tested["sample"] == "all").any() else "shown")]
         seeds[0] += int(tested["n_holding"].sum())
         seeds[1] += int(tested["n_seeds"].sum())
-        at_best += [_of_best(judged.observation, case, table) for case in tested["case"]]
+        at_best += [_of_best(judged.observation, case, table, roles[experiment]) for case in tested["case"]]
     row["talk_trained"] = _ratio(*seeds)
     row["talk_best"] = _ratio(sum(at_best), len(at_best))
     row["verdict"] = verdict(row)
@@ -195,16 +204,17 @@ def verdict(row: Mapping[str, object]) -> str:
     return SCHEDULES
 
 
-def _of_best(observation: str, case: str, solved: pd.DataFrame) -> bool:
+def _of_best(observation: str, case: str, solved: pd.DataFrame, roles: Mapping[str, str]) -> bool:
     """Whether the best solution of a case answers yes."""
     best = solved[(solved["kind"] == "minimum") & (solved["rank"] == 0)].drop_duplicates("case")
     best = best.set_index("case")
     own = best.loc[case]
     if observation == "P1-fewest":
-        others = [name for name in best.index if name not in (case, *UNIFORM)]
+        others = [name for name in best.index if name != case and roles.get(name) not in CONTROLS]
         return bool(own["n_represented"] <= best.loc[others, "n_represented"].min())
     if observation == "P4-matched":
-        return bool(own["frobenius_norm"] < best.loc["uniform_matched", "frobenius_norm"])
+        control = next(name for name in best.index if roles.get(name) == "matched")
+        return bool(own["frobenius_norm"] < best.loc[control, "frobenius_norm"])
     columns = {judged.observation: judged.trained for judged in JUDGED}
     return bool(own[columns[observation]])
 

@@ -19,9 +19,8 @@ from superposition_atlas.metrics.intervals import wilson_interval
 PerSeed = Bool[np.ndarray, " seed"]
 PerFeature = Float[np.ndarray, "seed feature"]
 
-UNIFORM = ("uniform", "uniform_matched")
-CONSTANT_IMPORTANCE = ("case5", "post4")
-PENTAGONS = ("pentagon_xavier", "pentagon_talk", "pentagon_fast")
+CONTROLS = ("densities", "matched")
+"""Roles of cases with uniform sparsity: what the others are compared with."""
 DENSEST_SHARE = 0.1
 """P2 asks for the least sparse tenth of the features, at least one."""
 ANGLE_TOLERANCE = 10.0
@@ -52,6 +51,8 @@ SWEEP = (
 class CaseMeasurements:
     """One case's features as arrays; rows are seeds, in the order of `seeds`."""
 
+    role: str
+    """What the observations take the case for, as a configuration says; empty for a case beside theirs."""
     seeds: Integer[np.ndarray, " seed"]
     shown: PerSeed
     importance: PerFeature
@@ -62,8 +63,8 @@ class CaseMeasurements:
     W: Float[np.ndarray, "seed hidden feature"]
 
     @classmethod
-    def from_table(cls, features: pd.DataFrame) -> "CaseMeasurements":
-        """From the rows of one case in `features.parquet`."""
+    def from_table(cls, features: pd.DataFrame, role: str) -> "CaseMeasurements":
+        """From the rows of one case in `features.parquet`, and the case's role."""
         rows = features.sort_values(["seed", "feature"])
         n_seeds = rows["seed"].nunique()
 
@@ -73,6 +74,7 @@ class CaseMeasurements:
         names = ("importance", "probability", "norm", "dimensionality", "interference")
         weights = np.stack(rows["weights"].to_list()).astype(np.float64)
         return cls(
+            role=role,
             seeds=column("seed")[:, 0],
             shown=column("shown")[:, 0],
             W=weights.reshape(n_seeds, -1, weights.shape[-1]).swapaxes(1, 2),
@@ -81,7 +83,8 @@ class CaseMeasurements:
 
     def only(self, chosen: PerSeed) -> "CaseMeasurements":
         """The chosen seeds alone."""
-        return replace(self, **{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        arrays = (field.name for field in fields(self) if field.name != "role")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in arrays})
 
     def represented(self, thresholds: Thresholds) -> Bool[np.ndarray, "seed feature"]:
         """Which features are represented."""
@@ -153,7 +156,11 @@ def _lowest(
     cases: Cases, case: str, measure: Callable[[CaseMeasurements], Float[np.ndarray, " seed"]]
 ) -> PerSeed:
     """Whether no other case has a lower value at the same seed; uniform sparsity is a control, not a case."""
-    others = [measure(measured) for name, measured in cases.items() if name not in (case, *UNIFORM)]
+    others = [
+        measure(measured)
+        for name, measured in cases.items()
+        if name != case and measured.role not in CONTROLS
+    ]
     return np.asarray(measure(cases[case]) <= np.min(others, axis=0))
 
 
@@ -171,11 +178,16 @@ def _densest_not_represented(cases: Cases, case: str, thresholds: Thresholds) ->
 
 
 def _below_sparsest_uniform(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
-    return cases[case].frobenius_norm() < cases["uniform"].frobenius_norm().max()
+    return cases[case].frobenius_norm() < _of_role(cases, "densities").frobenius_norm().max()
 
 
 def _below_matched_uniform(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
-    return cases[case].frobenius_norm() < cases["uniform_matched"].frobenius_norm()
+    return cases[case].frobenius_norm() < _of_role(cases, "matched").frobenius_norm()
+
+
+def _of_role(cases: Cases, role: str) -> CaseMeasurements:
+    """The first case that has a role."""
+    return next(measured for measured in cases.values() if measured.role == role)
 
 
 def _regular_pentagon(cases: Cases, case: str, thresholds: Thresholds) -> PerSeed:
@@ -204,13 +216,17 @@ def _two_most_important_orthogonal(cases: Cases, case: str, thresholds: Threshol
 # --- which cases an observation speaks of ------------------------------------------------------------------
 
 
-def _is(*names: str) -> Callable[[Cases, str], bool]:
-    return lambda cases, case: case in names
+def _is(role: str) -> Callable[[Cases, str], bool]:
+    return lambda cases, case: cases[case].role == role
 
 
 def _is_scenario(cases: Cases, case: str) -> bool:
     """The talk's five cases and whatever a user adds beside them, but not uniform sparsity."""
-    return case not in UNIFORM and "case1" in cases
+    return cases[case].role not in CONTROLS and _has_role(cases, "aligned")
+
+
+def _has_role(cases: Cases, role: str) -> bool:
+    return any(measured.role == role for measured in cases.values())
 
 
 def _is_scenario_of_five(cases: Cases, case: str) -> bool:
@@ -218,11 +234,12 @@ def _is_scenario_of_five(cases: Cases, case: str) -> bool:
 
 
 def _has_rivals(cases: Cases, case: str) -> bool:
-    return case == "case1" and any(name not in ("case1", *UNIFORM) for name in cases)
+    others = (measured for name, measured in cases.items() if name != case)
+    return cases[case].role == "aligned" and any(measured.role not in CONTROLS for measured in others)
 
 
 def _is_scenario_beside(control: str) -> Callable[[Cases, str], bool]:
-    return lambda cases, case: _is_scenario(cases, case) and control in cases
+    return lambda cases, case: _is_scenario(cases, case) and _has_role(cases, control)
 
 
 OBSERVATIONS = (
@@ -247,7 +264,7 @@ OBSERVATIONS = (
         "The more important, the more sparse: every feature is always in superposition, none is independent.",
         "no feature has norm > {norm} and D > {dimensionality}",
         "always",
-        _is("case2"),
+        _is("reversed"),
         _none_dedicated,
     ),
     Observation(
@@ -255,7 +272,7 @@ OBSERVATIONS = (
         "Constant importance: still almost every feature is in superposition, none is independent.",
         "no feature has norm > {norm} and D > {dimensionality}",
         "always",
-        _is(*CONSTANT_IMPORTANCE),
+        _is("equal"),
         _none_dedicated,
     ),
     Observation(
@@ -288,7 +305,7 @@ OBSERVATIONS = (
         "In case 1 the top features get dedicated dimensions (read as: at least the first does).",
         "the most important feature has norm > {norm} and D > {dimensionality}",
         "always",
-        _is("case1"),
+        _is("aligned"),
         _most_important_dedicated,
     ),
     Observation(
@@ -296,7 +313,7 @@ OBSERVATIONS = (
         "With constant importance the least sparse features are not learned at all.",
         "none of the densest tenth of the features (at least one) has norm > {norm}",
         "always",
-        _is(*CONSTANT_IMPORTANCE),
+        _is("equal"),
         _densest_not_represented,
     ),
     Observation(
@@ -304,15 +321,15 @@ OBSERVATIONS = (
         "Uniform sparsity represents most (as the post compares: the norm of its sparsest instance).",
         "the Frobenius norm of W is below the largest among the uniform instances",
         "always",
-        _is_scenario_beside("uniform"),
+        _is_scenario_beside("densities"),
         _below_sparsest_uniform,
     ),
     Observation(
         "P4-matched",
         "Uniform sparsity has the larger norm also at the same mean density (a control that the post lacks).",
-        "the Frobenius norm of W is below that of uniform_matched at the same seed",
+        "the Frobenius norm of W is below that of uniform sparsity with the same mean, at the same seed",
         "always",
-        _is_scenario_beside("uniform_matched"),
+        _is_scenario_beside("matched"),
         _below_matched_uniform,
     ),
     Observation(
@@ -321,7 +338,7 @@ OBSERVATIONS = (
         f"all 5 features have norm > {{norm}}, neighbours are 72° ± {ANGLE_TOLERANCE:.0f}° apart, norms are "
         f"within {NORM_TOLERANCE:.0%} of their mean",
         "always",
-        _is(*PENTAGONS),
+        _is("pentagon"),
         _regular_pentagon,
     ),
     Observation(
@@ -329,7 +346,7 @@ OBSERVATIONS = (
         "Without sparsity exactly the two most important features are represented, orthogonally.",
         f"they alone have norm > {{norm}}, and |cos| between them is below {ORTHOGONAL_COSINE}",
         "always",
-        _is("sparsity_0"),
+        _is("no_sparsity"),
         _two_most_important_orthogonal,
     ),
 )
@@ -369,10 +386,18 @@ def verdict(n_holding: int, n_seeds: int, quantifier: Literal["always", "mostly"
     return "fails" if high < 0.5 else "depends"
 
 
-def tested(experiment: str, family: str, features: pd.DataFrame) -> pd.DataFrame:
-    """Every observation on every case that it speaks of: the shown seeds, and all where there are more."""
+def tested(experiment: str, family: str, features: pd.DataFrame, roles: Mapping[str, str]) -> pd.DataFrame:
+    """Every observation on every case that it speaks of: the shown seeds, and all where there are more.
+
+    Args:
+        experiment: its name.
+        family: what tables call its base schedule.
+        features: the experiment's table of features.
+        roles: of its cases, by case; a case that is missing has none.
+    """
     cases = {
-        str(name): CaseMeasurements.from_table(rows) for name, rows in features.groupby("case", sort=False)
+        str(name): CaseMeasurements.from_table(rows, roles.get(str(name), ""))
+        for name, rows in features.groupby("case", sort=False)
     }
     table = pd.DataFrame(_rows(cases), columns=list(COLUMNS)).assign(experiment=experiment, family=family)
     return table.astype(COLUMNS)

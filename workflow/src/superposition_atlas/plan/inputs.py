@@ -85,7 +85,7 @@ class JobInputs:
         return [layout.map_table(described.name, "models") for described in self.config.norm_maps]
 
     def figure(self, wildcards: Wildcards) -> list[str]:
-        """What a figure is drawn from."""
+        """Tables from which a figure is drawn."""
         figure = targets.figures_by_name(self.config)[wildcards.figure]
         return [self.source(path) for path in figure.inputs.values()]
 
@@ -98,7 +98,7 @@ class JobInputs:
         ]
 
     def report_sources(self) -> list[str]:
-        """What the PDF reads."""
+        """Files that the PDF reads."""
         return [self.source(path) for path in targets.report_sources(self.config)]
 
     def explorer(self) -> dict[str, list[str]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from superposition_atlas import config as configuration
 from superposition_atlas.config import Config
-from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.figures.distinct_names import check_figures
 from superposition_atlas.maps.points import check_points
 
 

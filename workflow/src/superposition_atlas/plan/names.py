@@ -1,4 +1,4 @@
-"""What a rule's wildcards are called."""
+"""Names of the rules' wildcards."""
 
 from typing import Protocol
 

@@ -45,7 +45,7 @@ class JobSpecs:
     """Params of the jobs of a configuration. Methods that take `input` do so as `digest_of` says."""
 
     raw: Mapping[str, Any]
-    """As it is written."""
+    """The configuration as it is written."""
     config: Config
     inputs: JobInputs
 
@@ -140,7 +140,7 @@ class JobSpecs:
 
     def atlas_variant(self) -> str:
         """The variant of the atlas that the talk's observations are judged by; empty without an atlas."""
-        atlas = self.config.maps.get("atlas")
+        atlas = self.config.map_of_role("observations")
         return atlas.main_variant if atlas else ""
 
     def map_shards(self, wildcards: Wildcards) -> int:

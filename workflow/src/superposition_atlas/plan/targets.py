@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from superposition_atlas.config import Config, Experiment, Map
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.maps.comparison import LARGEST_SOLVED
 from superposition_atlas.storage import layout
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 
 
 def figures_by_name(config: Config) -> dict[str, FigureTarget]:
@@ -26,13 +26,23 @@ def figure_files(config: Config) -> list[str]:
 
 def tested(config: Config) -> list[str]:
     """Experiments on which the talk's observations are tested."""
-    return [name for name, own in config.experiments.items() if own.claims or name == "controls"]
+    return [
+        name
+        for name, experiment in config.experiments.items()
+        if experiment.claims or experiment.role == "known_answers"
+    ]
+
+
+def judging_table(config: Config, table: str) -> str:
+    """A table of the map that the observations are judged by; of no map where there is none."""
+    described = catalogue.atlas(config)
+    return layout.map_table(described.name if described else "none", table)
 
 
 def judged(config: Config) -> list[str]:
-    """Tables of best solutions that the observations are judged by."""
+    """Experiments by whose best solutions the observations are judged."""
     return [
-        layout.experiment_table(name, "solutions")
+        name
         for name, experiment in config.experiments.items()
         if experiment.claims and experiment.n_features <= LARGEST_SOLVED
     ]
@@ -176,9 +186,8 @@ def report_sources(config: Config) -> list[str]:
     sources = {layout.claims(), catalogue.PUBLISHED_NORMS}
     sources |= {*attention_weights(config), *attention_tables(config), *answer_files(config)}
     if catalogue.answers(config):
-        sources |= {layout.map_table("atlas", table) for table in ("points", "models")}
-    if "random_schedules" in config.maps:
-        sources.add(layout.map_table("random_schedules", "points"))
+        sources |= {judging_table(config, table) for table in ("points", "models")}
+    sources |= {layout.map_table(name, "points") for name in predicted_maps(config)[:1]}
     if config.playground:
         sources.add(layout.playground_table("runs"))
     if config.norm_maps:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from superposition_atlas.playground.data_sets import DATA_SETS, EXTENT
 from superposition_atlas.playground.input_features import INPUTS, input_features
@@ -29,7 +29,7 @@ def tables(name: str, trained: Playground) -> dict[str, pd.DataFrame]:
     for table in found.values():
         table.insert(0, "network", name)
         table.insert(1, "data_set", trained.settings.data_set)
-        table.insert(3, "shown", table["seed"] == trained.seeds[0])
+        table.insert(3, "shown", table["seed"] == _seeds(trained)[0])
     return found
 
 
@@ -49,7 +49,7 @@ def runs(trained: Playground) -> pd.DataFrame:
     test_fvu = _unexplained(outputs[:, n:], labels[:, n:])
     return pd.DataFrame(
         {
-            "seed": trained.seeds,
+            "seed": _seeds(trained),
             "is_regression": is_regression,
             "n_training": n,
             "n_test": labels.shape[1] - n,
@@ -78,7 +78,7 @@ def curves(trained: Playground) -> pd.DataFrame:
     n_records, n_seeds = trained.test_loss.shape
     return pd.DataFrame(
         {
-            "seed": np.repeat(trained.seeds, n_records),
+            "seed": np.repeat(_seeds(trained), n_records),
             "step": np.tile(trained.recorded_steps, n_seeds),
             "training_loss": trained.training_loss.T.reshape(-1),
             "test_loss": trained.test_loss.T.reshape(-1),
@@ -89,7 +89,7 @@ def curves(trained: Playground) -> pd.DataFrame:
 def points(trained: Playground) -> pd.DataFrame:
     """One row a point."""
     x = trained.points.x[0]
-    columns = {"seed": trained.seeds[0], "x1": x[:, 0], "x2": x[:, 1]}
+    columns = {"seed": _seeds(trained)[0], "x1": x[:, 0], "x2": x[:, 1]}
     label, is_training = trained.points.label[0], trained.points.is_training
     return pd.DataFrame({**columns, "label": label, "is_training": is_training})
 
@@ -106,7 +106,7 @@ def units(trained: Playground) -> pd.DataFrame:
     layers = [features, *(responses[0] for responses in first.activations(features[None, :, used])[1:])]
     rows = [
         {
-            "seed": trained.seeds[0],
+            "seed": _seeds(trained)[0],
             "layer": layer,
             "unit": unit,
             "name": list(INPUTS)[unit] if layer == 0 else f"{layer}.{unit}",
@@ -135,7 +135,7 @@ def weights(trained: Playground) -> pd.DataFrame:
         frames.append(
             pd.DataFrame(
                 {
-                    "seed": trained.seeds[0],
+                    "seed": _seeds(trained)[0],
                     "layer": layer,
                     "source": (used[source] if layer == 1 else source).reshape(-1),
                     "target": target.reshape(-1),
@@ -150,3 +150,8 @@ def joined_networks(several: Mapping[str, Playground]) -> dict[str, pd.DataFrame
     """The tables of networks of several names, one below the other."""
     found = [tables(name, trained) for name, trained in several.items()]
     return {name: pd.concat([own[name] for own in found], ignore_index=True) for name in found[0]}
+
+
+def _seeds(trained: Playground) -> Integer[np.ndarray, " instance"]:
+    """uint64: of a list with small and large ones numpy would make floats, which are not exact above 2^53."""
+    return np.array(trained.seeds, dtype=np.uint64)

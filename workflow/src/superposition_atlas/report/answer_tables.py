@@ -37,7 +37,8 @@ def answer(sources: Sources) -> Document | None:
     Raises:
         ArtefactError: if a table is missing, damaged, or lacks a column.
     """
-    if not catalogue.answers(sources.config):
+    judged_by = sources.config.map_of_role("observations")
+    if judged_by is None or not catalogue.answers(sources.config):
         return None
     verdicts = read_table(sources.locate(layout.answer()))
     statements = {observation.name: observation.statement for observation in claims.OBSERVATIONS}
@@ -48,8 +49,8 @@ def answer(sources: Sources) -> Document | None:
         for row in verdicts.to_dict("records")
     ]
     effects = read_table(sources.locate(layout.effects()))
-    path = sources.locate(layout.map_table("atlas", "points"))
-    points = of_variant(read_table(path, _POINTS), sources.config.maps["atlas"].main_variant, path)
+    path = sources.locate(layout.map_table(judged_by.name, "points"))
+    points = of_variant(read_table(path, _POINTS), judged_by.main_variant, path)
     return {
         "verdicts": rows,
         "effects": effects.to_dict("records"),
@@ -86,11 +87,12 @@ def _training(points: pd.DataFrame) -> Document:
 
 
 def _predictor(sources: Sources) -> Document | None:
-    if "random_schedules" not in sources.config.maps:
+    random = catalogue.solved_maps(sources.config, "random")
+    if not random:
         return None
-    path = sources.locate(layout.map_table("random_schedules", "points"))
-    points = of_variant(read_table(path), sources.config.maps["random_schedules"].main_variant, path)
-    points = points.drop_duplicates("key")
+    points = read_table(sources.locate(layout.map_table(random[0], "points")))
+    # A prediction is of a schedule, with free biases, whatever is trained there, if anything.
+    points = points.dropna(subset=["agrees"]).drop_duplicates("key")
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):
         n_agreeing = int(points[column].sum())

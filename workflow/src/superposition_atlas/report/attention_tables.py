@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from superposition_atlas.config.attention import AttentionSetting
+from superposition_atlas.config.configuration import AttentionSetting
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.sae_tables import interval
 from superposition_atlas.report.shared_tables import span

@@ -10,6 +10,7 @@ from superposition_atlas import __version__
 from superposition_atlas.config import Experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.report import (
     answer_tables,
     attention_tables,
@@ -26,6 +27,7 @@ from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
+from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.parquet import table_provenance
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.toy_model import xavier_scale
@@ -79,6 +81,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         "sae_comparisons": [
             {
                 "experiment": experiment.name,
+                "counts": sae_tables.counts(sources, experiment.name),
                 "levels": sae_tables.levels(sources, experiment.name),
                 "losses": sae_tables.losses(sources, experiment.name),
             }
@@ -87,7 +90,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
         ],
         "sae_groups": {
             "rare_probability": sae_tables.RARE_PROBABILITY,
-            "dedicated_dimensionality": sae_tables.DEDICATED_DIMENSIONALITY,
+            "dedicated_dimensionality": DEDICATED_DIMENSIONALITY,
         },
         "theory": theory_tables.comparisons(sources),
         "provenance": {
@@ -182,6 +185,8 @@ def _experiment(
             {
                 "name": case.name,
                 "title": case.title,
+                "role": case.role,
+                "slide": experiment.cases[case.name].slide,
                 "importance": shared_tables.span(case.importance),
                 "probability": shared_tables.span(case.probability),
                 "mean_probability": float(case.probability.mean()),
@@ -199,6 +204,7 @@ def _experiment(
     return {
         "name": name,
         "title": description.title,
+        "role": experiment.role,
         "family": description.family,
         "n_features": description.n_features,
         "n_hidden": description.n_hidden,
@@ -221,8 +227,7 @@ def _figures(sources: Sources) -> list[Document]:
     rows = []
     for figure in catalogue.figures(sources.config):
         path = sources.locate(layout.figure(figure.name, "svg"))
-        if not path.is_file():
-            raise ArtefactError(f"{path}: no such file")
+        require_file(path)
         rows.append(
             {
                 "name": figure.name,

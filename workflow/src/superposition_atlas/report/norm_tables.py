@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from superposition_atlas.maps.norms import CONFIDENCE, NON_UNIFORM
+from superposition_atlas.maps.norms import NON_UNIFORM
+from superposition_atlas.metrics.intervals import CONFIDENCE
 from superposition_atlas.report.shared_tables import finite, records
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.metrics.intervals import t_interval, wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
-from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
@@ -21,8 +22,6 @@ Row = dict[str, Any]
 
 RARE_PROBABILITY = 0.1
 """A feature is rare here if its probability is at most this."""
-DEDICATED_DIMENSIONALITY = 0.9
-"""As in the observations."""
 
 _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
 _MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")
@@ -48,6 +47,22 @@ def levels(sources: Sources, experiment: str) -> list[Row]:
         }
         for _, part in table.groupby(_LEVEL, sort=False)
     ]
+
+
+def counts(sources: Sources, experiment: str) -> Row:
+    """How many cases have SAEs, and on how many toy models of a case SAEs of one kind are trained, at least
+    and at most.
+
+    Raises:
+        ArtefactError: as `levels`.
+    """
+    table = read_table(sources.locate(layout.experiment_table(experiment, "saes")), ["case", "sae", "seed"])
+    n_models = table.groupby(["case", "sae"])["seed"].nunique()
+    return {
+        "n_cases": int(table["case"].nunique()),
+        "fewest": int(n_models.min()),
+        "most": int(n_models.max()),
+    }
 
 
 def losses(sources: Sources, experiment: str) -> list[Row]:
@@ -102,12 +117,15 @@ def _recovered(part: pd.DataFrame) -> Row:
 
 
 def _named(row: "pd.Series[Any]") -> Row:
-    architecture = str(row["architecture"])
-    level = None if architecture in UNTRAINED else float(row["sparsity_coefficient"])
-    k = int(row["k"]) if architecture in BY_K else None
+    architecture = by_name(str(row["architecture"]))
+    level = {"sparsity_coefficient": None, "k": None}
+    if architecture.level is not None:
+        level[architecture.level] = row[architecture.level].item()
     return {
         "sae": str(row["sae"]),
-        "architecture": architecture,
-        "sparsity_coefficient": None if k is not None else level,
-        "k": k,
+        "architecture": architecture.name,
+        "label": architecture.label,
+        "summary": architecture.summary,
+        "is_baseline": architecture.is_baseline,
+        **level,
     }

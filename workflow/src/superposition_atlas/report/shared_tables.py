@@ -125,6 +125,7 @@ def published_norms(sources: Sources, experiment: str, models: pd.DataFrame) -> 
             {
                 "experiment": experiment,
                 "case": case,
+                "role": sources.config.experiments[experiment].cases[case].role,
                 "note": note,
                 "published": norm,
                 "n_models": len(trained),

@@ -3,7 +3,6 @@
 Each part goes with a figure of the catalogue and reads what that figure is drawn from.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.figures.parts import structures
+from superposition_atlas.figures.parts import structure_style
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
@@ -104,7 +103,7 @@ def _read(sources: Sources, figure: FigureTarget, role: str, columns: tuple[str,
 
 def _predictions(sources: Sources, figure: FigureTarget) -> list[Row]:
     table = _read(sources, figure, "predictions", _PREDICTIONS)
-    kinds = table["best_shape"].map(structures.kind_of)
+    kinds = table["best_shape"].map(structure_style.kind_of)
     rules = {}
     for rule, agrees in _RULES.items():
         right = table[agrees].astype(bool)
@@ -117,7 +116,7 @@ def _predictions(sources: Sources, figure: FigureTarget) -> list[Row]:
             },
             "missed": {
                 kind: {"n_best": int((kinds == kind).sum()), "n_wrong": int((~right & (kinds == kind)).sum())}
-                for kind in structures.KINDS
+                for kind in structure_style.KINDS
             },
             "excess": {"median": finite(excess.median()), "high": finite(excess.max())},
         }
@@ -161,13 +160,17 @@ def _branches(sources: Sources, figure: FigureTarget) -> list[Row]:
             "n_places": len(best),
             "n_seeds": int(models.groupby("varied").size().max()),
             "structures": [
-                {"name": structures.named(str(name)), "low": own["varied"].min(), "high": own["varied"].max()}
+                {
+                    "name": structure_style.named(str(name)),
+                    "low": own["varied"].min(),
+                    "high": own["varied"].max(),
+                }
                 for name, own in branches.groupby("structure", sort=False)
             ],
             "crossings": [
                 {
-                    "below": structures.named(row["below"]),
-                    "above": structures.named(row["above"]),
+                    "below": structure_style.named(row["below"]),
+                    "above": structure_style.named(row["above"]),
                     "varied": row["varied"],
                 }
                 for row in crossings[crossings["is_best"].astype(bool)].to_dict("records")
@@ -181,18 +184,19 @@ def _branches(sources: Sources, figure: FigureTarget) -> list[Row]:
 
 def _bias(sources: Sources, figure: FigureTarget) -> list[Row]:
     """A row a schedule whose densest feature is nearly always active, and variant: of that feature."""
+    treatments = figure.options["titles"]
     features = _read(sources, figure, "features", _BIAS)
     points = _read(sources, figure, "points", ("key", "family", "importance_ratio", "order"))
     points = points.drop_duplicates("key")
     densest = features[features["probability"] == features.groupby("key")["probability"].transform("max")]
     rows = densest[densest["probability"] >= NEARLY_ALWAYS].merge(points, on="key")
     rows = rows.drop_duplicates(["key", "variant"])
-    rows = rows.assign(place=rows["variant"].map(list(figure.options).index))
+    rows = rows.assign(place=rows["variant"].map(list(treatments).index))
     rows = rows.sort_values(["family", "probability", "importance_ratio", "order", "place"])
     return [
         {
             **{name: row[name] for name in ("key", "family", "importance_ratio", "order", "variant")},
-            "treatment": figure.options[row["variant"]],
+            "treatment": treatments[row["variant"]],
             **{name: finite(row[name]) for name in ("importance", "probability", "share_represented")},
             **{name: finite(row[name]) for name in ("mean_bias", "best_norm", "best_bias")},
             "best_represented": bool(row["best_represented"]),
@@ -205,7 +209,7 @@ def _training(sources: Sources, figure: FigureTarget) -> list[Row]:
     """A row a schedule, with the outcome at each value of the setting that varies."""
     table = _read(sources, figure, "points", _TRAINING)
     features = _read(sources, figure, "features", ("key", "probability"))
-    values = json.loads(figure.options["values"])
+    values = figure.options["values"]
     table = table[table["variant"].isin(values)].drop_duplicates(["key", "variant"])
     rows = []
     for key, own in table.groupby("key"):

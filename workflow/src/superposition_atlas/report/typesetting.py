@@ -13,6 +13,7 @@ import typst
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.storage.atomic import write_sealed
+from superposition_atlas.storage.file_kinds import require_file
 
 if TYPE_CHECKING:
     from typst import PDFStandard
@@ -34,8 +35,7 @@ def compile_pdf(
     Raises:
         ArtefactError: if the template is missing or can't be compiled, in one line with typst's reason.
     """
-    if not template.is_file():
-        raise ArtefactError(f"{template}: no such file")
+    require_file(template)
     with tempfile.TemporaryDirectory(prefix="superposition-atlas-") as folder:
         root = Path(folder)
         stage(template, document, figures, root)

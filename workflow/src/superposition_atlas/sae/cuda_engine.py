@@ -11,7 +11,7 @@ import torch
 
 from superposition_atlas.backends.cuda_graph import Repeated, full_precision
 from superposition_atlas.backends.gpu_failures import failures_named
-from superposition_atlas.sae.architectures.base import Architecture, Objective, SAEState, TrainingData, warmup
+from superposition_atlas.sae.architecture import Architecture, Objective, SAEState, TrainingData, warmup
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sampling.device_samples import Samples, on_device
 from superposition_atlas.sampling.stream import Purpose
@@ -147,7 +147,7 @@ class CudaSAEs:
                 first.lerp_(gradient, 1 - ADAM_BETA_1)
                 second.mul_(ADAM_BETA_2).addcmul_(gradient, gradient, value=1 - ADAM_BETA_2)
                 parameter.sub_(rate * first / ((second / correction).sqrt() + ADAM_EPSILON))
-            self._architecture.settle(self._parameters, activations, settings)
+            self._architecture.after_step(self._parameters, activations, settings)
             fires = (activations > 0).any(dim=1)
             self._last_fired.copy_(torch.where(fires, step, self._last_fired))
             self._clock.add_(1)

@@ -1,134 +1,14 @@
-"""What an ensemble of sparse autoencoders is: its settings, its weights, its history."""
+"""What an ensemble of sparse autoencoders is: its weights and its history."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas import arguments
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.architectures.kinds import BY_K
+from superposition_atlas.sae.settings import Resampling, SAESettings
 
-Resampling = Literal["none", "simple", "advanced"]
-
-ArchitectureName = Literal[
-    "relu", "gated", "jumprelu", "topk", "batch_topk", "matryoshka", "random", "frozen", "pca"
-]
-ARCHITECTURES: tuple[ArchitectureName, ...] = get_args(ArchitectureName)
-
-
-@dataclass(frozen=True)
-class SAESettings:
-    """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
-
-    What an architecture has no use for stays at its default.
-
-    Raises:
-        TrainingError: if a value is out of its range.
-    """
-
-    n_latents: int
-    """Size of the dictionary; ARENA takes as many latents as features."""
-    architecture: ArchitectureName = "relu"
-    sparsity_coefficient: tuple[float, ...] = (0.2,)
-    """λ, the weight of the sparsity term: one SAE a toy model for each. See the architecture for the term."""
-    sparsity_warmup_steps: int = 0
-    """First steps, over which λ rises linearly to its full size."""
-    k: tuple[int, ...] = (1,)
-    """Active latents a sample, of topk, batch_topk and matryoshka: one SAE a toy model for each."""
-    tied: bool = False
-    """Whether W_dec is W_encᵀ with rows of norm 1, of relu and jumprelu."""
-    initial_threshold: float = 0.1
-    """θ at the start, of jumprelu."""
-    bandwidth: float = 0.1
-    """ε, the width of the window through which θ learns, of jumprelu, whose module says why it is not
-    ARENA's 0.01."""
-    prefixes: tuple[int, ...] = ()
-    """Numbers of first latents that reconstruct by themselves, ascending, of matryoshka; all of them
-    together always do."""
-    auxiliary_coefficient: float = 1 / 32
-    """Weight of the auxiliary loss that has dead latents reconstruct the error, of topk, batch_topk and
-    matryoshka; Gao et al.'s."""
-    resampling: Resampling = "none"
-    """What happens to dead latents of relu: nothing, a random direction ("simple"), or the direction of an
-    input that is badly reconstructed ("advanced")."""
-    steps: int = 20_000
-    batch_size: int = 1024
-    """Fresh samples a step, for each instance by itself."""
-    learning_rate: float = 1e-3
-    resample_every: int = 2500
-    """Dead latents are resampled before every so-manieth step, unless fewer than `dead_window` are left."""
-    dead_window: int = 500
-    """A latent is dead if it fired for no sample of the last so many steps; at most `resample_every`."""
-    resample_scale: float = 0.5
-    """Norm of a resampled latent's encoder direction ("advanced": times the mean norm of alive ones)."""
-
-    def __post_init__(self) -> None:
-        arguments.choice("architecture", self.architecture, ARCHITECTURES)
-        for name in ("n_latents", "steps", "batch_size", "resample_every", "dead_window"):
-            self._set(name, arguments.integer(name, getattr(self, name)))
-        for name in ("learning_rate", "resample_scale", "initial_threshold", "bandwidth"):
-            self._set(name, arguments.number(name, getattr(self, name), above=0))
-        auxiliary = arguments.number("auxiliary_coefficient", self.auxiliary_coefficient, least=0)
-        self._set("auxiliary_coefficient", auxiliary)
-        warmup = arguments.integer("sparsity_warmup_steps", self.sparsity_warmup_steps, least=0)
-        self._set("sparsity_warmup_steps", warmup)
-        coefficients = [
-            arguments.number("sparsity_coefficient", one, least=0) for one in self.sparsity_coefficient
-        ]
-        self._set("sparsity_coefficient", tuple(coefficients))
-        self._set("k", tuple(arguments.integer("k", one) for one in self.k))
-        self._set("prefixes", tuple(arguments.integer("a prefix", one) for one in self.prefixes))
-        for name in ("sparsity_coefficient", "k"):
-            if not getattr(self, name):
-                raise TrainingError(f"{name} is empty: must be one number or more")
-        if len(self.sparsity_coefficient) > 1 and len(self.k) > 1:
-            raise TrainingError("sparsity_coefficient and k are both lists: must be one of them at most")
-        if max(self.k) > self.n_latents:
-            raise TrainingError(f"k is {max(self.k)}: must be at most n_latents ({self.n_latents})")
-        is_ascending = list(self.prefixes) == sorted(set(self.prefixes))
-        if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
-            raise TrainingError(
-                f"prefixes is {self.prefixes}: must be ascending and below n_latents ({self.n_latents})"
-            )
-        for name, owner in _OWNERS.items():
-            if getattr(self, name) != _default(name) and self.architecture not in owner:
-                raise TrainingError(
-                    f"{name} is {getattr(self, name)!r}: must be left out with architecture "
-                    f"{self.architecture}; it is of {', '.join(owner)}"
-                )
-        if not isinstance(self.tied, bool):
-            raise TrainingError(f"tied is {self.tied!r}: must be True or False")
-        arguments.choice("resampling", self.resampling, get_args(Resampling))
-        if self.dead_window > self.resample_every:
-            raise TrainingError(
-                f"dead_window is {self.dead_window}: must be at most resample_every ({self.resample_every})"
-            )
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # the one way where a dataclass is frozen
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for provenance."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
-
-
-_OWNERS: Mapping[str, tuple[str, ...]] = {
-    "k": BY_K,
-    "tied": ("relu", "jumprelu"),
-    "initial_threshold": ("jumprelu",),
-    "bandwidth": ("jumprelu",),
-    "prefixes": ("matryoshka",),
-    "auxiliary_coefficient": BY_K,
-    "resampling": ("relu",),
-}
-"""Settings that only some architectures have a use for."""
-
-
-def _default(name: str) -> object:
-    return SAESettings.__dataclass_fields__[name].default
+__all__ = ["Resampling", "SAESettings", "SAEs"]
 
 
 @dataclass(frozen=True)

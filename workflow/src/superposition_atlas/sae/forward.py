@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.sae.architectures.base import find
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs
 
 _ALL = slice(None)
@@ -14,7 +14,7 @@ def encode(
 ) -> Float[np.ndarray, "instance batch latent"]:
     """Each SAE's activations a ≥ 0 on hidden activations h, of all instances or of some."""
     parameters = {name: array[instances] for name, array in saes.parameters.items()}
-    return find(saes.settings.architecture).encode(parameters, h, saes.k[instances])
+    return by_name(saes.settings.architecture).encode(parameters, h, saes.k[instances])
 
 
 def reconstruct(

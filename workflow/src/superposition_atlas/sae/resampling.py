@@ -15,7 +15,7 @@ other instances nor the other latents have a say in it.
 import numpy as np
 from jaxtyping import Bool, Float
 
-from superposition_atlas.sae.architectures.base import Architecture, Parameters, SAEState, TrainingData
+from superposition_atlas.sae.architecture import Architecture, Parameters, SAEState, TrainingData
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sampling import stream
 

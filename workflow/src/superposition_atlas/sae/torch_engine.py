@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from superposition_atlas.backends.threads import one_torch_thread, run_in_groups
-from superposition_atlas.sae.architectures.base import (
+from superposition_atlas.sae.architecture import (
     Architecture,
     Objective,
     SAEState,
@@ -86,7 +86,7 @@ def _advance_one(
                 denominator = (second[name] / (1 - ADAM_BETA_2 ** (step + 1))).sqrt_().add_(ADAM_EPSILON)
                 rate = settings.learning_rate / (1 - ADAM_BETA_1 ** (step + 1))
                 parameters[name].addcdiv_(first[name], denominator, value=-rate)
-            architecture.settle(parameters, activations, settings)
+            architecture.after_step(parameters, activations, settings)
         mine.last_fired[(activations > 0).any(dim=1).numpy()] = step
 
     state.last_fired[one] = mine.last_fired

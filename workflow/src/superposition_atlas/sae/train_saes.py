@@ -1,7 +1,8 @@
-"""Trains SAEs on toy models: the loop around the engines."""
+"""Training of SAEs: `train_saes` checks its arguments, chooses an engine and runs the training loop."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -9,27 +10,25 @@ from jaxtyping import Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
-from superposition_atlas.backends.optional_packages import missing
-from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae import resampling as resampling_schemes
-from superposition_atlas.sae.architectures.base import Architecture, SAEState, TrainingData, find, join, split
-from superposition_atlas.sae.ensemble import ArchitectureName, Resampling, SAEs, SAESettings
+from superposition_atlas.sae.architecture import Architecture, TrainingData
+from superposition_atlas.sae.architectures import registry
+from superposition_atlas.sae.ensemble import Resampling, SAEs, SAESettings
+from superposition_atlas.sae.sae_training import SAETraining
 from superposition_atlas.toy_model import ToyModels
+from superposition_atlas.training import loop
+from superposition_atlas.training.checkpoint import Checkpoint, check_arguments
 
 logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 
-_CHUNKS = 50
-"""Calls of an engine, at least: how often the progress bar moves and weights are checked."""
-
 
 def train_saes(
     models: ToyModels,
     *,
-    architecture: ArchitectureName = "relu",
+    architecture: str = "relu",
     n_latents: int,
     sparsity_coefficient: float | Sequence[float] = 0.2,
     sparsity_warmup_steps: int = 0,
@@ -51,6 +50,8 @@ def train_saes(
     engine: EngineName = "auto",
     threads: int | None = None,
     progress: bool | None = False,
+    checkpoint: Path | str | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> SAEs:
     """Trains an SAE for every toy model (and every λ or k), on its hidden activations h of its own samples.
 
@@ -60,23 +61,32 @@ def train_saes(
 
     Args:
         models: the toy models, trained or `random_dictionaries`.
-        architecture: a name in `ARCHITECTURES`.
-        n_latents: size of the dictionary.
-        sparsity_coefficient: λ, or several; see `SAESettings`, as for all settings that follow.
-        sparsity_warmup_steps: steps over which λ rises to its full size.
-        k: active latents a sample, or several such numbers.
-        tied: whether the decoder is the encoder's transpose.
-        initial_threshold: θ at the start.
-        bandwidth: ε.
-        prefixes: numbers of first latents that reconstruct by themselves.
-        auxiliary_coefficient: weight of the loss by which dead latents reconstruct the error.
-        resampling: what happens to dead latents.
-        steps: number of training steps.
-        batch_size: samples a step and SAE.
-        learning_rate: Adam's.
-        resample_every: steps between two resamplings.
-        dead_window: steps without firing after which a latent is dead.
-        resample_scale: norm of a resampled encoder direction.
+        architecture: Architecture of the SAEs: `relu` with an L1 penalty, `gated`, `jumprelu`, `topk`,
+            `batch_topk`, `matryoshka`; or a baseline: `random` directions, a `frozen` random decoder with a
+            trained encoder, `pca`; or one of your own (`docs/saes.md`).
+        n_latents: Number of latents; ARENA takes as many as there are features.
+        sparsity_coefficient: Weight λ of the sparsity term in the loss; a list trains SAEs for each of its
+            numbers.
+        sparsity_warmup_steps: First steps, over which λ rises linearly.
+        k: Active latents a sample, of `topk`, `batch_topk` and `matryoshka`; a list trains SAEs for each of
+            its numbers.
+        tied: Whether the decoder is the encoder's transpose with rows of norm 1, of `relu` and `jumprelu`.
+        initial_threshold: Threshold θ at the start, of `jumprelu`.
+        bandwidth: Width ε of the window through which thresholds learn, of `jumprelu`.
+        prefixes: Numbers of first latents that reconstruct by themselves, of `matryoshka`, ascending and
+            below `n_latents`; all latents together always do.
+        auxiliary_coefficient: Weight of the loss by which dead latents learn the error that the others leave,
+            of `topk`, `batch_topk` and `matryoshka` (Gao et al. 2024).
+        resampling: What happens to dead latents of `relu`: `none` leaves them, `simple` gives them random
+            unit vectors, `advanced` gives them inputs that are badly reconstructed.
+        steps: Number of training steps.
+        batch_size: Fresh samples a step, for each SAE by itself.
+        learning_rate: Adam's learning rate, constant.
+        resample_every: Steps from one resampling to the next, except in the last `dead_window` steps; at most
+            `steps` where there is resampling.
+        dead_window: Steps without firing after which a latent is dead; at most `resample_every`.
+        resample_scale: Norm of a resampled latent's encoder weights; with `advanced`, relative to the mean
+            norm of those alive.
         seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
@@ -84,11 +94,14 @@ def train_saes(
             faster, else torch.
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        checkpoint: file to keep training in and to go on from, as in `train`.
+        checkpoint_seconds: time between two checkpoints.
 
     Raises:
         TrainingError: for a setting out of its range, when engine "cuda" is asked for and there is none, or
-            when weights are no longer finite.
+            when weights are no longer finite; the message names SAE, seed, step and learning rate.
         DeviceError: if a GPU fails or has too little memory; the message names SAEs, seeds and steps.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
     settings = SAESettings(
         n_latents=n_latents,
@@ -109,51 +122,26 @@ def train_saes(
         dead_window=dead_window,
         resample_scale=resample_scale,
     )
-    chosen = find(architecture)
+    chosen = registry.by_name(architecture)
+    path, seconds = check_arguments(checkpoint, checkpoint_seconds)
     engine_name = _engine(engine, chosen, settings, models)
     n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
-    toy_model, data = _training_data(models, settings, seeds)
-    records = arguments.record_steps(record_steps, steps)
-    resamplings = _resampling_steps(settings)
-
-    shapes = chosen.shapes(models.n_hidden, settings.n_latents)
-    state = _initial_state(chosen, data, settings)
-    parameters = split(state.parameters, shapes)
-    history: list[dict[str, np.ndarray]] = []
-    resampled: list[np.ndarray] = []
-
-    take_steps = _steps(engine_name, chosen, data, settings, n_threads)
-    chunk = -(-steps // _CHUNKS)
-    stops = sorted({0, steps, *range(0, steps, chunk), *records, *resamplings})
-    with progress_bar(steps, f"{architecture} SAEs", progress) as bar:
-        for stop in stops:
-            n_steps = stop - state.step
-            take_steps(state, n_steps)
-            _check_finite(state, n_steps, data, settings)
-            if stop in records:
-                history.append({name: array.copy() for name, array in parameters.items()})
-            if stop in resamplings:
-                resampled.append(resampling_schemes.resample(state, parameters, data, chosen, settings))
-            bar.update(n_steps)
-
-    return SAEs(
-        parameters={name: array.copy() for name, array in parameters.items()},
-        seeds=data.seeds,
-        toy_model=toy_model,
-        sparsity_coefficient=data.sparsity_coefficient,
-        k=data.k,
-        settings=settings,
-        engine=engine_name,
-        recorded_steps=np.array(records, dtype=np.int64),
-        history={
-            name: np.array([record[name] for record in history], dtype=np.float32).reshape(
-                len(records), *array.shape
-            )
-            for name, array in parameters.items()
-        },
-        resampling_steps=np.array(resamplings, dtype=np.int64),
-        resampled=np.array(resampled, dtype=bool).reshape(len(resamplings), len(data.seeds), n_latents),
+    training = SAETraining(
+        chosen,
+        settings,
+        *_training_data(models, settings, seeds),
+        records=arguments.record_steps(record_steps, steps),
+        engine_name=engine_name,
+        threads=n_threads,
     )
+    loop.run(training, _checkpoint(training, path, seconds), progress)
+    return training.saes()
+
+
+def _checkpoint(training: SAETraining, path: Path | None, seconds: float) -> Checkpoint | None:
+    if path is None:
+        return None
+    return Checkpoint(path, seconds, "SAEs", training.spec(), training.engine_name, __name__)
 
 
 def _several(value: object) -> tuple[Any, ...]:
@@ -187,19 +175,6 @@ def _training_data(
     return toy_model, data
 
 
-def _initial_state(architecture: Architecture, data: TrainingData, settings: SAESettings) -> SAEState:
-    parameters = join(
-        architecture.initial(data, settings), architecture.shapes(data.n_hidden, settings.n_latents)
-    )
-    return SAEState(
-        step=0,
-        parameters=parameters,
-        first_moment=np.zeros_like(parameters),
-        second_moment=np.zeros_like(parameters),
-        last_fired=np.full((len(parameters), settings.n_latents), -1, dtype=np.int64),
-    )
-
-
 def _engine(engine: str, architecture: Architecture, settings: SAESettings, models: ToyModels) -> str:
     arguments.choice("engine", engine, get_args(EngineName))
     if engine == "cuda":
@@ -208,7 +183,7 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
             raise TrainingError(f"engine is cuda, but {problem}: use fused, torch or auto")
         logger.warning(NOT_YET_RUN)
         return engine
-    if architecture.advance is None:
+    if architecture.fused is None:
         lacking = f"architecture {settings.architecture} has no fused engine"
     elif models.settings.centred_inputs or models.settings.magnitudes != "uniform":
         lacking = "the fused engine has no toy models with centred inputs or other magnitudes than uniform"
@@ -224,54 +199,15 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
     return "torch"
 
 
-def _steps(
-    engine: str, architecture: Architecture, data: TrainingData, settings: SAESettings, threads: int
-) -> Callable[[SAEState, int], None]:
-    """What takes so many steps, in place. Engines are imported here, each only where it is needed."""
-    if not architecture.trained:
-
-        def only_count(state: SAEState, n_steps: int) -> None:
-            state.step += n_steps
-
-        return only_count
-    if engine == "fused" and architecture.advance is not None:
-        fused_saes = architecture.advance
-        return lambda state, n_steps: fused_saes(state, n_steps, data, settings, threads)
-    if engine == "cuda":
-        from superposition_atlas.sae.cuda_engine import CudaSAEs
-
-        return CudaSAEs(architecture, data, settings).advance
-    if (absent := missing("torch")) is not None:
-        raise TrainingError(f"these SAEs need engine torch, but {absent}")
-    from superposition_atlas.sae import torch_engine
-
-    return lambda state, n_steps: torch_engine.advance(architecture, state, n_steps, data, settings, threads)
-
-
 def _seeds(
     models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None
 ) -> Integer[np.ndarray, " instance"]:
-    chosen = np.asarray(models.seeds if seeds is None else seeds)
-    if chosen.shape != (len(models),):
-        raise TrainingError(f"seeds has shape {chosen.shape}: must be one a toy model, ({len(models)},)")
-    if not np.issubdtype(chosen.dtype, np.integer) or (chosen < 0).any():
-        raise TrainingError(f"seeds is {chosen.tolist()!r:.60}: must be integers of at least 0")
-    return chosen
-
-
-def _resampling_steps(settings: SAESettings) -> list[int]:
-    if settings.resampling == "none":
-        return []
-    candidates = range(settings.resample_every - 1, settings.steps, settings.resample_every)
-    # Before the first step no latent has had a chance to fire; at the end a new one would have none.
-    return [n for n in candidates if 0 < n <= settings.steps - settings.dead_window]
-
-
-def _check_finite(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings) -> None:
-    broken = np.flatnonzero(~np.isfinite(state.parameters).all(axis=1))
-    if broken.size:
-        raise TrainingError(
-            f"{settings.architecture} SAE of seed {data.seeds[broken[0]]} (instance {broken[0]}) is no "
-            f"longer finite, between steps {state.step - n_steps} and {state.step}: "
-            f"lower learning_rate ({settings.learning_rate})"
-        )
+    if seeds is None:
+        return models.seeds
+    values = [
+        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
+        for seed in arguments.several("seeds", seeds)
+    ]
+    if len(values) != len(models):
+        raise TrainingError(f"seeds has {len(values)} numbers: must be one a toy model ({len(models)})")
+    return np.array(values, dtype=np.uint64)

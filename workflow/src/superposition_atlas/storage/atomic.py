@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and sealed with a checksum that tells damage."""
+"""Files are written whole or not at all, and sealed with a checksum that reveals damage."""
 
 import os
 import tempfile
@@ -40,7 +40,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Writes a little into a folder, under no name; one that does not exist is left so.
+    """Writes a megabyte into a folder, as a file without a name. A missing folder is not created.
 
     Raises:
         ArtefactError: if that fails (no space, no permission), with what to do.
@@ -77,10 +77,10 @@ def write_sealed(content: bytes, path: Path) -> None:
 
 
 def check_seal(path: Path, kind: str) -> None:
-    """Whether a file is one of ours, every bit as it was written.
+    """Checks that this pipeline wrote a file, and that every bit is as it was written.
 
     Raises:
-        ArtefactError: if it is missing, damaged, or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     require_file(path)
     try:
@@ -96,12 +96,12 @@ def check_seal(path: Path, kind: str) -> None:
             raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it")
     except OSError as error:
         raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
-    # Whose it was can't be told, so nobody is told to delete it.
+    # It may be foreign: never advise to delete it.
     raise ArtefactError(f"{path}: {found} that ends early, or that this pipeline did not make")
 
 
 def damaged(path: Path, kind: str, reason: str) -> ArtefactError:
-    """The error that names a file that is not what was written, and what to do. It may be somebody's work."""
+    """The error for a file that bears the seal of this pipeline and has changed since, with what to do."""
     line = reason.strip().partition("\n")[0]
     return ArtefactError(
         f"{path}: not the {kind} file that this pipeline wrote ({line}); if it is one of its results, "

@@ -26,7 +26,7 @@ def read_attention(path: Path) -> AttentionModels:
     """Reads an ensemble.
 
     Raises:
-        ArtefactError: if the file is missing, damaged or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     tensors, provenance = read_tensors(path)
     try:

@@ -1,8 +1,8 @@
-"""Seals: the checksum of a whole file inside that file, so that any damage of it is noticed.
+"""Seals: a checksum of the whole file inside the file, so that any damage is noticed.
 
-A file is written with zeros where the checksum will stand, summed piece by piece (a large one takes no more
-memory), and the zeros replaced. PNG has a checksum of every part of its own, which a seal inside would break;
-there, those are checked.
+A file is written with zeros in place of the checksum, hashed piece by piece (a large file takes no more
+memory than a small one), and then the zeros are replaced. A PNG has a checksum for each of its parts, which
+a seal inside would break; for a PNG, those are checked instead.
 
 With the checksum stands which file of results/ was written, as a digest of its path, or that it was written
 elsewhere. A whole file may be read under any name and in any place; only the check before a run, which
@@ -19,27 +19,27 @@ from pathlib import Path
 
 _MARK = "superposition_atlas:sha256:"
 _ANYWHERE = "0" * 16
-"""Belongs to no place below results/."""
+"""Place of a file that was written outside results/."""
 BLANK = f"{_MARK}{'0' * 64}:{_ANYWHERE}"
-"""What a file holds until it is sealed."""
+"""Placeholder that a file holds until it is sealed."""
 _SEAL = re.compile(re.escape(_MARK.encode()) + rb"[0-9a-f]{64}:[0-9a-f]{16}")
 _BLOCK = 1 << 20
-"""Bytes that are summed at a time."""
+"""Bytes that are hashed at a time."""
 NO_SEAL = "no checksum: it ends early, or this pipeline did not make it"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def unsummed(path: Path) -> str:
-    """The seal of the file that is to stand at `path`, with zeros for the checksum."""
+    """The seal of a file at `path`, with zeros for the checksum."""
     return BLANK.removesuffix(_ANYWHERE) + _place(path)
 
 
 def seal(path: Path, belongs: Path) -> None:
-    """Puts the checksum of a file in the places that it keeps for it (a PDF holds its description twice).
+    """Replaces the placeholders in a file by its checksum (a PDF holds its description twice).
 
     Args:
         path: the file.
-        belongs: where it will stand.
+        belongs: the path that the file will have.
     """
     checksum = _checksum(path, BLANK.encode(), unsummed(belongs).encode())
     starts = [start for start, piece, is_seal in _pieces(path) if is_seal and piece == BLANK.encode()]
@@ -50,7 +50,7 @@ def seal(path: Path, belongs: Path) -> None:
 
 
 def flaw(path: Path) -> str | None:
-    """Why a file is not what was written there, or None if it is. Its suffix says whether it is a PNG.
+    """Why a file differs from what was written, or None. The suffix tells PNG files from others.
 
     Raises:
         OSError: if it can't be read.
@@ -60,10 +60,10 @@ def flaw(path: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Seal:
-    """What a file's seal says."""
+    """A checked seal."""
 
     flaw: str | None
-    """Why the file is not what was written, or None if it is."""
+    """Why the file differs from what was written, or None."""
     place: str = _ANYWHERE
 
     def belongs_at(self, path: Path) -> bool:
@@ -72,7 +72,7 @@ class Seal:
 
 
 def read_seal(path: Path) -> Seal:
-    """The seal of a file, checked. Its suffix says whether it is a PNG.
+    """Reads and checks the seal of a file. The suffix tells PNG files from others.
 
     Raises:
         OSError: if it can't be read.
@@ -105,7 +105,7 @@ def _place_in(seal: bytes) -> str:
 
 
 def _place(path: Path) -> str:
-    """Which file of the working directory's results/ a path is, as its seal has it."""
+    """Digest of a path below the working directory's results/, as the seal stores it."""
     # As it is typed, with no link followed: results/ may be a link, and rules write from here.
     below = os.path.relpath(os.path.abspath(path), os.path.abspath("results"))
     if below.split(os.sep)[0] in (os.pardir, os.curdir):
@@ -146,7 +146,7 @@ def _flaw_of_png(content: bytes) -> str | None:
 
 
 def _checksum(path: Path, found: bytes, blank: bytes) -> bytes:
-    """The seal of a file, summed with `blank` wherever `found` stands."""
+    """The seal of a file, hashed with `blank` in place of each `found`."""
     summed = hashlib.sha256()
     for _, piece, is_seal in _pieces(path):
         summed.update(blank if is_seal and piece == found else piece)
@@ -155,7 +155,7 @@ def _checksum(path: Path, found: bytes, blank: bytes) -> bytes:
 
 
 def _pieces(path: Path) -> Iterator[tuple[int, bytes, bool]]:
-    """A file in pieces, each with where it starts and whether it looks like a seal."""
+    """The pieces of a file: offset, bytes, and whether they look like a seal."""
     start, rest = 0, b""
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
@@ -165,7 +165,7 @@ def _pieces(path: Path) -> Iterator[tuple[int, bytes, bool]]:
                 yield start + end, rest[end : match.start()], False
                 yield start + match.start(), match[0], True
                 end = match.end()
-            # One may stand across the border of two blocks.
+            # A seal may cross the border of two blocks.
             whole = max(end, len(rest) - len(BLANK) + 1)
             yield start + end, rest[end:whole], False
             start, rest = start + whole, rest[whole:]

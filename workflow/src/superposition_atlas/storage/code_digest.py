@@ -1,27 +1,35 @@
 """A digest of the code that a command reaches, so that results are rebuilt when it changes, and only then.
 
-Snakemake follows neither imported modules nor what is behind `python -m`. So every rule carries the digest of
-its command as a param. It covers the syntax tree of each module of this package that is reached by imports,
+Snakemake follows neither imports nor the code behind `python -m`. So every rule carries the digest of its
+command as a param. The digest covers the syntax tree of each module of this package that imports reach,
 at any depth and also inside functions; comments, layout and docstrings do not count, and neither do other
-packages, whose versions stand in the provenance of every artefact.
+packages, whose versions are in the provenance of every artefact.
 """
 
 import ast
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "superposition_atlas"
 _ROOT = Path(__file__).parents[1]
+_TAKES_USERS_FILES = f"{PACKAGE}.sae.architectures.registry"
+_USERS_FILES = "SUPERPOSITION_ATLAS_ARCHITECTURES"
+"""The environment variable by which that module finds architectures of users; see there."""
 
 
 def code_digest(*modules: str) -> str:
-    """Digest of the given modules (dotted, with the package's name) and of all they import of the package.
+    """Digest of modules (`superposition_atlas.schedules`) and of all modules that they import.
 
     Raises:
         ModuleNotFoundError: if a module does not exist.
     """
-    text = "\n".join(f"{name} {_tree_digest(name)}" for name in reached_modules(*modules))
+    reached = reached_modules(*modules)
+    lines = [f"{name} {_tree_digest(name)}" for name in reached]
+    if _TAKES_USERS_FILES in reached:
+        lines += [_file_digest(Path(path)) for path in _users_files()]
+    text = "\n".join(lines)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -51,6 +59,15 @@ def changed_since(moment_ns: int, *modules: str) -> bool:
     files = [_file(name) for name in reached_modules(*modules)]
     states = [path.stat() for path in files if path is not None]
     return any(max(state.st_mtime_ns, state.st_ctime_ns) > moment_ns for state in states)
+
+
+def _users_files() -> list[str]:
+    return [path for path in os.environ.get(_USERS_FILES, "").split(os.pathsep) if path]
+
+
+def _file_digest(path: Path) -> str:
+    """Of a user's file, by its text; an empty one where it can't be read, which its import will say."""
+    return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
 
 
 def _file(module: str) -> Path | None:

@@ -17,7 +17,7 @@ from superposition_atlas.storage.provenance import PROVENANCE_KEY, parsed_proven
 
 KEY = PROVENANCE_KEY
 HTML_DATA = '<script type="application/json" id="data">'
-"""What a page's data follow."""
+"""The tag before a page's data."""
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 _GIF_COMMENT = b"\x21\xfe"
 _GIF_HEADER = 13  # bytes, before the table of colours
@@ -25,7 +25,7 @@ _LONGEST = 255  # bytes of a GIF's block
 
 
 def figure_metadata(path: Path, provenance: Mapping[str, Any]) -> dict[str, str | None]:
-    """What Matplotlib is to write into an .svg or .png: the provenance, and no time of day."""
+    """Metadata for Matplotlib to write into an .svg or .png: the provenance, and no date."""
     text = provenance_text(provenance, ascii_only=True)
     if path.suffix == ".svg":
         return {"Description": text, "Date": None}
@@ -47,7 +47,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
     """The provenance of a file whose suffix is one of `READERS`.
 
     Raises:
-        ArtefactError: if it is missing, damaged, or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     kind = path.suffix.removeprefix(".").upper()
     check_seal(path, kind)
@@ -110,4 +110,4 @@ READERS: dict[str, Callable[[bytes], str | bytes]] = {
     ".html": _from_html,
     ".pdf": _from_pdf,
 }
-"""By suffix."""
+"""Functions that get the provenance text out of a file, by suffix."""

@@ -1,4 +1,4 @@
-"""An experiment as its schedules file describes it to all later stages."""
+"""Experiments, read from the schedules file that describes them to all later stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ from superposition_atlas.storage.parquet import read_columns, table_provenance
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """One case as it stands in an experiment's schedules."""
+    """One case of an experiment's schedules file."""
 
     name: str
     title: str
+    role: str
+    """What the talk's observations take it for; empty for a case beside theirs."""
     training: dict[str, Any]
     importance: Float[np.ndarray, "variant feature"]
     probability: Float[np.ndarray, "variant feature"]
@@ -25,7 +27,7 @@ class CaseDescription:
 
 @dataclass(frozen=True)
 class ExperimentDescription:
-    """What the schedules file of an experiment says about it: all that later stages need to know."""
+    """The content of an experiment's schedules file: all that later stages need to know."""
 
     name: str
     title: str
@@ -49,6 +51,11 @@ class ExperimentDescription:
             )
         return self.cases[name]
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """The roles of the cases, by case."""
+        return {name: case.role for name, case in self.cases.items()}
+
     def spec_of(self, case_name: str) -> dict[str, Any]:
         """All that the models of a case depend on, as plain values."""
         case = self.case(case_name)
@@ -68,7 +75,7 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
     """Reads an experiment's schedules file.
 
     Raises:
-        ArtefactError: if the file is missing, damaged or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     spec = table_provenance(schedules)["spec"]
     table = read_columns(schedules, ["case", "variant", "feature", "importance", "probability"])

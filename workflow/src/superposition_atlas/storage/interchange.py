@@ -27,24 +27,12 @@ from safetensors.numpy import save
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
-from superposition_atlas.sae.ensemble import ArchitectureName, SAEs
+from superposition_atlas.sae.architectures.registry import by_name
+from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.storage.atomic import atomic_path
 from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
-
-SAELENS_ARCHITECTURES: Mapping[ArchitectureName, str] = {
-    "relu": "standard",
-    "gated": "gated",
-    "jumprelu": "jumprelu",
-    "topk": "topk",
-    "batch_topk": "jumprelu",  # which is what a trained one is
-    "matryoshka": "jumprelu",
-    "random": "standard",
-    "frozen": "standard",
-    "pca": "standard",
-}
-"""What SAELens calls an architecture."""
 
 _CONFIGURATION = "cfg.json"
 _WEIGHTS = "sae_weights.safetensors"
@@ -111,7 +99,7 @@ def saelens_configuration(
     saes: SAEs, instance: int, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What stands in cfg.json for one SAE of an ensemble."""
-    architecture = saes.settings.architecture
+    saelens = by_name(saes.settings.architecture).saelens
     ours = dict(provenance or {}) | {
         "settings": saes.settings.as_dict(),
         "engine": saes.engine,
@@ -120,8 +108,8 @@ def saelens_configuration(
         "sparsity_coefficient": float(saes.sparsity_coefficient[instance]),
         "k": int(saes.k[instance]),
     }
-    configuration = {
-        "architecture": SAELENS_ARCHITECTURES[architecture],
+    return {
+        "architecture": saelens.name,
         "d_in": saes.n_hidden,
         "d_sae": saes.n_latents,
         "dtype": "float32",
@@ -134,28 +122,18 @@ def saelens_configuration(
             "sae_lens_training_version": None,  # it did not train this one
             PROVENANCE_KEY: ours,
         },
+        **saelens.settings(int(saes.k[instance])),
     }
-    if architecture == "topk":
-        # The k largest are those of π itself, whatever the rows of W_dec.
-        configuration |= {"k": int(saes.k[instance]), "rescale_acts_by_decoder_norm": False}
-    return configuration
 
 
 def saelens_weights(saes: SAEs, instance: int) -> dict[str, np.ndarray]:
-    """What stands in sae_weights.safetensors for one SAE of an ensemble, float32.
+    """The content of sae_weights.safetensors for one SAE of an ensemble, float32.
 
     W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent], b_dec [hidden]; gated: b_gate for b_enc,
     and r_mag, b_mag [latent]; jumprelu: threshold [latent].
     """
     ours = {name: array[instance] for name, array in saes.parameters.items()}
-    theirs = {name: ours[name] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
-    architecture = saes.settings.architecture
-    if architecture == "gated":
-        theirs |= {"b_gate": theirs.pop("b_enc"), "r_mag": ours["r_mag"], "b_mag": ours["b_mag"]}
-    elif architecture == "jumprelu":
-        theirs["threshold"] = np.exp(ours["log_threshold"])
-    elif SAELENS_ARCHITECTURES[architecture] == "jumprelu":
-        theirs["threshold"] = np.broadcast_to(ours["threshold"], (saes.n_latents,))
+    theirs = by_name(saes.settings.architecture).saelens.weights(ours, saes.n_latents)
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in theirs.items()}
 
 
@@ -353,7 +331,7 @@ def _require(name: str, values: np.ndarray, holds: np.ndarray, allowed: str) -> 
 
 
 def exported_provenance(path: Path) -> dict[str, Any] | None:
-    """What an exported toy model, or the configuration of an exported SAE, carries; else None."""
+    """Provenance in an exported toy model or in the cfg.json of an exported SAE; None for other files."""
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="numpy") as file:

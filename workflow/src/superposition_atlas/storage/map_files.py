@@ -73,9 +73,9 @@ class MapModels:
     """Toy models of a map. Arrays share their first axis, the instance."""
 
     key: list[str]
-    """Of the point that each was trained at."""
+    """Key of the point at which each was trained."""
     variant: list[str]
-    """Way of training."""
+    """Name of the way in which each was trained."""
     seed: Integer[np.ndarray, " instance"]
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
@@ -129,7 +129,7 @@ def read_point_frame(path: Path) -> pd.DataFrame:
     """Reads the points of a shard with their coordinates, a row each; a schedule may stand at several.
 
     Raises:
-        ArtefactError: as `read_points`.
+        ArtefactError: if the file is missing, damaged or holds no points.
     """
     frame = read_table(path)
     if not set(_POINT_COLUMNS) <= set(frame):
@@ -201,7 +201,7 @@ def variants_of(path: Path) -> dict[str, dict[str, Any]]:
     """How the toy models of a shard were trained: settings by variant.
 
     Raises:
-        ArtefactError: as `read_map_models`.
+        ArtefactError: if the file is missing, damaged or holds no toy models of a map.
     """
     spec = table_provenance(path)["spec"]
     if "variants" not in spec:
@@ -222,12 +222,12 @@ def model_frame(
 
 
 def remove_other_shards(path: Path, shards: int) -> None:
-    """Removes the shards beside this one that a map of so many shards no longer has.
+    """Removes neighbouring shards whose number is `shards` or higher, left from a finer division.
 
-    Else a folder that is read as a whole would hold points twice after the number of shards went down.
+    Otherwise a folder that is read as a whole would hold points twice after the number of shards fell.
     """
     if not path.parent.name.startswith("shard="):
-        return  # somebody's own place for the file: what lies around it is not ours
+        return  # a path outside results/: its neighbours are not shards
     for folder in path.parent.parent.glob("shard=*"):
         number = folder.name.removeprefix("shard=")
         if number.isdecimal() and int(number) >= shards:
@@ -253,5 +253,5 @@ def row_files(schema: pa.Schema) -> FileFormat[pd.DataFrame]:
 
 
 def stored_rows(store: Store[pd.DataFrame], keys: Sequence[str], schema: pa.Schema) -> pd.DataFrame:
-    """What a store has of these keys, as one table, and maybe other rows."""
+    """The rows of a store that have these keys, and maybe others, as one table."""
     return pd.concat([schema.empty_table().to_pandas(), *store.read(keys)], ignore_index=True)

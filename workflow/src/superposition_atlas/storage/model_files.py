@@ -1,6 +1,6 @@
 """Ensembles of toy models on disk: safetensors with `W`, `b` and what they were trained on.
 
-What was recorded while they were trained stands beside as `recorded_steps`, `recorded_W`, … (`History`).
+The history of their training is stored as `recorded_steps`, `recorded_W`, … (`History`).
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def read_models(path: Path) -> ToyModels:
     """Reads an ensemble of toy models.
 
     Raises:
-        ArtefactError: if the file is missing, damaged or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     tensors, provenance = read_tensors(path)
     try:

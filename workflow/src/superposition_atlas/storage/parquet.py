@@ -1,7 +1,7 @@
 """Tables as Parquet files that carry their provenance and a checksum.
 
 pyarrow is imported where it is used and pandas by pyarrow alone: most jobs of the pipeline are short, and
-importing these two takes most of their time.
+importing these two would take most of their time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def write_table(
 
 
 def write_tables(frames: "Iterable[pd.DataFrame]", path: Path, provenance: Mapping[str, Any]) -> None:
-    """As `write_table`, of at least one table, one below the other; each is asked for when its turn comes.
+    """Writes one or more tables below one another, as `write_table` does; each is made when it is written.
 
     The first one's columns and types are those of all.
 
@@ -63,7 +63,7 @@ def write_tables(frames: "Iterable[pd.DataFrame]", path: Path, provenance: Mappi
 
 
 def write_columns(columns: Mapping[str, np.ndarray], path: Path, provenance: Mapping[str, Any]) -> None:
-    """As `write_table`, for columns of numbers or words and without pandas.
+    """Writes columns of numbers or words, as `write_table` does but without pandas.
 
     Raises:
         ArtefactError: if the file can't be written.
@@ -89,7 +89,7 @@ def _arrow_array(values: np.ndarray) -> "pa.Array":
 
 
 def write_joined(tables: Sequence[Path], path: Path, provenance: Mapping[str, Any]) -> None:
-    """Writes the rows of several Parquet files of ours, one below the other, without pandas.
+    """Writes the rows of Parquet files of this pipeline below one another, without pandas.
 
     However many there are, a few thousand rows at a time are in memory.
 
@@ -142,16 +142,16 @@ def _write_parquet(table: "pa.Table", path: Path, provenance: Mapping[str, Any])
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Reads a Parquet file of ours.
+    """Reads a Parquet file of this pipeline.
 
     Raises:
-        ArtefactError: if it is missing, damaged, not ours, or lacks a column that is asked for.
+        ArtefactError: if the file is missing, damaged, not written by this pipeline, or lacks a column.
     """
     return _parquet(path, columns).to_pandas()
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """As `read_table`, of a small table, as arrays and without pandas.
+    """Reads columns of a small table as arrays, as `read_table` does but without pandas.
 
     Raises:
         ArtefactError: as `read_table`.
@@ -188,7 +188,7 @@ def _described(path: Path) -> "tuple[int, pa.Schema]":
 
 @contextmanager
 def _opened(path: Path) -> "Iterator[pq.ParquetFile]":
-    """A Parquet file of ours; what its reading raises becomes an ArtefactError."""
+    """Opens a Parquet file of this pipeline; errors of pyarrow become an ArtefactError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,6 +1,6 @@
-"""What an artefact was made from, as JSON inside the artefact itself.
+"""Provenance: what an artefact was made from, as JSON inside the artefact.
 
-It holds no time of day: the same inputs give the same bytes.
+It holds no time of day, so the same inputs give the same bytes.
 """
 
 import json
@@ -28,29 +28,29 @@ def package_versions() -> dict[str, str]:
 
 
 def provenance_of(spec: Mapping[str, Any], code: str, engine: str = "numpy", **more: Any) -> dict[str, Any]:
-    """What an artefact was made from: its full spec, the digest of the code, engine, and package versions."""
+    """Provenance of an artefact: its full spec, the digest of the code, engine, and package versions."""
     return {"spec": dict(spec), "code": code, "engine": engine, "versions": package_versions(), **more}
 
 
 def parsed_provenance(text: str | bytes, path: Path) -> dict[str, Any]:
-    """The provenance of a file, of the text that `provenance_text` made of it.
+    """Reads the text that `provenance_text` wrote into a file.
 
     Raises:
-        ArtefactError: if it is none.
+        ArtefactError: if the text is no provenance of this pipeline.
     """
     try:
         parsed = json.loads(text)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict) or "checksum" not in parsed:
-        # The file is whole, and somebody else's: nobody is told to delete it.
+        # The file is whole and foreign: never advise to delete it.
         raise ArtefactError(f"{path}: carries no provenance: this pipeline did not make it")
     del parsed["checksum"]
     return parsed
 
 
 def provenance_text(provenance: Mapping[str, Any], ascii_only: bool = False) -> str:
-    """Provenance as files carry it: JSON, with a place for the file's seal."""
+    """Provenance as JSON, with a placeholder for the file's seal."""
     return json.dumps(
         {**provenance, "checksum": checksums.BLANK}, sort_keys=True, ensure_ascii=ascii_only, allow_nan=False
     )

@@ -1,6 +1,6 @@
 """Ensembles of SAEs on disk: safetensors with `W_enc`, `W_dec`, `b_enc`, `b_dec` and what they come from.
 
-Parameters stand under their own names, what was recorded of them under `history.NAME`.
+Parameters are stored under their names, their history as `history.NAME`.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def read_saes(path: Path) -> SAEs:
     """Reads an ensemble of SAEs.
 
     Raises:
-        ArtefactError: if the file is missing, damaged or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     tensors, provenance = read_tensors(path)
     try:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-if TYPE_CHECKING:
-    pass
 from superposition_atlas.storage.atomic import check_seal, damaged, write_sealed
 from superposition_atlas.storage.provenance import PROVENANCE_KEY, parsed_provenance, provenance_text
 
@@ -25,10 +23,10 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: Path, provenance: Map
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Tensors and provenance of a safetensors file of ours.
+    """Tensors and provenance of a safetensors file of this pipeline.
 
     Raises:
-        ArtefactError: if it is missing, damaged, or not ours.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     check_seal(path, "safetensors")
     try:

@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from superposition_atlas.training.problem import Engine, Problem
-
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.25  # between looks at signals, weights and the clock: cheap, and short enough for Ctrl-C
@@ -17,14 +15,9 @@ _CALIBRATION_SECONDS = 0.02  # of the first steps, which are training as well
 class Pace:
     """Measured on the steps themselves. It decides when training pauses, never what comes out."""
 
-    def __init__(self, problem: Problem, engine: Engine) -> None:
-        settings = problem.settings
-        self._what = (
-            f"{problem.n_instances} toy models {problem.n_features} → {problem.n_hidden}, "
-            f"{settings.steps} steps of {settings.batch_size} samples ({engine.name})"
-        )
-        weights = problem.n_instances * problem.n_features * (problem.n_hidden + 1)
-        self._pause = max(_PAUSE_SECONDS, _SECONDS_A_WEIGHT * weights)
+    def __init__(self, description: str, n_weights: int) -> None:
+        self._description = description
+        self._pause = max(_PAUSE_SECONDS, _SECONDS_A_WEIGHT * n_weights)
         self._is_known = False
         self._measured = 0.0
         self._best = float("inf")
@@ -42,7 +35,7 @@ class Pace:
         self._best = min(self._best, seconds_a_step)  # what else the machine does only slows
         if not self._is_known and self._measured >= _CALIBRATION_SECONDS:
             self._is_known = True
-            logger.info("%s: about %s", self._what, _duration(self._best * n_left))
+            logger.info("%s: about %s", self._description, _duration(self._best * n_left))
         # The first steps are short of time to be measured by: no leap on their word.
         self.next_steps = max(1, min(8 * n_steps, int(self._pause / seconds_a_step)))
 

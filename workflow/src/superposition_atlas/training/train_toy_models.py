@@ -1,8 +1,7 @@
-"""Training of toy models: one `train`, one module an engine behind it."""
+"""Training of toy models: `train` checks its arguments, chooses an engine and runs the training loop."""
 
 import logging
 from collections.abc import Iterable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,16 +10,13 @@ from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_problem, triton_problem
-from superposition_atlas.backends.interruption import deferred_signals
 from superposition_atlas.backends.optional_packages import missing
-from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import ArtefactError, DeviceError, TrainingError
+from superposition_atlas.errors import TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import (
     Bias,
-    History,
     InitScale,
     LearningRateSchedule,
     Optimizer,
@@ -29,9 +25,10 @@ from superposition_atlas.toy_model import (
     TrainingSettings,
     WeightDecay,
 )
-from superposition_atlas.training.checkpoint import Checkpoint, Records, stacked
-from superposition_atlas.training.pace import Pace
-from superposition_atlas.training.problem import Engine, Problem, TrainingState
+from superposition_atlas.training import loop
+from superposition_atlas.training.checkpoint import Checkpoint, check_arguments
+from superposition_atlas.training.problem import Engine, Problem
+from superposition_atlas.training.toy_model_training import LOSS_WINDOW, ToyModelTraining
 
 __all__ = ["LOSS_WINDOW", "Device", "EngineName", "engine_name", "random_dictionaries", "train"]
 
@@ -39,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 Device = Literal["auto", "cpu", "cuda"]
-
-LOSS_WINDOW = 100
-"""`ToyModels.loss` is the mean over this many last steps (over all where there are fewer)."""
 
 
 def train(
@@ -80,22 +74,30 @@ def train(
         schedule: importance and probability, each [feature] (shared) or [instance, feature].
         n_hidden: number of hidden dimensions, m.
         seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
-        steps: optimizer steps; with 0 the initial weights are what comes back.
-        batch_size: fresh samples a step, for each instance by itself.
-        learning_rate: highest rate; see `TrainingSettings`, as for all settings down to `record_steps`.
-        init_scale: standard deviation of the initial W, or "xavier": sqrt(2 / (n + m)), or "unit": W_i are
-            random directions of norm 1.
-        optimizer: "adam", "adamw" or "sgd".
-        weight_decay: of adamw and sgd; "default" is .01 with adamw and 0 with sgd, as in torch.optim.
-        momentum: of sgd.
-        learning_rate_schedule: "constant", "linear", "cosine" or "quarter_cosine".
-        warmup_steps: steps over which the rate rises linearly first.
-        output: "relu" or "linear".
-        bias: "trained", or frozen at "zero", at the "mean" of the inputs, or at one number a feature.
-        centred_inputs: whether the model sees x - E x; it reconstructs x either way.
-        magnitudes: of active features: "uniform", "binary", "exponential" or "lognormal".
-        record_steps: numbers of steps taken (0 … steps) at which weights and held-out losses are kept, in
-            `ToyModels.history`. Memory grows by the weights of the ensemble for each, whatever `steps` is.
+        steps: Number of training steps. With 0 nothing is trained: the toy models are their initial weights.
+        batch_size: Fresh samples a step, for each toy model by itself.
+        learning_rate: Highest learning rate.
+        init_scale: Standard deviation of one toy model's initial weights; `xavier` is √(2 / (n + m)). It
+            never depends on how many toy models are trained together. `unit` makes each feature's weights a
+            random direction of norm 1: with 0 steps, a known dictionary for SAEs.
+        optimizer: Optimizer as in torch.optim, with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+        weight_decay: Weight decay of `adamw` (decoupled) and `sgd` (a part of the gradient); `default` is
+            that of torch.optim, .01 with `adamw` and 0 with `sgd`.
+        momentum: Momentum of `sgd`, below 1.
+        learning_rate_schedule: Course of the learning rate after the warm-up: `constant`, or falling to 0,
+            `linear`, by half a `cosine` wave, (1 + cos πt) / 2, or by a `quarter_cosine` wave, cos(πt / 2),
+            which is 0 at the last step, as in the notebooks of Anthropic and ARENA.
+        warmup_steps: First steps, over which the learning rate rises linearly; fewer than `steps`.
+        output: The toy model's last function: `relu`, or `linear` for none.
+        bias: The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list
+            of one number a feature.
+        centred_inputs: Whether the mean of each input is subtracted before the toy model sees it. The target
+            stays the same.
+        magnitudes: Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1),
+            `exponential` with mean 1/2, or `lognormal` with mean 1/2 and standard deviation 1 of its
+            logarithm.
+        record_steps: Numbers of steps at which weights and held-out losses are recorded (0 is before
+            training), ascending.
         engine: "fused" (compiled, CPU), "cuda" (a GPU, by Triton), "torch" (autograd, the reference), or
             "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton.
         device: "cpu", "cuda", or "auto": a GPU with engine "cuda", else the CPU.
@@ -138,29 +140,10 @@ def train(
             record_steps=tuple(arguments.several("record_steps", record_steps)),
         ),
     )
-    if checkpoint_seconds != np.inf:
-        checkpoint_seconds = arguments.number("checkpoint_seconds", checkpoint_seconds, least=0)
-    chosen = _engine(engine, device, threads)
-    kept = None
-    if checkpoint is not None:
-        if not isinstance(checkpoint, str | Path) or "\0" in str(checkpoint):
-            raise TrainingError(f"checkpoint is {checkpoint!r}: must be a path")
-        kept = Checkpoint(Path(checkpoint), checkpoint_seconds, problem, chosen.name)
-    state, records = _run(problem, chosen, kept, progress)
-    history = None
-    if problem.settings.record_steps:
-        history = History(np.array(problem.settings.record_steps), **stacked(records, state.weights))
-    return ToyModels(
-        W=state.weights.W,
-        b=state.weights.b,
-        loss=state.loss_sum / (min(problem.settings.steps, LOSS_WINDOW) or np.nan),
-        seeds=problem.seeds,
-        importance=problem.importance,
-        probability=problem.probability,
-        settings=problem.settings,
-        engine=chosen.name,
-        history=history,
-    )
+    path, seconds = check_arguments(checkpoint, checkpoint_seconds)
+    training = ToyModelTraining(problem, _engine(engine, device, threads))
+    loop.run(training, _checkpoint(training, path, seconds), progress)
+    return training.models()
 
 
 def random_dictionaries(
@@ -182,79 +165,10 @@ def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
     return _engine(engine, device, None).name
 
 
-def _run(
-    problem: Problem, engine: Engine, kept: Checkpoint | None, progress: bool | None
-) -> tuple[TrainingState, Records]:
-    """All steps, or those that are left; `loss_sum` is that of the last `LOSS_WINDOW`."""
-    settings = problem.settings
-    window = max(settings.steps - LOSS_WINDOW, 0)
-    stops = sorted({0, window, settings.steps, *settings.record_steps})
-    state, records = (kept.resume() if kept else None) or (TrainingState.initial(problem), [])
-    if state.step:
-        logger.info("going on from step %d of %d", state.step, settings.steps)
-    if settings.steps:
-        engine.advance(state, 0, problem)  # compiles, or loads what was
-    pace = Pace(problem, engine)
-    # Without a checkpoint there is nothing to bring to an orderly end.
-    signals = deferred_signals() if kept else nullcontext(lambda: None)
-    bar = progress_bar(settings.steps, "training", progress, state.step)
-    with bar, signals as signal_received:
-        for stop in stops:
-            while state.step < stop:
-                if state.step == window:
-                    state.loss_sum[:] = 0.0
-                before = state.copy()
-                n_steps = min(pace.next_steps, stop - state.step)
-                with pace.measured(n_steps, settings.steps - state.step):
-                    try:
-                        engine.advance(state, n_steps, problem)
-                    except DeviceError as error:
-                        raise _failed(error, kept, before, records) from error
-                if not state.is_finite().all():
-                    raise _diverged(before, state, problem, engine)
-                bar.update(n_steps)
-                if kept and kept.is_due() and not signal_received():
-                    _save(kept, state, records)
-                if kept and (name := signal_received()):
-                    raise _interrupted(name, kept, state, records, settings)
-            if settings.record_steps[len(records) : len(records) + 1] == (stop,):
-                weights = state.copy().weights
-                records.append((weights, engine.feature_loss(weights, problem)))
-        if kept and (name := signal_received()):
-            raise _interrupted(name, kept, state, records, settings)
-        if kept and kept.exists:
-            _save(kept, state, records)
-    return state, records
-
-
-def _save(kept: Checkpoint, state: TrainingState, records: Records) -> bool:
-    """Whether it could be saved."""
-    try:
-        kept.save(state, records)
-    except ArtefactError as error:  # what is trained is worth more than its checkpoint
-        logger.warning("no checkpoint written: %s", error)
-        return False
-    return True
-
-
-def _interrupted(
-    signal_name: str, kept: Checkpoint, state: TrainingState, records: Records, settings: TrainingSettings
-) -> KeyboardInterrupt:
-    """What to raise after a signal: it says what is kept."""
-    is_saved = _save(kept, state, records)
-    remains = f"{kept.path} keeps what is done" if is_saved else "nothing could be kept"
-    return KeyboardInterrupt(f"{signal_name} at step {state.step} of {settings.steps}; {remains}")
-
-
-def _failed(
-    error: DeviceError, kept: Checkpoint | None, before: TrainingState, records: Records
-) -> DeviceError:
-    """What to raise after a device has failed: it says what is kept."""
-    if kept is None or not _save(kept, before, records):
-        return error
-    return DeviceError(
-        f"{error}; {kept.path} keeps the first {before.step} steps: the same call goes on there"
-    )
+def _checkpoint(training: ToyModelTraining, path: Path | None, seconds: float) -> Checkpoint | None:
+    if path is None:
+        return None
+    return Checkpoint(path, seconds, "toy models", training.spec(), training.engine_name, __name__)
 
 
 def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
@@ -317,25 +231,3 @@ def _per_instance(
         raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
     # Not the caller's own; and rows in one piece, where a copy of what is broadcast would have columns so.
     return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])), order="C")
-
-
-def _diverged(before: TrainingState, after: TrainingState, problem: Problem, engine: Engine) -> TrainingError:
-    """The error for the first instance that is no longer finite: the step is found by taking steps again."""
-    instance = int(np.flatnonzero(~after.is_finite())[0])
-    one = slice(instance, instance + 1)
-    own, good, n_steps = problem.select(one), before.copy(one), after.step - before.step
-    # It is finite before these n_steps and not behind them.
-    while n_steps > 1:
-        trial = good.copy()
-        engine.advance(trial, n_steps // 2, own)
-        if trial.is_finite().all():
-            good, n_steps = trial, n_steps - n_steps // 2
-        else:
-            n_steps //= 2
-    settings = problem.settings
-    return TrainingError(
-        f"training diverged: the toy model of seed {problem.seeds[instance]} (instance {instance}) "
-        f"has a loss, weight or running mean that is not finite after {good.step + 1} steps; "
-        f"learning_rate is {settings.learning_rate}, init_scale is {settings.init_scale}, "
-        f"its largest importance is {problem.importance[instance].max():g}"
-    )

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from superposition_atlas import config
-from superposition_atlas.config.figures import check_figures
 from superposition_atlas.config.saes import check_saes
+from superposition_atlas.figures.distinct_names import check_figures
 from superposition_atlas.maps.points import points_of
 
 

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     for schedules, features in zip(arguments.schedules, arguments.features, strict=True):
         experiment = read_experiment(schedules)
         table = read_table(features, COLUMNS)
-        tables.append(claims.tested(experiment.name, experiment.family, table))
+        tables.append(claims.tested(experiment.name, experiment.family, table, experiment.roles))
     spec = {"features": [str(path) for path in arguments.features]}
     code = code_digest("superposition_atlas.cli.commands.claims")
     joined = pd.concat(tables, ignore_index=True)

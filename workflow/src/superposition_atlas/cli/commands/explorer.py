@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
     write_sealed(page({**data, KEY: json.loads(carried)}).encode(), arguments.output)
 
 
-def _atlas(described: Mapping[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    if missing := [key for key in _ATLAS_KEYS if key not in described]:
+def _atlas(spec: Mapping[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    if missing := [key for key in _ATLAS_KEYS if key not in spec]:
         raise ArtefactError(f"--spec: atlas.{missing[0]} is missing")
     points, schedules, models, solutions = (
         pd.concat([read_table(path) for path in paths], ignore_index=True)
@@ -51,18 +51,18 @@ def _atlas(described: Mapping[str, Any], arguments: argparse.Namespace) -> dict[
     )
     is_best = (solutions["kind"] == "minimum") & (solutions["rank"] == 0)
     return atlas_data(
-        described["title"],
-        (described["n_hidden"], described["n_features"]),
-        points[points["variant"] == described["variant"]],
+        spec["title"],
+        (spec["n_hidden"], spec["n_features"]),
+        points[points["variant"] == spec["variant"]],
         schedules,
-        models[models["variant"] == described["variant"]],
-        solutions[is_best & (solutions["bias"] == described["bias"])],
-        described["cases"],
+        models[models["variant"] == spec["variant"]],
+        solutions[is_best & (solutions["bias"] == spec["bias"])],
+        spec["cases"],
         OBSERVATIONS,
     )
 
 
 def _provenance(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """With a digest of the page's own program, which is no Python."""
+    """With a digest of the page's program, which is no Python."""
     code = code_digest("superposition_atlas.cli.commands.explorer")
     return provenance_of(spec, code, engine="page", page=page_digest())

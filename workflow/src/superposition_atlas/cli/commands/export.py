@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage import interchange
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.sae_files import read_saes
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
         instance = interchange.find_sae(saes, arguments.seed, arguments.sparsity_coefficient, arguments.k)
         provenance = read_tensors(arguments.saes)[1]
         interchange.write_saelens(saes, instance, arguments.output, provenance)
-        architecture = interchange.SAELENS_ARCHITECTURES[saes.settings.architecture]
+        architecture = by_name(saes.settings.architecture).saelens.name
         logger.info("%s: an SAE that SAELens calls %s", arguments.output, architecture)
         return
     for name in ("sparsity_coefficient", "k"):

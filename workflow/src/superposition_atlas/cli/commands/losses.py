@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _schedules(paths: list[Path], n_models: list[int]) -> Schedules:
-    """What each toy model was trained on, to the digits of a map's points: itself it has float32."""
+    """Schedules of the toy models, rounded like the points of maps: the files have float32."""
     rows: dict[str, list[np.ndarray]] = {"importance": [], "probability": []}
     for path, n_own in zip(paths, n_models, strict=True):
         spec = read_tensors(path)[1]["spec"]

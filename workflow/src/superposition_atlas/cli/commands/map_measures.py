@@ -116,6 +116,6 @@ def _measured(
 
 
 def _no_models(points: MapPoints) -> MapModels:
-    """Of a map at whose points nothing is trained: its tables have the same columns."""
+    """Tables of a map at whose points nothing is trained, with the same columns."""
     W = np.zeros((0, points.n_hidden, points.n_features), np.float32)
     return MapModels([], [], np.zeros(0, np.uint64), W, W[:, 0], np.zeros(0))

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     with_sae: set[int] = set()
     for path in arguments.saes:
         saes = read_saes(path)
-        evaluation = evaluate(models.select(np.flatnonzero(np.isin(models.seeds, saes.seeds))), saes)
+        evaluation = evaluate(models.of_seeds(saes.seeds), saes)
         for instance in np.flatnonzero(evaluation.collapsed):
             logger.warning(
                 "%s: the SAE of seed %d (λ %g, k %d) has collapsed: none of its latents fires",
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         for name, table in tables.items():
             frames[name].append(_labelled(table, arguments.case, path.stem, shown))
         with_sae |= set(saes.seeds.tolist())
-    neurons = neuron_table(models.select(np.flatnonzero(np.isin(models.seeds, list(with_sae)))))
+    neurons = neuron_table(models.of_seeds(with_sae))
     frames["polysemanticity"].insert(0, _labelled(neurons, arguments.case, None, shown))
     provenance = provenance_of(
         {

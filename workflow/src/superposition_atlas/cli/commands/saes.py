@@ -1,10 +1,8 @@
-"""Trains one SAE for each of a case's toy models that the configuration names."""
+"""Trains SAEs on those toy models of a case whose seeds the configuration names."""
 
 import argparse
 import logging
 from pathlib import Path
-
-import numpy as np
 
 from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.sae.train_saes import train_saes
@@ -20,6 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", required=True, type=Path, help="the case's models (safetensors)")
     add_spec(parser, "the SAE's settings", "seeds")
     parser.add_argument("--threads", default=1, type=int, help="threads of the fused engine")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
+    parser.add_argument("--checkpoint-seconds", default=60.0, type=float, help="between two checkpoints")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
 
 
@@ -27,9 +27,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Trains the SAEs and writes them."""
     models = read_models(arguments.models)
     settings = dict(arguments.spec)
-    chosen = np.flatnonzero(np.isin(models.seeds, settings.pop("seeds")))
-    saes = train_saes(models.select(chosen), threads=arguments.threads, progress=None, **settings)
+    saes = train_saes(
+        models.of_seeds(settings.pop("seeds")),
+        threads=arguments.threads,
+        progress=None,
+        checkpoint=arguments.checkpoint,
+        checkpoint_seconds=arguments.checkpoint_seconds,
+        **settings,
+    )
     spec = {"models": str(arguments.models), **arguments.spec}
     write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.cli.commands.saes"))
+    if arguments.checkpoint is not None:
+        arguments.checkpoint.unlink(missing_ok=True)  # only now that the SAEs are safe
     n_resampled = int(saes.n_resampled.sum())
     logger.info("%d SAEs, %d latents resampled in all", len(saes), n_resampled)

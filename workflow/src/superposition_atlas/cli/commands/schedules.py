@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _description(experiment: config.Experiment) -> dict[str, Any]:
-    """What later stages need to know beside the numbers; `artefacts.read_experiment` reads it back."""
+    """What later stages need to know beside the numbers; `experiment_files.read_experiment` reads it back."""
     cases = {
-        case.name: {"title": case.title, "training": case.training.as_dict()}
+        case.name: {"title": case.title, "role": case.role, "training": case.training.as_dict()}
         for case in experiment.cases.values()
     }
     keys = ("name", "title", "family", "n_features", "n_hidden", "shown_seeds", "claims")

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures.parts import planes, rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
-from superposition_atlas.sae.ensemble import ARCHITECTURES
+from superposition_atlas.figures.parts.sae_series import SYMBOLS
+from superposition_atlas.sae.architectures import registry
 
 LEVEL = ["sae", "sparsity_coefficient", "k"]
 """What sets apart the SAEs of one toy model and architecture."""
@@ -44,7 +44,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     saes = rows.read(paths["saes"], _SAE_COLUMNS)
     levels = {
         architecture: best_level(saes[saes["architecture"] == architecture])
-        for architecture in ARCHITECTURES
+        for architecture in registry.names()
         if (saes["architecture"] == architecture).any()
     }
     shown = {
@@ -90,11 +90,8 @@ def _first_with_saes(
 
 
 def _title(architecture: str, level: pd.Series) -> str:
-    if architecture in UNTRAINED:
-        return f"{architecture}\n"
-    if architecture in BY_K:
-        return f"{architecture}\nk = {level['k']}"
-    return f"{architecture}\nλ = {level['sparsity_coefficient']:g}"
+    setting = registry.by_name(architecture).level
+    return f"{architecture}\n{SYMBOLS[setting]} = {level[setting]:g}" if setting else f"{architecture}\n"
 
 
 def vectors(

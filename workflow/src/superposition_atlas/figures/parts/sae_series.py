@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from superposition_atlas.figures.parts import style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.intervals import t_interval
-from superposition_atlas.sae.architectures.kinds import BY_K, UNTRAINED
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.experiment_files import ExperimentDescription
 
 COLUMNS = ("case", "sae", "seed", "architecture", "sparsity_coefficient", "k")
@@ -40,9 +40,7 @@ class Series:
     @property
     def level(self) -> str | None:
         """The column that sets its SAEs on one toy model apart, if any."""
-        if self.architecture in UNTRAINED:
-            return None
-        return "k" if self.architecture in BY_K else "sparsity_coefficient"
+        return by_name(self.architecture).level
 
     def levels(self) -> Iterator[tuple[float, pd.DataFrame]]:
         """Value and rows of each level, ascending; a single NaN where there are none."""
@@ -54,8 +52,11 @@ class Series:
 
     @property
     def look(self) -> dict[str, Any]:
-        """That of its architecture; a second series of the same one has another filling."""
-        look = dict(style.ARCHITECTURES[self.architecture])
+        """Matplotlib's settings: the architecture's, and another filling for a second series of the same."""
+        of_architecture = by_name(self.architecture).look
+        look = {name: getattr(of_architecture, name) for name in ("color", "marker", "linestyle")}
+        if of_architecture.is_hollow:
+            look["markerfacecolor"] = "white"
         if self.n_before:
             look["markerfacecolor"] = look["color"]
             look["fillstyle"] = _FILLS[self.n_before % len(_FILLS)]
@@ -71,9 +72,7 @@ def split(table: pd.DataFrame) -> list[Series]:
         architecture = str(there["architecture"].iloc[0])
         n_before = sum(other.architecture == architecture for other in series)
         series.append(Series(name, architecture, there, n_before))
-    order = list(style.ARCHITECTURES)
-    is_baseline = {name: name in (*UNTRAINED, "frozen") for name in order}
-    return sorted(series, key=lambda one: is_baseline[one.architecture])
+    return sorted(series, key=lambda one: by_name(one.architecture).is_baseline)
 
 
 @dataclass(frozen=True)

@@ -80,18 +80,6 @@ SERIES: tuple[dict[str, Any], ...] = (
     {"color": "#7b4f9d", "marker": "D", "linestyle": (0, (4, 1, 1, 1))},
 )
 """What is drawn side by side (experiments, resampling schemes), told apart by shape as well."""
-ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "relu": {"color": "#20639b", "marker": "o", "linestyle": "-"},
-    "gated": {"color": "#d1681c", "marker": "s", "linestyle": (0, (4, 1.5))},
-    "jumprelu": {"color": "#3c8d5a", "marker": "^", "linestyle": (0, (1, 1))},
-    "topk": {"color": "#7b4f9d", "marker": "D", "linestyle": (0, (4, 1, 1, 1))},
-    "batch_topk": {"color": "#b3224f", "marker": "v", "linestyle": (0, (7, 1.5))},
-    "matryoshka": {"color": "#1a1a1a", "marker": "P", "linestyle": (0, (4, 1, 1, 1, 1, 1))},
-    "frozen": {"color": "#8a8a8a", "marker": ">", "linestyle": (0, (2, 2)), "markerfacecolor": "white"},
-    "random": {"color": "#8a8a8a", "marker": "p", "linestyle": "", "markerfacecolor": "white"},
-    "pca": {"color": "#8a8a8a", "marker": "*", "linestyle": "", "markerfacecolor": "white"},
-}
-"""SAE architectures, the same in every figure; baselines are grey and hollow."""
 
 
 def series(index: int) -> Mapping[str, Any]:

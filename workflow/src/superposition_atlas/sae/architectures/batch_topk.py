@@ -11,25 +11,29 @@ least positive activation of that step, as in SAELens; the paper takes their mea
 """
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.sae.architectures import shared
-from superposition_atlas.sae.architectures.base import (
+from superposition_atlas.sae.architecture import (
     Architecture,
+    Look,
     Objective,
     Parameters,
+    SAELens,
     Shapes,
     Tensors,
     TrainingData,
 )
+from superposition_atlas.sae.architectures import shared
 from superposition_atlas.sae.architectures.selection import auxiliary_loss, of_batch
-from superposition_atlas.sae.ensemble import SAESettings
 
 if TYPE_CHECKING:
     import torch
+
+    from superposition_atlas.sae.ensemble import SAESettings
 
 THRESHOLD_RATE = 0.01
 """Weight of the last step in the running mean that the threshold is."""
@@ -40,7 +44,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
     return shared.shapes(n_hidden, n_latents) | {"threshold": (1,)}
 
 
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
     """As `relu`, with threshold 0."""
     parameters = shared.initial(data, settings)
     return parameters | {"threshold": np.zeros((len(data.seeds), 1), dtype=np.float32)}
@@ -58,9 +62,9 @@ def loss(
     return residual.square().mean(dim=(-1, -2)) + auxiliary, activations
 
 
-def settle(parameters: Tensors, activations: "torch.Tensor", settings: SAESettings) -> None:
+def after_step(parameters: Tensors, activations: "torch.Tensor", settings: "SAESettings") -> None:
     """Replaces W_dec by Ŵ_dec, moves the threshold towards the least positive activation if there is one."""
-    shared.settle(parameters, activations, settings)
+    shared.after_step(parameters, activations, settings)
     threshold = parameters["threshold"][:, 0]
     least = activations.masked_fill(activations <= 0, float("inf")).flatten(start_dim=1).amin(dim=-1)
     threshold.lerp_(least.where(least.isfinite(), threshold), THRESHOLD_RATE)
@@ -76,12 +80,31 @@ def encode(
     return np.asarray(np.where(pre_activations > parameters["threshold"][:, None, :], pre_activations, 0.0))
 
 
+def saelens_weights(parameters: Parameters, n_latents: int) -> Parameters:
+    """A trained one is a JumpReLU SAE whose thresholds are equal."""
+    return parameters | {"threshold": np.broadcast_to(parameters["threshold"], (n_latents,))}
+
+
+def fused() -> ModuleType:
+    """The compiled gradient."""
+    from superposition_atlas.sae.fused import batch_topk_gradient
+
+    return batch_topk_gradient
+
+
 ARCHITECTURE = Architecture(
+    name="batch_topk",
+    label="BatchTopK",
+    summary="k latents a sample on average over the batch",
+    look=Look("#b3224f", "v", (0, (7, 1.5))),
+    saelens=SAELens("jumprelu", weights=saelens_weights),
+    level="k",
     shapes=shapes,
     initial=initial,
     trained=shared.TRAINED,
     loss=loss,
-    settle=settle,
+    after_step=after_step,
     encode=encode,
-    advance=shared.advance,
+    settings=frozenset({"k", "auxiliary_coefficient"}),
+    fused=fused,
 )

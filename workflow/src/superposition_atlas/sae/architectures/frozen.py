@@ -4,15 +4,22 @@ It begins as `random`, with W_enc = W_decᵀ: what it gains is what the encoder 
 et al. 2026, *Sanity checks for sparse autoencoders*.
 """
 
+from superposition_atlas.sae.architecture import Architecture, Look, SAELens
 from superposition_atlas.sae.architectures import random, relu, shared
-from superposition_atlas.sae.architectures.base import Architecture
 
 ARCHITECTURE = Architecture(
+    name="frozen",
+    label="frozen decoder",
+    summary="a decoder of random directions with a trained encoder",
+    look=Look("#8a8a8a", ">", (0, (2, 2)), is_hollow=True),
+    saelens=SAELens("standard"),
+    level="sparsity_coefficient",
     shapes=shared.shapes,
     initial=random.initial,
     trained=shared.TRAINED - {"W_dec"},
     loss=relu.loss,
-    settle=shared.leave,
+    after_step=shared.keep,
     encode=relu.encode,
-    advance=shared.advance,
+    is_baseline=True,
+    fused=relu.fused,
 )

@@ -13,24 +13,28 @@ is b_enc here. r_mag [latent] and b_mag [latent] begin at 0: gate and magnitude 
 """
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.sae.architectures import shared
-from superposition_atlas.sae.architectures.base import (
+from superposition_atlas.sae.architecture import (
     Architecture,
+    Look,
     Objective,
     Parameters,
+    SAELens,
     Shapes,
     Tensors,
     TrainingData,
 )
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.architectures import shared
 
 if TYPE_CHECKING:
     import torch
+
+    from superposition_atlas.sae.ensemble import SAESettings
 
 
 def shapes(n_hidden: int, n_latents: int) -> Shapes:
@@ -38,7 +42,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
     return shared.shapes(n_hidden, n_latents) | {"r_mag": (n_latents,), "b_mag": (n_latents,)}
 
 
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
     """As `relu`, with r_mag and b_mag 0."""
     parameters = shared.initial(data, settings)
     return parameters | {name: np.zeros_like(parameters["b_enc"]) for name in ("r_mag", "b_mag")}
@@ -73,12 +77,30 @@ def encode(
     return np.asarray(np.where(gate > 0, np.maximum(magnitude, 0.0), 0.0))
 
 
+def saelens_weights(parameters: Parameters, n_latents: int) -> Parameters:
+    """SAELens calls b_enc b_gate, and has r_mag and b_mag as they are."""
+    return {"b_gate" if name == "b_enc" else name: array for name, array in parameters.items()}
+
+
+def fused() -> ModuleType:
+    """The compiled gradient."""
+    from superposition_atlas.sae.fused import gated_gradient
+
+    return gated_gradient
+
+
 ARCHITECTURE = Architecture(
+    name="gated",
+    label="gated",
+    summary="a gate decides whether a latent fires, a magnitude how strongly",
+    look=Look("#d1681c", "s", (0, (4, 1.5))),
+    saelens=SAELens("gated", weights=saelens_weights),
+    level="sparsity_coefficient",
     shapes=shapes,
     initial=initial,
     trained=shared.TRAINED | {"r_mag", "b_mag"},
     loss=loss,
-    settle=shared.settle,
+    after_step=shared.after_step,
     encode=encode,
-    advance=shared.advance,
+    fused=fused,
 )

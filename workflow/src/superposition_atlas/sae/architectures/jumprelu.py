@@ -25,24 +25,28 @@ at eight times the true L0 (tied), and 38 % of the latents died (untied). As it 
 """
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.sae.architectures import shared
-from superposition_atlas.sae.architectures.base import (
+from superposition_atlas.sae.architecture import (
     Architecture,
+    Look,
     Objective,
     Parameters,
+    SAELens,
     Shapes,
     Tensors,
     TrainingData,
 )
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.architectures import shared
 
 if TYPE_CHECKING:
     import torch
+
+    from superposition_atlas.sae.ensemble import SAESettings
 
 
 def shapes(n_hidden: int, n_latents: int) -> Shapes:
@@ -50,7 +54,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
     return shared.shapes(n_hidden, n_latents) | {"log_threshold": (n_latents,)}
 
 
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
     """Decoder directions as `relu`'s, of norm 1, W_enc = W_decᵀ, and the same threshold for every latent."""
     parameters = shared.initial(data, settings)
     W_dec = parameters["W_dec"] / np.linalg.norm(parameters["W_dec"], axis=-1, keepdims=True)
@@ -90,12 +94,33 @@ def encode(
     return np.asarray(np.where(fires, pre_activations, 0.0))
 
 
+def saelens_weights(parameters: Parameters, n_latents: int) -> Parameters:
+    """SAELens has θ in the place of its logarithm."""
+    return {name: parameters[name] for name in shared.TRAINED} | {
+        "threshold": np.exp(parameters["log_threshold"])
+    }
+
+
+def fused() -> ModuleType:
+    """The compiled gradient."""
+    from superposition_atlas.sae.fused import jumprelu_gradient
+
+    return jumprelu_gradient
+
+
 ARCHITECTURE = Architecture(
+    name="jumprelu",
+    label="JumpReLU",
+    summary="a threshold for each latent and an L0 penalty",
+    look=Look("#3c8d5a", "^", (0, (1, 1))),
+    saelens=SAELens("jumprelu", weights=saelens_weights),
+    level="sparsity_coefficient",
     shapes=shapes,
     initial=initial,
     trained=shared.TRAINED | {"log_threshold"},
     loss=loss,
-    settle=shared.settle,
+    after_step=shared.after_step,
     encode=encode,
-    advance=shared.advance,
+    settings=frozenset({"tied", "initial_threshold", "bandwidth"}),
+    fused=fused,
 )

@@ -11,8 +11,8 @@ there and in SAELens, and so they are here.
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from superposition_atlas.sae.architecture import Architecture, Look, Objective, SAELens, Tensors
 from superposition_atlas.sae.architectures import batch_topk, shared
-from superposition_atlas.sae.architectures.base import Architecture, Objective, Tensors
 from superposition_atlas.sae.architectures.selection import auxiliary_loss, of_batch
 
 if TYPE_CHECKING:
@@ -35,11 +35,18 @@ def loss(
 
 
 ARCHITECTURE = Architecture(
+    name="matryoshka",
+    label="Matryoshka",
+    summary="as BatchTopK, and the first latents reconstruct by themselves as well",
+    look=Look("#1a1a1a", "P", (0, (4, 1, 1, 1, 1, 1))),
+    saelens=SAELens("jumprelu", weights=batch_topk.saelens_weights),
+    level="k",
     shapes=batch_topk.shapes,
     initial=batch_topk.initial,
     trained=shared.TRAINED,
     loss=loss,
-    settle=batch_topk.settle,
+    after_step=batch_topk.after_step,
     encode=batch_topk.encode,
-    advance=shared.advance,
+    settings=frozenset({"k", "auxiliary_coefficient", "prefixes"}),
+    fused=batch_topk.fused,
 )

@@ -7,14 +7,18 @@ b_dec = E h and a = ReLU((h - E h) W_enc): with 2m latents the reconstruction is
 is 0. The first of a pair points where its largest component is positive. Nothing is trained, no sample drawn.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.sae.architecture import Architecture, Look, Parameters, SAELens, TrainingData
 from superposition_atlas.sae.architectures import relu, shared
-from superposition_atlas.sae.architectures.base import Architecture, Parameters, TrainingData
-from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.toy_model import centre, mean_inputs
+
+if TYPE_CHECKING:
+    from superposition_atlas.sae.ensemble import SAESettings
 
 
 def principal_directions(
@@ -26,7 +30,7 @@ def principal_directions(
     return np.asarray(rows * np.sign(largest))
 
 
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
     """The whole of it."""
     magnitudes = data.toy_settings.magnitudes
     mean = mean_inputs(data.probability, magnitudes)
@@ -44,10 +48,17 @@ def initial(data: TrainingData, settings: SAESettings) -> Parameters:
 
 
 ARCHITECTURE = Architecture(
+    name="pca",
+    label="PCA",
+    summary="principal components of the hidden activations",
+    look=Look("#8a8a8a", "*", "", is_hollow=True),
+    saelens=SAELens("standard"),
+    level=None,
     shapes=shared.shapes,
     initial=initial,
     trained=frozenset(),
     loss=relu.loss,
-    settle=shared.leave,
+    after_step=shared.keep,
     encode=relu.encode,
+    is_baseline=True,
 )

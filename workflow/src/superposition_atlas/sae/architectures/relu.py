@@ -10,21 +10,20 @@ is its Ŵ_dec.
 """
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.sae.architectures.base import Architecture, Objective, Tensors
-from superposition_atlas.sae.architectures.shared import NORM_EPSILON as NORM_EPSILON
+from superposition_atlas.sae.architecture import Architecture, Look, Objective, SAELens, Tensors
 from superposition_atlas.sae.architectures.shared import (
     TRAINED,
-    advance,
+    after_step,
     decoder,
     initial,
     numpy_pre_activations,
     pre_activations,
-    settle,
     shapes,
     squared_error,
 )
@@ -52,12 +51,26 @@ def encode(
     return np.asarray(np.maximum(numpy_pre_activations(parameters, h), 0.0))
 
 
+def fused() -> ModuleType:
+    """The compiled gradient."""
+    from superposition_atlas.sae.fused import relu_gradient
+
+    return relu_gradient
+
+
 ARCHITECTURE = Architecture(
+    name="relu",
+    label="ReLU, L1",
+    summary="ReLU with an L1 penalty",
+    look=Look("#20639b", "o", "-"),
+    saelens=SAELens("standard"),
+    level="sparsity_coefficient",
     shapes=shapes,
     initial=initial,
     trained=TRAINED,
     loss=loss,
-    settle=settle,
+    after_step=after_step,
     encode=encode,
-    advance=advance,
+    settings=frozenset({"tied", "resampling"}),
+    fused=fused,
 )

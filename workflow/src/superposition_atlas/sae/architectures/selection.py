@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.sae.architectures.base import Objective
+from superposition_atlas.sae.architecture import Objective
 from superposition_atlas.sae.architectures.shared import product
 
 if TYPE_CHECKING:

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.sae.architectures.base import Parameters, SAEState, Shapes, Tensors, TrainingData
-from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.architecture import NORM_EPSILON, Parameters, Shapes, Tensors, TrainingData
 from superposition_atlas.sampling import stream
 
 if TYPE_CHECKING:
     import torch
 
-NORM_EPSILON = 1e-8
-"""Added to norms before dividing by them."""
+    from superposition_atlas.sae.ensemble import SAESettings
 
 TRAINED = frozenset(("W_enc", "W_dec", "b_enc", "b_dec"))
 
@@ -30,7 +28,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
     }
 
 
-def initial(data: TrainingData, settings: SAESettings) -> Parameters:
+def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
     """Uniform weights in ± sqrt(6 / (n_hidden · n_latents)), biases 0.
 
     That is what `kaiming_uniform_` makes of ARENA's tensors with the instance as first of three axes: the
@@ -65,18 +63,18 @@ def unit_rows(W_dec: "torch.Tensor") -> "torch.Tensor":
     return unit
 
 
-def decoder(parameters: Tensors, settings: SAESettings) -> "torch.Tensor":
+def decoder(parameters: Tensors, settings: "SAESettings") -> "torch.Tensor":
     """Ŵ_dec, or Ŵ_encᵀ where weights are tied."""
     return unit_rows(parameters["W_enc"].mT if settings.tied else parameters["W_dec"])
 
 
-def settle(parameters: Tensors, activations: "torch.Tensor", settings: SAESettings) -> None:
+def after_step(parameters: Tensors, activations: "torch.Tensor", settings: "SAESettings") -> None:
     """Replaces W_dec by Ŵ_dec."""
     parameters["W_dec"].copy_(decoder(parameters, settings))
 
 
-def leave(parameters: Tensors, activations: "torch.Tensor", settings: SAESettings) -> None:
-    """What decoders that are not trained do after a step: nothing."""
+def keep(parameters: Tensors, activations: "torch.Tensor", settings: "SAESettings") -> None:
+    """Changes nothing: for architectures whose decoder is not trained."""
 
 
 def product(left: "torch.Tensor", right: "torch.Tensor") -> "torch.Tensor":
@@ -106,10 +104,3 @@ def squared_error(
 ) -> "torch.Tensor":
     """mean_d (a W_dec + b_dec - h)², [instance, batch]."""
     return (product(activations, W_dec) + b_dec[:, None, :] - h).square().mean(dim=-1)
-
-
-def advance(state: SAEState, n_steps: int, data: TrainingData, settings: SAESettings, threads: int) -> None:
-    """n_steps steps in place, fused and compiled; see `fused`."""
-    from superposition_atlas.sae.fused import fused_saes
-
-    fused_saes.advance(state, n_steps, data, settings, threads)

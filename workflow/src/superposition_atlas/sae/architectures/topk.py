@@ -10,13 +10,14 @@ and sums over d. The start is `relu`'s, not theirs with W_enc = W_decᵀ.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from superposition_atlas.sae.architecture import Architecture, Look, Objective, SAELens, Tensors
 from superposition_atlas.sae.architectures import shared
-from superposition_atlas.sae.architectures.base import Architecture, Objective, Tensors
 from superposition_atlas.sae.architectures.selection import auxiliary_loss, largest, numpy_largest
 
 if TYPE_CHECKING:
@@ -46,12 +47,31 @@ def encode(
     return np.asarray(np.maximum(pre_activations, 0.0) * numpy_largest(pre_activations, k))
 
 
+def saelens_settings(k: int) -> dict[str, Any]:
+    """In SAELens too, the k largest are those of π itself, whatever the rows of W_dec."""
+    return {"k": k, "rescale_acts_by_decoder_norm": False}
+
+
+def fused() -> ModuleType:
+    """The compiled gradient."""
+    from superposition_atlas.sae.fused import topk_gradient
+
+    return topk_gradient
+
+
 ARCHITECTURE = Architecture(
+    name="topk",
+    label="TopK",
+    summary="the k largest latents of each sample",
+    look=Look("#7b4f9d", "D", (0, (4, 1, 1, 1))),
+    saelens=SAELens("topk", settings=saelens_settings),
+    level="k",
     shapes=shared.shapes,
     initial=shared.initial,
     trained=shared.TRAINED,
     loss=loss,
-    settle=shared.settle,
+    after_step=shared.after_step,
     encode=encode,
-    advance=shared.advance,
+    settings=frozenset({"k", "auxiliary_coefficient"}),
+    fused=fused,
 )

@@ -1,7 +1,7 @@
-"""Rows of samples, as the fused engine's kernels work on them: drawn, summed with weights, correlated.
+"""Operations of the fused engine's kernels on rows of samples.
 
-Rows are BLOCK samples long and lie one behind the other in flat arrays, in which they are named by the place
-where they start. What is `inlined` gets numbers of rows that are constants to the compiler.
+A row holds BLOCK samples of one quantity: one feature, dimension or latent. Rows lie one behind the other in
+flat arrays, and an argument such as `start` is the index at which a row begins.
 """
 
 import numpy as np
@@ -12,17 +12,19 @@ from superposition_atlas.sampling.philox import philox_quad
 BLOCK = 256
 QUADS = BLOCK // 4
 TILE = 8
-"""So many rows, at most, are worked into a sum at a time."""
+"""Rows that a weighted sum takes in at a time, at most."""
 
 inlined = compile_function(inline="always")
-# For whole numbers alone. A process that compiles has what is called twice, on its own and with the kernel,
-# and either may run; one that finds the kernel compiled has it once. Sums, rounded otherwise, would tell.
+"""For numbers of rows that are constants to the compiler."""
+# For integers only. A process that compiles a kernel holds two machine codes of a function that it calls, one
+# of them inside the kernel, and either may run; a process that loads the kernel holds one. The two may round
+# sums differently, so whatever sums floats is inlined.
 called = compile_function(error_model="numpy")
 
 
 @inlined
 def draw(x, n_features, first_quad, step, purpose, threshold, scale, key0, key1):  # type: ignore[no-untyped-def]
-    """A block of x, by the stream."""
+    """Draws a block of x from the stream; word w of quad q stands at place w · QUADS + q of a row."""
     zero = np.float32(0.0)
     for i in range(n_features):
         largest, factor = threshold[i], scale[i]
@@ -36,10 +38,10 @@ def draw(x, n_features, first_quad, step, purpose, threshold, scale, key0, key1)
 
 
 @inlined
-def weigh(out, at, bias, subtrahend, subtracted, weights, first, stride, rows, start, count, rectifies):  # type: ignore[no-untyped-def]
+def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, start, count, rectifies):  # type: ignore[no-untyped-def]
     """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[start + k], summed over `count` rows.
 
-    With `subtracted` ≥ 0 that row of `subtrahend` is taken off. What `rectifies` is ReLU'd.
+    With `minus_at` ≥ 0, that row of `minus` is subtracted. With `rectifies`, ReLU is applied last.
     """
     zero = np.float32(0.0)
     size = -(-count // (-(-count // TILE)))
@@ -48,8 +50,8 @@ def weigh(out, at, bias, subtrahend, subtracted, weights, first, stride, rows, s
         for s in range(BLOCK):
             if done > 0:
                 total = out[at + s]
-            elif subtracted >= 0:
-                total = bias - subtrahend[subtracted + s]
+            elif minus_at >= 0:
+                total = bias - minus[minus_at + s]
             else:
                 total = bias
             for k in range(size):
@@ -58,8 +60,8 @@ def weigh(out, at, bias, subtrahend, subtracted, weights, first, stride, rows, s
     for s in range(BLOCK):
         if whole > 0:
             total = out[at + s]
-        elif subtracted >= 0:
-            total = bias - subtrahend[subtracted + s]
+        elif minus_at >= 0:
+            total = bias - minus[minus_at + s]
         else:
             total = bias
         for k in range(count - whole):
@@ -93,7 +95,7 @@ def add_scaled(out, at, factor, rows, start):  # type: ignore[no-untyped-def]
 
 @inlined
 def clear_behind_batch(rows, start, count, n_samples, value):  # type: ignore[no-untyped-def]
-    """What stands in a block behind its first n_samples samples."""
+    """Overwrites the places of a block beyond its first n_samples samples."""
     for w in range(4):
         for q in range(QUADS):
             if 4 * q + w >= n_samples:

@@ -1,6 +1,6 @@
-"""Which latents are active, for architectures that choose the largest: in compiled code, on rows of samples.
+"""Selection of the largest latents and AuxK, on rows of samples in compiled code.
 
-Equals are told apart as the reference does: the first in order of sample and latent comes first.
+Among equal values the first in order of sample and latent wins, as in the reference (`selection`).
 """
 
 import numpy as np
@@ -49,27 +49,27 @@ def _number_of(bits, least):  # type: ignore[no-untyped-def]
 
 
 @called
-def cut(bits, wanted, guess):  # type: ignore[no-untyped-def]
-    """A bound that `wanted` positive values reach: bound, and how many too many reach it, as equals of the
-    last. 1 and 0 where there are not so many positive values.
+def bound_of_largest(bits, wanted, guess):  # type: ignore[no-untyped-def]
+    """The largest bound that at least `wanted` positive values are not below, and how many more than that.
 
-    Values are floats as integers, which keep their order, down to 0; negative ones stay below 0. The guess
-    only saves time.
+    The surplus are values that equal the bound. With fewer positive values than wanted it is 1 and 0. Values
+    are the bits of floats as integers, which have the order of the floats where these are positive, and are
+    negative where these are. The guess only saves time.
     """
-    low, high = 1, LARGEST_BITS  # those that reach low are enough, those that reach high too few
+    low, high = 1, LARGEST_BITS  # at least `wanted` values are not below low, fewer are not below high
     at_low = _number_of(bits, low)
     if at_low <= wanted:
         return low, 0
-    bound, reach = guess, 1 << 17
-    while low < bound < high:  # outwards from the guess, until the bound is enclosed
+    bound, stride = guess, 1 << 17
+    while low < bound < high:  # outwards from the guess, until the bound lies between low and high
         count = _number_of(bits, bound)
         if count >= wanted:
             low, at_low = bound, count
-            bound += reach
+            bound += stride
         else:
             high = bound
-            bound -= reach
-        reach *= 4
+            bound -= stride
+        stride *= 4
     while at_low > wanted and high - low > 1:
         bound = low + (high - low) // 2
         count = _number_of(bits, bound)
@@ -82,7 +82,7 @@ def cut(bits, wanted, guess):  # type: ignore[no-untyped-def]
 
 @called
 def drop_last(bits, n_blocks, n_latents, bound, surplus):  # type: ignore[no-untyped-def]
-    """Makes the last `surplus` of the values that equal the bound, by sample and latent, one bit less."""
+    """Lowers the last `surplus` values that equal the bound, in order of sample and latent, below it."""
     for block in range(n_blocks - 1, -1, -1):
         for sample in range(BLOCK - 1, -1, -1):
             place = block * n_latents * BLOCK + sample % 4 * QUADS + sample // 4
@@ -105,50 +105,54 @@ def least_from(bits, bound):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def reconstruct_by_dead(  # type: ignore[no-untyped-def]
-    auxiliary, out, rank, pre, p_at, residual, r_at, unit, is_dead, n_dead, k_aux, n_hidden, n_latents
-):  # fmt: skip
-    """AuxK's activations of the dead latents, and in `out` its residual ê - e."""
+def reconstruct_by_dead(rows, p_at, r_at, model, n_dead, n_hidden, n_latents):  # type: ignore[no-untyped-def]
+    """AuxK's activations of the dead latents, and its residual ê - e; the error -e stands at `r_at`."""
     zero = np.float32(0.0)
+    pre, rank = rows.pre_activations, rows.slope
+    k_aux = max(1, n_hidden // 2)
     for s in range(n_hidden * BLOCK):
-        out[s] = residual[r_at + s]
+        rows.other_residual[s] = rows.residual[r_at + s]
     for j in range(n_latents):
-        if not is_dead[j]:
+        if not model.is_dead[j]:
             continue
         own = p_at + j * BLOCK
         for s in range(BLOCK):
             rank[s] = zero
         if n_dead > k_aux:
             for i in range(n_latents):
-                if is_dead[i]:
+                if model.is_dead[i]:
                     _count_before(rank, pre, p_at + i * BLOCK, own, i < j)
         for s in range(BLOCK):
             is_in = rank[s] < np.float32(k_aux) and pre[own + s] > zero
-            auxiliary[j * BLOCK + s] = pre[own + s] if is_in else zero
+            rows.other_activations[j * BLOCK + s] = pre[own + s] if is_in else zero
         for d in range(n_hidden):
-            add_scaled(out, d * BLOCK, unit[j * n_hidden + d], auxiliary, j * BLOCK)
+            weight = model.unit[j * n_hidden + d]
+            add_scaled(rows.other_residual, d * BLOCK, weight, rows.other_activations, j * BLOCK)
 
 
 @inlined
-def add_slopes_of_dead(  # type: ignore[no-untyped-def]
-    gradient, W_dec, slope_sum, slope, auxiliary, error, centred, c_at, unit, is_dead, alpha, n_hidden,
-    n_latents,
-):  # fmt: skip
-    """AuxK's gradients, α times those of ‖ê - e‖² / 2. `W_dec` is where the decoder's begin."""
+def add_slopes_of_dead(sums, sizes, model, alpha, rows, c_at):  # type: ignore[no-untyped-def]
+    """AuxK's gradient, α times that of ‖ê - e‖² / 2.
+
+    With f the dead latents' activations and q = α (f Ŵ_dec + r) it adds 1[f_j > 0] Σ_d q_d Ŵ_dec[j, d] to
+    δ_j, and Σ f_j q_d to the gradient of Ŵ_dec[j, d].
+    """
     zero = np.float32(0.0)
+    n_hidden, n_latents = sizes.n_hidden, sizes.n_latents
+    slope, activations, error = rows.slope, rows.other_activations, rows.other_residual
     for j in range(n_latents):
-        if not is_dead[j]:
+        if not model.is_dead[j]:
             continue
         own = j * BLOCK
         for s in range(BLOCK):
             slope[s] = zero
         for d in range(n_hidden):
-            add_scaled(slope, 0, alpha * unit[j * n_hidden + d], error, d * BLOCK)
+            add_scaled(slope, 0, alpha * model.unit[j * n_hidden + d], error, d * BLOCK)
         slopes = zero
         for s in range(BLOCK):
-            slope[s] = slope[s] if auxiliary[own + s] > zero else zero
+            slope[s] = slope[s] if activations[own + s] > zero else zero
             slopes += slope[s]
-            auxiliary[own + s] *= alpha
-        slope_sum[j] += slopes
-        correlate(gradient, j, n_latents, slope, 0, centred, c_at, n_hidden)
-        correlate(gradient, W_dec + j * n_hidden, 1, auxiliary, own, error, 0, n_hidden)
+            activations[own + s] *= alpha
+        sums.slopes[j] += slopes
+        correlate(sums.gradient, j, n_latents, slope, 0, rows.centred, c_at, n_hidden)
+        correlate(sums.gradient, sizes.W_dec + j * n_hidden, 1, activations, own, error, 0, n_hidden)

@@ -90,9 +90,9 @@ export class Ensemble {
   /** Sends what may be trained now to workers that wait. */
   goOn() {
     if (!this.ready) return;
-    const reach = this.playing && this.pace === Infinity ? this.total : Math.min(this.target, this.total), slowest = this.step;
+    const until = this.playing && this.pace === Infinity ? this.total : Math.min(this.target, this.total), slowest = this.step;
     for (const lane of this.lanes) {
-      const steps = Math.min(reach, slowest + LEAD) - lane.step;
+      const steps = Math.min(until, slowest + LEAD) - lane.step;
       if (!lane.busy && steps > 0) this.ask(lane, { kind: "advance", steps, milliseconds: BUDGET });
     }
   }

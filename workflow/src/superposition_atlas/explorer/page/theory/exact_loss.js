@@ -85,13 +85,13 @@ export class ExactLoss {
     for (let state = 0; state < size; state += 1) {
       const w = weight[state];
       if (w === 0) continue;
-      const own = digits[state * n + i] === 2 ? 2 : 0, at = state * columns;
-      total += w * (moments[at + SQUARE] - own * moments[at + WITH_OWN + i]);
+      const factor = digits[state * n + i] === 2 ? 2 : 0, at = state * columns;
+      total += w * (moments[at + SQUARE] - factor * moments[at + WITH_OWN + i]);
       if (!gradient) continue;
-      slope += w * (2 * moments[at + FIRST] - own * moments[at + bound + i]);
+      slope += w * (2 * moments[at + FIRST] - factor * moments[at + bound + i]);
       for (let a = 0; a < count[state]; a += 1) {
         const j = random[state * n + a];
-        dg[j] += w * (2 * moments[at + WITH_OWN + j] - own * moments[at + both + j]);
+        dg[j] += w * (2 * moments[at + WITH_OWN + j] - factor * moments[at + both + j]);
       }
     }
     return [total, slope];

@@ -26,13 +26,13 @@ export const STEPS = [
   },
   {
     title: "Who pairs with whom",
-    text: "Two numbers decide. Leaving a feature out costs what it is worth, V: its importance times how much it varies. Letting two features share a dimension costs c, which grows with how often both are present. So a feature looks for a rare partner, and a frequent feature is a bad partner for anyone. Giving each dimension to one feature or to one pair, so that the most is saved, is a matching problem; its answer predicts what training finds, without training.",
-    look: "Here the important features are the rare ones. The framed squares are the pairs of the matching; compare them with the arrows.",
+    text: "Two numbers decide. Leaving a feature out costs what it is worth, V: its importance times how much it varies. Letting two features share a dimension costs c, which grows with how often both are present. So a feature looks for a rare partner, and a frequent feature is a bad partner for anyone. Giving each dimension to one feature or to one pair, so that the most is saved, is a matching problem; its answer names the features that the best solution keeps, before anything is trained.",
+    look: "Here the important features are the rare ones. The framed squares are the pairs of the matching; compare them with the lines.",
     section: "theory", values: { ...fast, importance: falling, probability: [...geometric].reverse() }, play: true,
   },
   {
     title: "Why the most frequent feature vanishes",
-    text: "With equal importance something odd happens: the feature that is present most often is not represented at all. It is not worthless. It is a bad partner: alone it would block a dimension that two rarer features could share, and together they save more. What is lost is small, for a feature that is nearly always there can be guessed: the bias says its mean.",
+    text: "With equal importance something odd happens: the feature that is present most often is not represented at all. It is not worthless. It is a bad partner: alone it would block a dimension that two rarer features could share, and together they save more. What is left of it is its mean, which the output's bias supplies.",
     look: "Feature 0 is absent in the matching, and its bias is near half its probability.",
     section: "theory", values: { ...fast, importance: equal, probability: [0.9, 0.7, 0.5, 0.3, 0.1] }, play: true,
   },

@@ -16,6 +16,7 @@ export class Tour {
     byId("tour").addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.end();
     });
+    window.addEventListener("resize", () => this.makeRoom());
     this.dots = STEPS.map(({ title }, k) => el("button", { type: "button", "aria-label": `Step ${k + 1}: ${title}`, onclick: () => this.show(k) }));
     put(byId("tour-dots"), this.dots);
   }
@@ -31,6 +32,7 @@ export class Tour {
     byId("tour-back").disabled = at === 0;
     byId("tour-next").textContent = at + 1 < STEPS.length ? "Next" : "Finish";
     this.dots.forEach((dot, k) => (k === at ? dot.setAttribute("aria-current", "step") : dot.removeAttribute("aria-current")));
+    this.makeRoom();
     store.set(values);
     training.setPace("most");
     training.reset();
@@ -47,6 +49,12 @@ export class Tour {
     begin?.();
   }
 
+  /** Tells the style sheet how much of the window the tour takes. */
+  makeRoom() {
+    const { offsetHeight, hidden } = byId("tour");
+    document.documentElement.style.setProperty("--tour", `${hidden ? 0 : offsetHeight}px`);
+  }
+
   light(section) {
     for (const card of document.querySelectorAll(".card.lit")) card.classList.remove("lit");
     if (section === null) return;
@@ -59,6 +67,7 @@ export class Tour {
     byId("tour").hidden = true;
     this.at = -1;
     this.waiting = null;
+    this.makeRoom();
     this.light(null);
     byId("tour-start").focus({ preventScroll: true });
   }

@@ -43,12 +43,12 @@ export class Atlas {
     });
     if (found === null) return null;
     const { loss, W } = this.best[found.place], point = this.points.schedule.indexOf(found.place);
-    return { distance: Math.sqrt(found.squared), loss, kept: count(measure(W, this.n, this.m).represented), words: this.wordsOf(point) };
+    return { distance: Math.sqrt(found.squared), loss, nRepresented: count(measure(W, this.n, this.m).represented), words: this.wordsOf(point) };
   }
 
   wordsOf(point) {
     const { family, density, steepness, ratio, order } = this.points;
-    const ordered = ratio[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
+    const ordered = ratio[point] === 1 || steepness[point] === 1 ? "" : `, ${/^\d+$/.test(order[point]) ? `random order ${order[point]}` : order[point]}`;
     return `${family[point]}, mean p ${short(density[point])}, steepness ${short(steepness[point])}, I = ${short(ratio[point])}^i${ordered}`;
   }
 
@@ -176,8 +176,8 @@ export class AtlasView {
 
   words(value) {
     if (value === null) return "the observation does not speak of it";
-    const { unit, group, title } = this.layer;
-    if (unit === "count") return `${short(value, 2)} of ${this.atlas.n} ${group.toLowerCase().replace("features ", "")} (${title})`;
+    const { unit, title } = this.layer;
+    if (unit === "count") return `${title}: ${short(value, 2)} of ${this.atlas.n}`;
     if (unit === "answer") return `${title}: ${value ? "yes" : "no"}`;
     return `${title}: ${percent(value)}`;
   }
@@ -227,9 +227,9 @@ export class AtlasView {
     byId("stored-title").hidden = place < 0;
     const all = [...(best ? [{ title: "best known", W: best.W }] : []), ...models.slice(0, 8).map(({ seed, W }) => ({ title: `seed ${seed}`, W }))];
     put(box, all.map(({ title, W }) => {
-      const kept = count(measure(W, n, m).represented);
-      const canvas = el("canvas", { role: "img", "aria-label": `${title}: ${kept} of ${n} represented` });
-      return el("figure", { class: title === "best known" ? "stored best" : "stored" }, canvas, el("figcaption", {}, `${title} · ${kept}`));
+      const nRepresented = count(measure(W, n, m).represented);
+      const canvas = el("canvas", { role: "img", "aria-label": `${title}: ${nRepresented} of ${n} represented` });
+      return el("figure", { class: title === "best known" ? "stored best" : "stored" }, canvas, el("figcaption", {}, `${title} · ${nRepresented}`));
     }));
     all.forEach(({ W }, k) => drawFeatures(frame(box.children[k].firstChild, this.inks, m), this.inks, W, n, m, { size: 0.75, labels: true }));
   }

@@ -17,10 +17,10 @@ export class CloseLook {
     const look = measure(model.W, model.n, model.m);
     if (this.rows.length !== model.n) this.build(model.n);
     this.rows.forEach(({ bar, value, bias, dot }, i) => {
-      const superposition = Math.min(1, look.polysemanticity[i]), kept = look.represented[i];
+      const superposition = Math.min(1, look.polysemanticity[i]), isRepresented = look.represented[i];
       bar.style.width = `${(100 * Math.min(look.norms[i], LONGEST)) / LONGEST}%`;
-      bar.style.background = kept ? colour("viridis", superposition) : "transparent";
-      bar.classList.toggle("blank", !kept);
+      bar.style.background = isRepresented ? colour("viridis", superposition) : "transparent";
+      bar.classList.toggle("blank", !isRepresented);
       dot.style.background = featureColour(i, model.n);
       write(value, look.dimensionality[i].toFixed(2));
       write(bias, model.b[i].toFixed(2).replace("-", "−"));

@@ -26,16 +26,21 @@ export function drawCurves(canvas, inks, curves, chosen, total, known) {
     context.setLineDash(dashes);
     line(context, ink, 1.5, [[LEFT, y(value)], [width - RIGHT, y(value)]]);
     context.setLineDash([]);
-    context.fillStyle = ink;
-    context.textAlign = "right";
-    const above = label === "matching" ? -5 : 12;
-    context.fillText(label, width - RIGHT, y(value) + above);
   }
   curves.forEach(({ steps, losses }, index) => {
     if (index !== chosen) line(context, inks.feature, 1, steps.map((step, k) => [x(step), y(losses[k])]));
   });
-  const own = curves[chosen];
-  if (own) line(context, inks.ink, 1.6, own.steps.map((step, k) => [x(step), y(own.losses[k])]));
+  const ofChosen = curves[chosen];
+  if (ofChosen) line(context, inks.ink, 1.6, ofChosen.steps.map((step, k) => [x(step), y(ofChosen.losses[k])]));
+  for (const [label, value, ink] of levels) {
+    context.textAlign = "right";
+    context.lineWidth = 4;
+    context.strokeStyle = inks.card;
+    const at = [label, width - RIGHT, y(value) + (label === "matching" ? -6 : 13)];
+    context.strokeText(...at);
+    context.fillStyle = ink;
+    context.fillText(...at);
+  }
 }
 
 function line(context, ink, width, points) {

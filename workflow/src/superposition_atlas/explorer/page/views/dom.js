@@ -34,14 +34,14 @@ export function short(value, digits = 3) {
 /** A share as a percentage: 4.4 %. */
 export const percent = (share, digits = 2) => (Number.isFinite(share) ? `${short(100 * share, digits)} %` : "–");
 
-/** Calls work once a frame at most, however often it is asked for. */
+/** Calls work once a frame at most, however often it is called. */
 export function onceAFrame(work) {
-  let asked = false;
+  let waiting = false;
   return () => {
-    if (asked) return;
-    asked = true;
+    if (waiting) return;
+    waiting = true;
     requestAnimationFrame(() => {
-      asked = false;
+      waiting = false;
       work();
     });
   };

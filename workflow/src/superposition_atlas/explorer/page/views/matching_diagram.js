@@ -7,8 +7,8 @@ const ROW = 40, WIDTH = 320, MIDDLE = 130;
 
 /** matching: of `match`; n features, m dimensions. */
 export function drawMatching(picture, matching, n, m) {
-  const rows = Array.from({ length: m }, (_, k) => matching.groups[k] ?? []), kept = matching.groups.flat();
-  const absent = Array.from({ length: n }, (_, i) => i).filter((i) => !kept.includes(i));
+  const rows = Array.from({ length: m }, (_, k) => matching.groups[k] ?? []), present = matching.groups.flat();
+  const absent = Array.from({ length: n }, (_, i) => i).filter((i) => !present.includes(i));
   const feature = (i, x, y, hollow = false) => svg("g", {},
     svg("circle", { cx: x, cy: y, r: 11, class: hollow ? "match-absent" : "match-dot", fill: hollow ? "none" : featureColour(i, n) }),
     svg("text", { x, y: y + 4, class: hollow ? "match-text-absent" : "match-text", "text-anchor": "middle", fill: hollow ? null : inkFor(i, n) }, String(i)));

@@ -37,7 +37,7 @@ export function frame(canvas, inks, m, limit = LIMIT) {
     context.stroke();
   } else {
     context.fillStyle = inks.shade;
-    context.fillRect(-REPRESENTED_NORM * unit, -unit * 0.5, 2 * REPRESENTED_NORM * unit, unit);
+    context.fillRect(-REPRESENTED_NORM * unit, -unit, 2 * REPRESENTED_NORM * unit, 2 * unit);
   }
   context.strokeStyle = inks.faint;
   context.lineWidth = 1;
@@ -62,29 +62,29 @@ export function frame(canvas, inks, m, limit = LIMIT) {
 export function drawFeatures({ context, unit }, inks, W, n, m, look = {}) {
   const { labels = true, size = 1, grey = false, turn = 0 } = look, points = project(W, n, m, turn);
   const norm = (i) => Math.hypot(...Array.from({ length: m }, (_, d) => W[d * n + i]));
-  const kept = points.map((_, i) => norm(i) > REPRESENTED_NORM);
+  const isRepresented = points.map((_, i) => norm(i) > REPRESENTED_NORM);
   // Earlier features on top: where some coincide, the more important one is seen.
-  const order = points.map((_, i) => i).sort((a, b) => kept[a] - kept[b] || points[a][2] - points[b][2] || b - a);
+  const order = points.map((_, i) => i).sort((a, b) => isRepresented[a] - isRepresented[b] || points[a][2] - points[b][2] || b - a);
   const row = (i) => (m === 1 ? ((i + 0.5) / n - 0.5) * 1.7 * unit : 0);
   for (const i of order) {
-    const [x, y] = points[i], tip = [x * unit, row(i) - y * unit], ink = grey ? inks.feature : kept[i] ? featureColour(i, n) : inks.muted;
+    const [x, y] = points[i], tip = [x * unit, row(i) - y * unit], ink = grey ? inks.feature : isRepresented[i] ? featureColour(i, n) : inks.muted;
     context.strokeStyle = ink;
-    context.lineWidth = (kept[i] ? 2.2 : 1.2) * size;
+    context.lineWidth = (isRepresented[i] ? 2.2 : 1.2) * size;
     context.lineCap = "round";
     context.beginPath();
     context.moveTo(0, row(i));
     context.lineTo(...tip);
     context.stroke();
     context.beginPath();
-    context.arc(...tip, (kept[i] ? 4 : 2.6) * size, 0, 2 * Math.PI);
-    context.fillStyle = kept[i] ? ink : inks.card;
+    context.arc(...tip, (isRepresented[i] ? 4 : 2.6) * size, 0, 2 * Math.PI);
+    context.fillStyle = isRepresented[i] ? ink : inks.card;
     context.fill();
     context.lineWidth = 1.2 * size;
     context.stroke();
   }
   if (labels) {
     const tips = points.map(([x, y], i) => [x * unit, row(i) - y * unit]);
-    name({ context, unit }, inks, tips, kept.flatMap((flag, i) => (flag ? [i] : [])), size);
+    name({ context, unit }, inks, tips, isRepresented.flatMap((flag, i) => (flag ? [i] : [])), size);
   }
 }
 

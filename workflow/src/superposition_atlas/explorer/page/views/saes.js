@@ -26,7 +26,7 @@ export class SAEView {
       byId(id).addEventListener("change", () => this.changed(id));
     }
     store.on(["chosen", "importance", "probability", "m", "seeds", "firstSeed"], () => this.stale());
-    this.settled();
+    this.showFields();
     this.draw();
   }
 
@@ -38,12 +38,12 @@ export class SAEView {
       input.reportValidity();
       if (!fits) return;
     }
-    this.settled();
+    this.showFields();
     this.stale();
   }
 
   /** Fields that the architecture does not have are hidden. */
-  settled() {
+  showFields() {
     const topk = byId("sae-architecture").value === "topk";
     byId("sae-k-field").hidden = !topk;
     byId("sae-lambda-field").hidden = topk;

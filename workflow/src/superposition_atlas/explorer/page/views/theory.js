@@ -13,7 +13,7 @@ import { drawExcess } from "./excess.js";
 import { drawMatching } from "./matching_diagram.js";
 import { drawFeatures, frame } from "./plane.js";
 
-const SETTLE = 250; // milliseconds without a change before a search begins
+const PAUSE = 250; // milliseconds without a change before a search begins
 const SHOWN_BORDERS = 3;
 
 export class TheoryView {
@@ -23,7 +23,11 @@ export class TheoryView {
     this.inks = new Inks(["ink", "muted", "faint", "shade", "card", "feature", "accent", "blue", "font"]);
     this.searching = new Search(makeWorker);
     this.draw = onceAFrame(() => this.drawNow());
-    training.onJudged(() => this.draw());
+    // What changes while training or a search goes on is drawn by itself: the rest keeps its focus, and frames are short.
+    this.drawFound = onceAFrame(() => this.drawBestAndSeeds());
+    this.drawLosses = onceAFrame(() => this.drawSeeds());
+    training.onJudged(() => this.drawLosses());
+    store.on(["chosen"], () => this.drawLosses());
     store.on(["importance", "probability", "m"], () => this.renew());
     this.renew();
   }
@@ -40,7 +44,7 @@ export class TheoryView {
     clearTimeout(this.timer);
     const stored = this.atlas?.bestOf(this.schedule, m) ?? null;
     if (stored) this.best = { ...stored, source: "stored in the atlas" };
-    if (importance.length <= LARGEST_SEARCHED) this.timer = setTimeout(() => this.search(m), SETTLE);
+    if (importance.length <= LARGEST_SEARCHED) this.timer = setTimeout(() => this.search(m), PAUSE);
     this.draw();
   }
 
@@ -49,7 +53,7 @@ export class TheoryView {
       this.progress = { done, total };
       const source = `found here: ${best.nStarts} of ${done} descents of the exact loss end at it`;
       if (!this.best || best.loss <= this.best.loss * (1 + 1e-9)) this.best = { ...best, source };
-      this.draw();
+      this.drawFound();
     });
   }
 
@@ -65,9 +69,14 @@ export class TheoryView {
     drawMatching(byId("matching-diagram"), this.matching, n, m);
     byId("matching-words").textContent = inWords(this.matching.groups);
     byId("matching-loss").textContent = `${percent(this.matching.cost / this.matching.nothing)} of the loss of nothing is left`;
-    this.drawBest(n, m);
     this.drawBorders();
-    this.drawSeeds(n);
+    this.drawBestAndSeeds();
+  }
+
+  drawBestAndSeeds() {
+    const { m } = this.store.values, n = this.schedule.probability.length;
+    this.drawBest(n, m);
+    this.drawSeeds();
     this.training.setKnown({ best: this.reference, matching: this.matching.cost / n });
   }
 
@@ -130,8 +139,8 @@ export class TheoryView {
     const picture = frame(canvas, this.inks, m);
     if (this.best) {
       drawFeatures(picture, this.inks, this.best.W, n, m, { turn: this.training.turn });
-      const kept = count(measure(this.best.W, n, m).represented);
-      words.textContent = `${kept} of ${n} represented: ${shapeInWords(groupsIn(this.best.W, n, m))}`;
+      const nRepresented = count(measure(this.best.W, n, m).represented);
+      words.textContent = `${nRepresented} of ${n} represented: ${shapeInWords(groupsIn(this.best.W, n, m))}`;
       source.textContent = `Loss ${short(this.best.loss, 5)}, ${this.best.source}.`;
     } else if (n > LARGEST_SEARCHED) {
       words.textContent = "not searched for";
@@ -143,7 +152,7 @@ export class TheoryView {
     canvas.setAttribute("aria-label", `Best known solution: ${words.textContent}`);
     const near = byId("best-nearest");
     near.hidden = nearest === null || nearest.distance < 1e-6;
-    if (!near.hidden) near.textContent = `Nearest schedule of the atlas (${nearest.words}): its best represents ${nearest.kept} of ${n}, loss ${short(nearest.loss, 3)}.`;
+    if (!near.hidden) near.textContent = `Nearest schedule of the atlas (${nearest.words}): its best represents ${nearest.nRepresented} of ${n}, loss ${short(nearest.loss, 3)}.`;
     const bar = byId("search-progress"), { done, total } = this.progress ?? { done: 0, total: 1 };
     bar.max = total;
     bar.value = done;
@@ -172,8 +181,8 @@ export class TheoryView {
     this.store.set({ [key]: values });
   }
 
-  drawSeeds(n) {
-    const { losses, exact, ensemble, judgedStep } = this.training, nothing = this.matching.nothing / n;
+  drawSeeds() {
+    const n = this.schedule.probability.length, { losses, exact, ensemble, judgedStep } = this.training, nothing = this.matching.nothing / n;
     const base = this.reference ?? this.matching.cost / n;
     const shares = losses.map((loss) => (loss - base) / nothing);
     const what = this.reference === null ? "the matching" : "the best known";

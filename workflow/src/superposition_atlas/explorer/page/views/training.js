@@ -160,11 +160,11 @@ export class TrainingView {
     this.drawState();
     if (!ensemble.ready) return;
     this.cells.forEach(({ seed, canvas, title, note, button }, index) => {
-      const { W } = ensemble.models[index], look = measure(W, n, m), kept = count(look.represented), alone = count(look.dedicated);
+      const { W } = ensemble.models[index], look = measure(W, n, m), nRepresented = count(look.represented), alone = count(look.dedicated);
       drawFeatures(frame(canvas, inks, m), inks, W, n, m, { size: Math.min(1, Math.max(0.66, canvas.clientWidth / 130)), turn: this.turn });
       setText(title, `seed ${seed}`);
-      setText(note, `${kept} of ${n}`);
-      const label = `Seed ${seed}: ${kept} of ${n} features represented, ${alone} alone`;
+      setText(note, `${nRepresented} of ${n}`);
+      const label = `Seed ${seed}: ${nRepresented} of ${n} features represented, ${alone} alone`;
       if (button.ariaLabel !== label) button.ariaLabel = label;
       button.setAttribute("aria-pressed", String(index === chosen));
     });
@@ -181,15 +181,15 @@ export class TrainingView {
     byId("progress").value = step;
     byId("progress").max = total;
     for (const id of ["step", "step-many"]) byId(id).disabled = finished;
-    const kept = ensemble.ready ? ensemble.models.map(({ W }) => count(measure(W, this.schedule.importance.length, this.store.values.m).represented)) : [];
-    setText(byId("kept-summary"), kept.length ? summary(kept) : "");
+    const counts = ensemble.ready ? ensemble.models.map(({ W }) => count(measure(W, this.schedule.importance.length, this.store.values.m).represented)) : [];
+    setText(byId("kept-summary"), counts.length ? summary(counts) : "");
   }
 }
 
 /** "3 represented in 5 seeds, 4 in 3". */
-function summary(kept) {
+function summary(counts) {
   const times = new Map();
-  for (const value of kept) times.set(value, (times.get(value) ?? 0) + 1);
+  for (const value of counts) times.set(value, (times.get(value) ?? 0) + 1);
   const parts = [...times].sort((a, b) => a[0] - b[0]);
   return `represented: ${parts.map(([value, seeds]) => `${value} in ${seeds} ${seeds === 1 ? "seed" : "seeds"}`).join(", ")}`;
 }

@@ -1,16 +1,14 @@
-"""What an SAE architecture has to say for itself; each stands in a module of its own and says it there."""
+"""What an SAE architecture is, and what training carries; each architecture describes itself in one file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.errors import TrainingError
-from superposition_atlas.sae.ensemble import ARCHITECTURES, SAESettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import TrainingSettings, centre, encode
@@ -18,10 +16,15 @@ from superposition_atlas.toy_model import TrainingSettings, centre, encode
 if TYPE_CHECKING:
     import torch
 
+    from superposition_atlas.sae.ensemble import SAESettings
+
 Shapes = dict[str, tuple[int, ...]]
 Parameters = dict[str, np.ndarray]
 """Name → array [instance, ...]; views of `SAEState.parameters`."""
 Tensors = Mapping[str, "torch.Tensor"]
+
+NORM_EPSILON = 1e-8
+"""Added to norms before dividing by them."""
 
 
 @dataclass
@@ -41,12 +44,21 @@ class SAEState:
     """Number of the last step (from 0) in which a latent fired for any sample, -1 if it never did. This one
     number is all that a window of any length needs to know of the past."""
 
+    def copy(self, instances: slice = slice(None)) -> "SAEState":
+        """A copy of all instances or of some."""
+        arrays = (self.parameters, self.first_moment, self.second_moment, self.last_fired)
+        return SAEState(self.step, *(array[instances].copy() for array in arrays))
+
+    def is_finite(self) -> Bool[np.ndarray, " instance"]:
+        """Whether all of an instance's numbers are finite."""
+        return np.asarray(np.isfinite(self.parameters).all(axis=1))
+
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What SAEs are trained on: hidden activations h of their own toy models, and how sparse they are to be.
+    """What SAEs are trained on: hidden activations h of toy models, and how sparse the SAEs shall be.
 
-    An instance is one SAE.
+    An instance is one SAE on one toy model.
     """
 
     W: Float[np.ndarray, "instance hidden feature"]
@@ -81,7 +93,7 @@ class TrainingData:
 class Objective:
     """What a loss knows beside parameters and data."""
 
-    settings: SAESettings
+    settings: "SAESettings"
     sparsity_coefficient: "Float[torch.Tensor, ' instance']"
     """λ at this step."""
     k: "Integer[torch.Tensor, ' instance']"
@@ -90,51 +102,88 @@ class Objective:
     fewer): in the first step every latent."""
 
 
-def warmup(settings: SAESettings, step: int) -> float:
+def warmup(settings: "SAESettings", step: int) -> float:
     """The share of λ that counts at a step (the first is 0), in (0, 1]."""
     return min(1.0, (step + 1) / max(settings.sparsity_warmup_steps, 1))
 
 
-FusedAdvance = Callable[[SAEState, int, TrainingData, SAESettings, int], None]
+@dataclass(frozen=True)
+class Look:
+    """How figures draw an architecture: the same in every figure."""
+
+    color: str
+    """As Matplotlib writes colours."""
+    marker: str
+    """As Matplotlib writes markers; distinct from the other architectures'."""
+    linestyle: Any = "-"
+    """As Matplotlib writes line styles; "" draws no line."""
+    is_hollow: bool = False
+    """Whether markers are white inside, as the baselines' are."""
+
+
+def _same_weights(parameters: Parameters, n_latents: int) -> Parameters:
+    return {name: parameters[name] for name in ("W_enc", "W_dec", "b_enc", "b_dec")}
+
+
+def _no_settings(k: int) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class SAELens:
+    """How an SAE is exported for SAELens."""
+
+    name: str
+    """What SAELens calls an SAE that computes the same, for instance "standard"."""
+    weights: Callable[[Parameters, int], Parameters] = _same_weights
+    """(parameters of one SAE, n_latents) → the tensors that SAELens reads."""
+    settings: Callable[[int], dict[str, Any]] = _no_settings
+    """(k) → keys of cfg.json beside those that all architectures have."""
+
+
+Level = Literal["sparsity_coefficient", "k"]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture. Adding one is adding its name to `ArchitectureName` and a module of that name with an
-    `ARCHITECTURE`.
+    """One architecture: what it is called, what it computes, how it is drawn and exported.
+
+    To add one, write a file with an `ARCHITECTURE` and name it in `architectures.registry`; for a file
+    outside this package see `registry.register`.
     """
 
+    name: str
+    """In configurations, tables and files."""
+    label: str
+    """In the report."""
+    summary: str
+    """What it is, in a few words that continue a sentence."""
+    look: Look
+    saelens: SAELens
+    level: Level | None
+    """The setting that says how sparse an SAE is: λ, k, or None where neither has a meaning."""
     shapes: Callable[[int, int], Shapes]
     """(n_hidden, n_latents) → name and shape of each parameter of one instance, in the order of the rows.
     W_enc [hidden, latent], W_dec [latent, hidden], b_enc [latent] and b_dec [hidden] come first."""
-    initial: Callable[[TrainingData, SAESettings], Parameters]
-    """Parameters before the first step, each instance's by itself."""
+    initial: Callable[[TrainingData, "SAESettings"], Parameters]
+    """Parameters before the first step; those of an instance depend on that instance alone."""
     trained: frozenset[str]
-    """Names of the parameters that training changes; with none there is no training."""
+    """Names of the parameters that training changes; if empty, nothing is trained."""
     loss: Callable[[Tensors, "torch.Tensor", Objective], tuple["torch.Tensor", "torch.Tensor"]]
     """(parameters, h [instance, batch, hidden], objective) → loss [instance], activations [instance, batch,
     latent], differentiable: the reference that autograd trains and that a fused engine is tested against."""
-    settle: Callable[[Tensors, "torch.Tensor", SAESettings], None]
-    """(parameters, activations of the step, settings): what is done to the parameters after the optimizer's
-    step, in place and without a gradient."""
+    after_step: Callable[[Tensors, "torch.Tensor", "SAESettings"], None]
+    """(parameters, activations of the step, settings): changes parameters in place after the optimizer's
+    step, without a gradient."""
     encode: Callable[[Mapping[str, np.ndarray], np.ndarray, np.ndarray], np.ndarray]
     """(parameters, h [instance, batch, hidden], k [instance]) → activations [instance, batch, latent] of a
     trained SAE."""
-    advance: FusedAdvance | None = None
-    """(state, n_steps, data, settings, threads): the same steps, fused and compiled, for toy models whose
-    inputs are U[0, 1] and not centred; None where there is no such engine."""
-
-
-def find(name: str) -> Architecture:
-    """The named architecture. Its module is imported here, so that torch and numba are loaded by use only.
-
-    Raises:
-        TrainingError: if there is none of that name.
-    """
-    if name not in ARCHITECTURES:
-        raise TrainingError(f"architecture is {name!r}: must be {', '.join(ARCHITECTURES)}")
-    architecture: Architecture = import_module(f"superposition_atlas.sae.architectures.{name}").ARCHITECTURE
-    return architecture
+    settings: frozenset[str] = frozenset()
+    """Those of `ensemble.OPTIONAL_SETTINGS` that it uses; a value for another one is refused."""
+    is_baseline: bool = False
+    """Whether it is what a claim must beat."""
+    fused: Callable[[], ModuleType] | None = None
+    """Imports the module with its compiled gradient, see `fused.fused_saes`; None if it has none."""
 
 
 def split(flat: np.ndarray, shapes: Shapes) -> Parameters:

@@ -1,18 +1,15 @@
-"""What only the catalogue of figures knows of a configuration: which figures it asks for.
+"""A configuration's names, checked for figures: no two figures may have one file name."""
 
-It stands apart from `load`, so that the commands that read a configuration do not depend on that catalogue.
-"""
-
-from superposition_atlas.config.configuration import Config
+from superposition_atlas.config import Config
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 
 
 def check_figures(config: Config) -> None:
-    """Holds figures to names that differ: else one would be drawn over the other.
+    """Check that every figure has a file of its own.
 
     Raises:
-        ConfigError: one line that names the first two keys whose figures have one name.
+        ConfigError: one line that names the first two keys whose figures would have one name.
     """
     seen: dict[str, catalogue.FigureTarget] = {}
     for figure in catalogue.figures(config):
