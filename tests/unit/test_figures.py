@@ -28,8 +28,8 @@ from superposition_atlas.metrics.recovery import evaluate, latent_table, recover
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.observations import claims
 from superposition_atlas.playground.network_settings import Settings
-from superposition_atlas.playground.run_tables import joined
-from superposition_atlas.playground.train_networks import train as train_playground
+from superposition_atlas.playground.run_tables import joined_networks
+from superposition_atlas.playground.train_networks import train_networks
 from superposition_atlas.report import captions
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage.experiment_files import read_experiment
@@ -146,9 +146,9 @@ class Tables:
             ],
             ignore_index=True,
         )
-        self.playground = joined(
+        self.playground = joined_networks(
             {
-                name: train_playground(Settings(**{**own.settings.as_dict(), "steps": 30}), range(3))
+                name: train_networks(Settings(**{**own.settings.as_dict(), "steps": 30}), range(3))
                 for name, own in PLAYGROUND.items()
             }
         )
@@ -640,7 +640,7 @@ def test_six_layers_of_eight_fit_on_the_page(tmp_path: Path) -> None:
     wanted = Settings("plane", hidden_layers=(8,) * 6, n_points=20, steps=1)
     paths = {
         name: write(table, tmp_path / f"{name}.parquet")
-        for name, table in joined({"deep": train_playground(wanted, [0])}).items()
+        for name, table in joined_networks({"deep": train_networks(wanted, [0])}).items()
     }
     figure = draw("playground", paths, {"network": "deep", "title": "Deep"})
     assert len(drawn_responses(figure)) == 7 + 48 + 1
