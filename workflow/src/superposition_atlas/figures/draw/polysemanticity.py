@@ -132,7 +132,7 @@ def _matrix(canvas: Canvas, left: float, units: pd.DataFrame, kind: str, title: 
     axes.set_title(title, fontsize=7.5, pad=4)
     axes.set_xlabel("feature")
     axes.set_ylabel(kind)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, rotation=0)
     shown = style.feature_ticks(n_features)
     axes.set_xticks([feature + 0.5 for feature in shown], [str(feature) for feature in shown])
     named = range(n_units) if height / n_units > _LEAST_ROW else []

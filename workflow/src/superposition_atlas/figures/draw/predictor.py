@@ -108,7 +108,7 @@ def _confusion(axes: Axes, table: pd.DataFrame, rule: str, numbers: np.ndarray) 
     for text in axes.texts:
         if not text.get_text().isdigit():
             text.set_fontsize(5.0)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, rotation=0)
     axes.set_xlabel("number that the best keeps")
 
 
