@@ -119,7 +119,7 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
     )
     spec = {
         "name": "own", "title": "own", "family": "linear", "n_features": 5, "n_hidden": 2, "shown_seeds": 2,
-        "claims": False, "seeds": [0, 1], "cases": {"only": {"title": "only", "training": {}}},
+        "claims": False, "seeds": [0, 1], "cases": {"only": {"title": "only", "role": "", "training": {}}},
     }  # fmt: skip
     write_table(schedule, tmp_path / "schedules.parquet", {"spec": spec, "code": "test"})
     with style.applied():
@@ -159,7 +159,9 @@ def test_within_a_process_it_is_registered(restored: None) -> None:
     saes = train_saes(models, architecture="square_root", n_latents=5, steps=20, batch_size=16, dead_window=5)
     assert saes.engine == "torch"
     assert np.isfinite(saes.W_dec).all()
-    with pytest.raises(TrainingError, match="tied is True: must be left out with architecture square_root"):
+    with pytest.raises(
+        TrainingError, match="tied is True: must be its default, False, with architecture square_root"
+    ):
         train_saes(models, architecture="square_root", n_latents=5, tied=True)
 
 

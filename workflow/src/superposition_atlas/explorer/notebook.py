@@ -31,7 +31,7 @@ class Explorer:
         self.html = html
         """The whole page."""
         self.height = height
-        """Of the frame, in pixels."""
+        """Height of the frame, in pixels."""
 
     def _repr_html_(self) -> str:
         frame = escape(self.html, quote=True)
@@ -81,7 +81,7 @@ def explore(
 
 
 def fragment_of(schedule: Schedule, n_hidden: int) -> str:
-    """What stands behind the # of a link to the explorer.
+    """The part after the # of a link to the explorer.
 
     Raises:
         AtlasError: if the schedule has fewer than 2 or more than 12 features, or its instances differ.
@@ -158,7 +158,7 @@ def _widget(data: Mapping[str, Any], height: int) -> Any:
 
         @property
         def schedule(self) -> Schedule:
-            """What the sliders are set to.
+            """The schedule that the sliders are set to.
 
             Raises:
                 AtlasError: if the page has not said so yet.

@@ -10,7 +10,7 @@ from superposition_atlas.errors import ArgumentError
 
 _MOST = 2**31
 _NODES = 200
-"""Of the midpoint rule, in the probability of what is integrated over; errors are below 1 %."""
+"""Nodes of the midpoint rule, equally spaced in probability; errors are below 1 %."""
 
 
 def largest_quantile(share: float, n_drawn: int, n_seen: int, spread_dof: int) -> float:

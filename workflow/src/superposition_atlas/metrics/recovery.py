@@ -1,4 +1,4 @@
-"""What SAEs recover of toy models whose features are known: directions, activity, reconstruction.
+"""Recovery of known features by SAEs: directions, activity, reconstruction.
 
 The truth is f_i = W_i / ‖W_i‖ of the *represented* features (‖W_i‖ > 0.5); d_j is the decoder direction of
 latent j. All cosines are signed: with |cos| one latent would match both arms of an antipodal pair. The best
@@ -42,7 +42,7 @@ PerPair = Float[np.ndarray, "instance feature latent"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the tables are made from: geometry, and counts over the same fresh samples. All float64."""
+    """Input of the tables: geometry, and counts over the same fresh samples. All float64."""
 
     models: ToyModels
     saes: SAEs
@@ -73,7 +73,7 @@ class Evaluation:
         return list(self.saes.parameters.values())
 
     def levels(self, *shape: int) -> dict[str, np.ndarray]:
-        """What sets the SAEs of one toy model apart, as columns."""
+        """Columns that distinguish the SAEs of one toy model."""
         saes = self.saes
         columns = {
             "architecture": np.full(len(saes), saes.settings.architecture, dtype=object),

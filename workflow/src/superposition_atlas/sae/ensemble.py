@@ -1,4 +1,4 @@
-"""What an ensemble of sparse autoencoders is: its weights and its history."""
+"""An ensemble of sparse autoencoders: its weights and its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class SAEs(Ensemble):
     sparsity_coefficient: Float[np.ndarray, " instance"]
     """λ (float64); of no meaning with topk, batch_topk, matryoshka and the baselines without training."""
     k: Integer[np.ndarray, " instance"]
-    """Of topk, batch_topk and matryoshka."""
+    """Active latents a sample, of topk, batch_topk and matryoshka."""
     settings: SAESettings
     engine: str
 

@@ -197,7 +197,7 @@ class _Groups:
         return coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_kinds + 1, len(self)))
 
     def prices(self, price: Float[np.ndarray, " kind"], of_dimension: float) -> Float[np.ndarray, " group"]:
-        """What the features and the dimension of each group cost."""
+        """Price of the features and of the dimension of each group."""
         return price[self.first] + np.where(self.second >= 0, price[self.second], 0.0) + of_dimension
 
 
