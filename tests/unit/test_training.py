@@ -141,8 +141,11 @@ def assert_one_step_follows_the_gradient(engine, of, state):
     np.testing.assert_allclose(state.loss_sum, loss, rtol=1e-5, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("p", [1.0, None, 0.02], ids=lambda p: f"p={p}")
+@pytest.mark.parametrize(
+    ("shape", "p"),
+    [*((shape, None) for shape in SHAPES), *((shape, p) for shape in SHAPES[:3] for p in (1.0, 0.02))],
+    ids=str,
+)
 def test_engines_stay_together_for_100_steps(shape, p):
     of = problem(*shape, probability=p, batch_size=200)
     fused, fused_loss = trained(FusedEngine(2), of, 100)
@@ -499,10 +502,10 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"n_hidden": 2.0}, "n_hidden is 2.0"),
         ({"n_hidden": True}, "n_hidden is True"),
         ({"seeds": []}, "seeds is empty"),
-        ({"seeds": [1, -2]}, "seed is -2"),
-        ({"seeds": [2**64]}, "seed is 18446744073709551616"),
-        ({"seeds": [0.5]}, "seed is 0.5"),
-        ({"seeds": ["a"]}, "seed is 'a'"),
+        ({"seeds": [1, -2]}, "seeds[1] is -2"),
+        ({"seeds": [2**64]}, "seeds[0] is 18446744073709551616"),
+        ({"seeds": [0.5]}, "seeds[0] is 0.5"),
+        ({"seeds": ["a"]}, "seeds[0] is 'a'"),
         ({"steps": -1}, "steps is -1"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
@@ -529,11 +532,11 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"checkpoint_seconds": -1}, "checkpoint_seconds is -1"),
         ({"bias": b"abc"}, "bias is b'abc'"),
         ({"record_steps": 5}, "record_steps is 5: must be a list"),
-        ({"seeds": 5}, "seeds is 5: must be a list"),
-        ({"seeds": None}, "seeds is None: must be a list"),
+        ({"seeds": 0}, "seeds is 0: must be at least 1"),
+        ({"seeds": None}, "seeds is None: must be a list of integers, or a number (seeds=8 means range(8))"),
         ({"schedule": None}, "schedule is None: must be a Schedule"),
         ({"schedule": Schedule(np.full(3, 1e37), np.full(3, 0.5))}, "importance is 1e+37 somewhere"),
-        ({"learning_rate": 10**400}, "learning_rate is 1000"),
+        ({"learning_rate": 10**400}, "learning_rate is about 2^1328"),
         ({"batch_size": 2**64}, "batch_size is 18446744073709551616: must be at most 16777216"),
         ({"init_scale": np.array([1.0, 2.0])}, "init_scale is array([1., 2.])"),
         ({"checkpoint": 5}, "checkpoint is 5: must be a path"),

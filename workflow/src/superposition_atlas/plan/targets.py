@@ -64,12 +64,13 @@ def experiment_tables(config: Config) -> list[str]:
             *layout.TOY_MODEL_TABLES,
             *(layout.SAE_TABLES if experiment.saes else ()),
             *(layout.LOSS_TABLES if name in compared else ()),
+            *([layout.MATCHING] if catalogue.matched_cases(experiment) else ()),
         )
     ]
 
 
 def case_files(config: Config) -> Iterator[str]:
-    """What lies between the configuration and the experiments' tables.
+    """Files between the configuration and the experiments' tables.
 
     These are targets too: a file that is gone is made again, even if all that was made from it exists.
     """
@@ -123,6 +124,7 @@ def map_files(config: Config) -> list[str]:
         for shard in range(described.shards)
     ]
     files += [layout.map_table(name, "predictions") for name in predicted_maps(config)]
+    files += [layout.map_table(name, layout.MATCHING) for name in config.maps]
     return files + [
         layout.map_table(name, table) for name in branched_maps(config) for table in layout.BRANCH_TABLES
     ]
@@ -173,6 +175,7 @@ def all_files(config: Config) -> list[str]:
         *case_files(config),
         *map_files(config),
         *norm_files(config),
+        *(layout.pair_table(table) for table in layout.PAIR_TABLES),
         *attention_weights(config),
         *attention_tables(config),
         layout.claims(),

@@ -30,6 +30,10 @@ MAP_TABLES = ("models", "solutions", "points", "features")
 """Tables of a whole map."""
 BRANCH_TABLES = ("branches", "crossings", "branch_models")
 """Tables of a map in which one feature's density varies."""
+MATCHING = "matching"
+"""A table of an experiment, and of a map, that sets the matching of each schedule beside its toy models."""
+PAIR_TABLES = ("phases", "boundaries", "models")
+"""Tables of the phase diagram of pairs."""
 NORM_TABLES = ("points", "schedules")
 PLAYGROUND_TABLES = ("runs", "curves", "points", "units", "weights")
 ATTENTION_TABLES = ("cells", "outputs", "rules", "models")
@@ -46,7 +50,7 @@ class Entry:
     template: str
     """Path below results/, with fields in braces."""
     kind: str
-    """What the file is, in words."""
+    """Kind of the file, in words."""
     command: str | None
     """Module in `superposition_atlas.cli.commands` that writes it; None where a run keeps it for itself."""
     tables: tuple[str, ...] = ()
@@ -94,6 +98,12 @@ ENTRIES: Mapping[str, Entry] = {
         "losses",
         LOSS_TABLES,
     ),
+    "experiment_matching": Entry(
+        "metrics/{experiment}/{table}.parquet",
+        "an experiment's toy models beside the matching",
+        "matching",
+        (MATCHING,),
+    ),
     "claims": Entry("claims.parquet", "the talk's observations, tested on trained toy models", "claims"),
     "answer": Entry("answer.parquet", "the talk's observations, judged by the atlas", "answer"),
     "effects": Entry("effects.parquet", "what moves the observations in the atlas", "answer"),
@@ -108,10 +118,16 @@ ENTRIES: Mapping[str, Entry] = {
     "predictions": Entry(
         "maps/{map}/{table}.parquet", "predictions for a map", "map_predictions", ("predictions",)
     ),
+    "map_matching": Entry(
+        "maps/{map}/{table}.parquet", "a map's toy models beside the matching", "map_matching", (MATCHING,)
+    ),
     "branch_table": Entry(
         "maps/{map}/{table}.parquet", "competing structures of a map", "map_branches", BRANCH_TABLES
     ),
     "norm_table": Entry("norms/{table}.parquet", "norms beside the published ones", "map_norms", NORM_TABLES),
+    "pair_table": Entry(
+        "pairs/{table}.parquet", "the phase diagram of two features", "pair_phases", PAIR_TABLES
+    ),
     "attention_weights": Entry(
         "attention/{setting}/{part}.safetensors", "toy models, SAEs or attention of slide 3", "attention"
     ),
@@ -144,7 +160,7 @@ class Place:
 
     @property
     def kind(self) -> str:
-        """What the file is, in words."""
+        """Kind of the file, in words."""
         return ENTRIES[self.name].kind
 
     @property
@@ -223,7 +239,7 @@ def case_table(experiment: str, case: str, table: str) -> str:
 
 
 def experiment_table(experiment: str, table: str) -> str:
-    """Measures of an experiment, all cases together."""
+    """Measures of an experiment, all cases together; beside the case's tables, LOSS_TABLES and MATCHING."""
     return _path("experiment_table", experiment=experiment, table=table)
 
 
@@ -238,7 +254,7 @@ def answer() -> str:
 
 
 def effects() -> str:
-    """What moves the observations in the atlas."""
+    """Path of the effects of importance and sparsity over the atlas."""
     return _path("effects")
 
 
@@ -251,7 +267,7 @@ def map_part(name: str, table: str, shard: int | str) -> str:
 
 
 def map_table(name: str, table: str) -> str:
-    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, or predictions."""
+    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, predictions, or MATCHING."""
     return _path("map_table", map=name, table=table)
 
 
@@ -260,11 +276,16 @@ def norm_table(table: str) -> str:
     return _path("norm_table", table=table)
 
 
+def pair_table(table: str) -> str:
+    """A table of the phase diagram of two features in one dimension."""
+    return _path("pair_table", table=table)
+
+
 # --- slides 3 and 4 ----------------------------------------------------------------------------------------
 
 
 def attention_parts(heads: Iterable[int]) -> tuple[str, ...]:
-    """What is trained in a setting of attention: toy models, SAEs, and a layer for each number of heads."""
+    """Names of what a setting of attention trains: toy models, SAEs, a layer for each number of heads."""
     return ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in heads))
 
 

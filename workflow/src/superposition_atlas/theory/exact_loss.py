@@ -1,36 +1,39 @@
 """The expected loss of a toy model in closed form: no samples, no noise, and its gradient.
 
 For x_i = 0 with probability 1 - p_i, else U[0, 1], and x' = ReLU(Wᵀ W x + b), the expectation runs over the
-supports of x (2^n) and, on each, over the cube of active magnitudes, where `moments` has every term.
+supports of x (2^n) and, on each, over the cube of active magnitudes: `moments` has E z₊² of all outputs, and
+its slopes.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.arguments import LARGEST, integer
+from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.errors import TheoryError
-from superposition_atlas.theory.moments import (
-    FIRST,
-    KINDS,
-    SQUARE,
-    WITH_OWN,
-    fill_moments,
-    states,
-)
+from superposition_atlas.errors import ArgumentError, TheoryError, value_text
+from superposition_atlas.schedule import Schedule, as_schedule, one_schedule
+from superposition_atlas.theory.moments import go_down, go_up, states
+from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
+
+if TYPE_CHECKING:
+    from superposition_atlas.toy_model import ToyModels
 
 LARGEST_N_FEATURES = 10
-"""Work and memory grow with n² 3^n: 5 features take some 40 µs, 8 features 3 ms, 10 features 45 ms."""
+"""Work grows with n² 3^n: 5 features take some 8 µs, 8 features 0.3 ms, 10 features 9 ms."""
+
+
+_NO_NORM = 1e-250
+"""A squared norm below which a column counts as 0."""
 
 
 def exact_loss(
-    W: Float[np.ndarray, "*instance hidden feature"],
-    b: Float[np.ndarray, "*instance feature"],
-    importance: Float[np.ndarray, "*#instance feature"],
-    probability: Float[np.ndarray, "*#instance feature"],
+    W: "Float[np.ndarray, '*instance hidden feature'] | ToyModels",
+    b: Float[np.ndarray, "*instance feature"] | None = None,
+    importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
+    probability: Float[np.ndarray, "*#instance feature"] | None = None,
 ) -> Float[np.ndarray, "*instance feature"]:
     """I_i E(x_i - x'_i)² of every feature, float64: exact up to rounding, never negative.
 
@@ -40,28 +43,31 @@ def exact_loss(
     b - Wᵀ W E x in b's place.
 
     Args:
-        W: weights.
+        W: weights; or `ToyModels`, which need nothing else.
         b: biases of the outputs.
-        importance: I_i ≥ 0.
+        importance: I_i ≥ 0; or a `Schedule` (or toy models), which brings probability.
         probability: 0 ≤ p_i ≤ 1; one that is 0 says that the feature is never active.
 
     Raises:
-        TheoryError: if shapes do not fit, a value is out of its range, or there are more than
-            LARGEST_N_FEATURES features.
+        TheoryError: if an argument is missing, shapes do not fit, a value is out of its range, there are more
+            than LARGEST_N_FEATURES features, or toy models compute something else than ReLU(Wᵀ W x + b) on
+            magnitudes U[0, 1].
     """
     arrays = _checked(W, b, importance, probability)
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss = np.empty((len(flat[1]), n_features))
-    fill_losses(*flat, states(n_features), False, loss, np.empty_like(flat[0]), np.empty_like(flat[1]))
+    steps = states(n_features)
+    memory = memory_for(steps, n_features)
+    fill_losses(*flat, steps, memory, False, loss, np.empty_like(flat[0]), np.empty_like(flat[1]))
     return loss.reshape(*lead, n_features)
 
 
 def exact_gradient(
-    W: Float[np.ndarray, "*instance hidden feature"],
-    b: Float[np.ndarray, "*instance feature"],
-    importance: Float[np.ndarray, "*#instance feature"],
-    probability: Float[np.ndarray, "*#instance feature"],
+    W: "Float[np.ndarray, '*instance hidden feature'] | ToyModels",
+    b: Float[np.ndarray, "*instance feature"] | None = None,
+    importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
+    probability: Float[np.ndarray, "*#instance feature"] | None = None,
 ) -> tuple[
     Float[np.ndarray, "*instance feature"],
     Float[np.ndarray, "*instance hidden feature"],
@@ -76,7 +82,8 @@ def exact_gradient(
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss, dW, db = np.empty((len(flat[1]), n_features)), np.empty_like(flat[0]), np.empty_like(flat[1])
-    fill_losses(*flat, states(n_features), True, loss, dW, db)
+    steps = states(n_features)
+    fill_losses(*flat, steps, memory_for(steps, n_features), True, loss, dW, db)
     return loss.reshape(*lead, n_features), dW.reshape(arrays[0].shape), db.reshape(arrays[1].shape)
 
 
@@ -94,37 +101,33 @@ def objective_of(
     schedule = np.array(importance, np.float64)[None], np.array(probability, np.float64)[None]
     loss, db = np.empty((1, n_features)), np.empty((1, n_features))
     steps = states(n_features)
+    memory = memory_for(steps, n_features)
 
     def objective(
         W: Float[np.ndarray, "hidden feature"], b: Float[np.ndarray, " feature"]
     ) -> tuple[float, Float[np.ndarray, "hidden feature"], Float[np.ndarray, " feature"]]:
         dW = np.empty((1, *W.shape))
-        fill_losses(W[None], b[None], *schedule, steps, True, loss, dW, db)
+        fill_losses(W[None], b[None], *schedule, steps, memory, True, loss, dW, db)
         return float(loss.sum()), dW[0], db[0]
 
     return objective
 
 
 def checked_schedule(
-    importance: Any, probability: Any, n_hidden: Any
+    importance: Any, probability: Any = None, n_hidden: Any = None
 ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"], int]:
-    """One schedule of a search, and m ≥ 1, in the types that they should have.
+    """One schedule of a search, and m ≥ 1, in the types that they should have; see `one_schedule`.
 
     Raises:
-        TheoryError: unless both are [feature], of LARGEST_N_FEATURES at most, 0 ≤ I_i and 0 < p_i ≤ 1.
-        TrainingError: if n_hidden is no integer of at least 1.
+        TheoryError: unless both are [feature], of LARGEST_N_FEATURES at most, 0 ≤ I_i and 0 < p_i ≤ 1, and
+            n_hidden an integer of at least 1.
     """
-    importance, probability = (np.asarray(array, np.float64) for array in (importance, probability))
-    if importance.shape != probability.shape or probability.ndim != 1 or not probability.size:
-        raise TheoryError(
-            f"importance has shape {importance.shape} and probability {probability.shape}: must be [feature]"
-        )
+    try:
+        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden)
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
     check_n_features(len(probability))
-    if not np.all(np.isfinite(importance) & (importance >= 0)):
-        raise TheoryError("importance has a value that is not at least 0")
-    if not np.all((probability > 0) & (probability <= 1)):
-        raise TheoryError("probability has a value that is not in (0, 1]")
-    return importance, probability, integer("n_hidden", n_hidden)
+    return importance, probability, n_hidden
 
 
 def check_n_features(n_features: int) -> None:
@@ -137,9 +140,27 @@ def check_n_features(n_features: int) -> None:
 
 
 def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarray]:
-    W, b, importance, probability = (
-        np.asarray(array, np.float64) for array in (W, b, importance, probability)
-    )
+    """The arguments as float64 arrays of fitting shapes, contiguous."""
+    try:
+        if hasattr(W, "settings"):
+            W, b, importance, probability = _of_models(W, b, importance, probability)
+        elif hasattr(importance, "importance"):
+            if probability is not None:
+                raise ArgumentError("probability is given twice: must be left out beside a schedule")
+            schedule = as_schedule(importance, "importance")
+            importance, probability = schedule.importance, schedule.probability
+        for name, value in (("b", b), ("importance", importance), ("probability", probability)):
+            if value is None:
+                raise ArgumentError(f"{name} is missing: must be an array [.., feature]")
+        within: dict[str, Any] = {"most": arguments.LARGEST, "may_be_empty": True}
+        W = arguments.numbers("W", W, "[.., hidden, feature]", least=-arguments.LARGEST, **within)
+        b = arguments.numbers("b", b, "[.., feature]", least=-arguments.LARGEST, **within)
+        importance = arguments.numbers("importance", importance, "[.., feature]", least=0, may_be_empty=True)
+        probability = arguments.numbers(
+            "probability", probability, "[.., feature]", least=0, most=1, may_be_empty=True
+        )
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
     if W.ndim < 2 or b.ndim < 1 or W.shape[:-2] != b.shape[:-1] or W.shape[-1] != b.shape[-1]:
         raise TheoryError(
             f"W has shape {W.shape} and b {b.shape}: must be [.., hidden, feature] and [.., feature]"
@@ -147,74 +168,119 @@ def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarr
     if not W.shape[-1] or not W.shape[-2]:
         raise TheoryError(f"W has shape {W.shape}: must have a hidden dimension and a feature at least")
     check_n_features(b.shape[-1])
+    rows = []
     for name, array in (("importance", importance), ("probability", probability)):
         try:
-            np.broadcast_to(array, b.shape)
+            rows.append(np.ascontiguousarray(np.broadcast_to(array, b.shape)))
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
-        most = np.inf if name == "importance" else 1.0
-        if not np.all(np.isfinite(array) & (array >= 0) & (array <= most)):
-            raise TheoryError(f"{name} has a value that is not {'at least 0' if most > 1 else 'in [0, 1]'}")
-    if not (np.all(np.abs(W) <= LARGEST) and np.all(np.abs(b) <= LARGEST)):
-        raise TheoryError(f"W or b has a value that is not finite, or beyond {LARGEST:g}")
-    return [np.ascontiguousarray(W), np.ascontiguousarray(b)] + [
-        np.ascontiguousarray(np.broadcast_to(array, b.shape)) for array in (importance, probability)
-    ]
+    return [W, b, *rows]
+
+
+def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
+    """W, b, importance and probability of toy models."""
+    if any(other is not None for other in others):
+        raise ArgumentError("W is an ensemble of toy models: must be all that is given")
+    for name, allowed in (("output", "relu"), ("magnitudes", "uniform"), ("centred_inputs", False)):
+        if getattr(models.settings, name) != allowed:
+            value = value_text(getattr(models.settings, name))
+            raise ArgumentError(f"{name} of the toy models is {value}: must be {allowed!r} for an exact loss")
+    return models.W, models.b, models.importance, models.probability
 
 
 @compile_kernel(fastmath={"contract"})
-def fill_losses(W, b, importance, probability, states, gradient, loss, dW, db):  # type: ignore[no-untyped-def]
+def memory_for(states, n_features):  # type: ignore[no-untyped-def]
+    """What `fill_losses` works in."""
+    return empty_rows(5 * (len(states.starts) - 1) + 2 * n_features + 4)
+
+
+@compile_kernel(fastmath={"contract"})
+def fill_losses(W, b, importance, probability, states, memory, gradient, loss, dW, db):  # type: ignore[no-untyped-def]
     """Fill loss, and dW and db where `gradient` says so. Arrays as `_checked` returns them."""
-    n_instances, n_hidden, n_features = W.shape
-    n_states = len(states.digits)
-    moments = np.zeros((n_states, WITH_OWN + KINDS * n_features))
-    weight, g, dg = np.empty(n_states), np.empty(n_features), np.empty(n_features)
+    n_instances, n_hidden, n = W.shape
+    n_states = len(states.starts) - 1
+    squares, firsts, lows, highs, slopes = (
+        memory[:n_states],
+        memory[n_states : 2 * n_states],
+        memory[2 * n_states : 3 * n_states],
+        memory[3 * n_states : 4 * n_states],
+        memory[4 * n_states : 5 * n_states],
+    )
+    rest = memory[5 * n_states :]
+    g, dg, bias, dbias, total = rest[:n], rest[n : 2 * n], rest[2 * n :], rest[2 * n + 1 :], rest[2 * n + 2 :]
+    weight = np.empty(len(states.members))
     for k in range(n_instances):
-        _fill_weights(probability[k], states.digits, weight)
+        _fill_weights(probability[k], states.members, weight)
         dW[k] = 0.0
-        for i in range(n_features):
-            for j in range(n_features):
-                g[j] = 0.0
-                for h in range(n_hidden):
-                    g[j] += W[k, h, i] * W[k, h, j]
-            fill_moments(g, b[k, i], i, states, gradient, moments)
-            total, slope = _collect(moments, weight, states, i, gradient, dg)
-            expected = probability[k, i] / 3.0 + total
-            # Where nothing is lost, rounding may leave less than nothing; NaN stays.
-            loss[k, i] = 0.0 if expected < 0.0 else importance[k, i] * expected
-            db[k, i] = importance[k, i] * slope
-            for j in range(n_features if gradient else 0):
-                for h in range(n_hidden):
-                    dW[k, h, i] += importance[k, i] * dg[j] * W[k, h, j]
-                    dW[k, h, j] += importance[k, i] * dg[j] * W[k, h, i]
+        for start in range(0, n, LANES):
+            n_own = min(LANES, n - start)
+            rest[:] = 0.0
+            for i in range(n_own):
+                bias[0, i] = b[k, start + i]
+                for j in range(n):
+                    for h in range(n_hidden):
+                        g[j, i] += W[k, h, start + i] * W[k, h, j]
+                # Squares that are no more than rounding of the smallest numbers would be divided by.
+                if g[start + i, i] < _NO_NORM:
+                    g[:, i] = 0.0
+            go_up(states, g, bias, squares, firsts, lows, highs)
+            slopes[:] = 0.0
+            _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, total, dg, dbias)
+            if gradient:
+                go_down(states, g, firsts, lows, highs, slopes, dg, dbias)
+            for own in range(n_own):
+                i = start + own
+                expected = probability[k, i] / 3.0 + total[0, own]
+                # Where nothing is lost, rounding may leave less than nothing; NaN stays.
+                loss[k, i] = 0.0 if expected < 0.0 else importance[k, i] * expected
+                db[k, i] = importance[k, i] * dbias[0, own]
+                for j in range(n if gradient else 0):
+                    slope = importance[k, i] * dg[j, own]
+                    for h in range(n_hidden):
+                        dW[k, h, i] += slope * W[k, h, j]
+                        dW[k, h, j] += slope * W[k, h, i]
 
 
 @compile_kernel(fastmath={"contract"})
-def _collect(moments, weight, states, i, gradient, dg):  # type: ignore[no-untyped-def]
-    """Sums over the supports: E z₊² - 2 E x_i z₊, its slope in b_i, and its slopes dg in the couplings."""
-    n = len(dg)
-    total, slope = 0.0, 0.0
-    dg[:] = 0.0
-    for state in range(len(weight)):
-        if weight[state] == 0.0:
+def _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, total, dg, db):  # type: ignore[no-untyped-def]
+    """Add up E z₊² - 2 E x_i z₊ over the supports, and fill its slopes with respect to each E z₊².
+
+    Where z can have either sign, E u_i z₊ = (E[z₊² | u_i = 1] - E z₊²) / (2 g_i): g_i is the square of a
+    norm, so that neither term is large beside it. Where z is positive it is E z / 2 + g_i / 12.
+    """
+    program, starts, _ = states
+    for state in range(len(starts) - 1):
+        at = starts[state]
+        support = program[at + 5]
+        if support < 0 or weight[support] == 0.0:
             continue
-        own = 2.0 if states.digits[state, i] == 2 else 0.0
-        total += weight[state] * (moments[state, SQUARE] - own * moments[state, WITH_OWN + i])
-        if not gradient:
-            continue
-        bound, both = moments[state, WITH_OWN + n + i], WITH_OWN + 2 * n
-        slope += weight[state] * (2.0 * moments[state, FIRST] - own * bound)
-        for a in range(states.n_random[state]):
-            j = states.random[state, a]
-            dg[j] += weight[state] * (2.0 * moments[state, WITH_OWN + j] - own * moments[state, both + j])
-    return total, slope
+        w = weight[support]
+        store(slopes, state, load(slopes, state) + w)
+        store(total, 0, load(total, 0) + w * load(squares, state))
+        for entry in range(at + 6, at + 6 + 3 * program[at], 3):
+            i = program[entry]
+            own, at_one = i - start, program[entry + 1]
+            if not 0 <= own < n_own or highs[state, own] <= 0.0:
+                continue
+            if lows[state, own] < 0.0:
+                share = w / g[i, own]
+                total[0, own] -= share * (squares[at_one, own] - squares[state, own])
+                slopes[at_one, own] -= share
+                slopes[state, own] += share
+                # Their slopes in g_i itself are those of the squares and that of 1 / g_i.
+                dg[i, own] += share / g[i, own] * (squares[at_one, own] - squares[state, own])
+            else:
+                total[0, own] -= w * ((lows[state, own] + highs[state, own]) / 2 + g[i, own] / 6)
+                db[0, own] -= w
+                dg[i, own] -= w / 6
+                for other in range(at + 6, at + 6 + 3 * program[at], 3):
+                    dg[program[other], own] -= w / 2
 
 
 @compile_kernel(fastmath={"contract"})
-def _fill_weights(probability, digits, weight):  # type: ignore[no-untyped-def]
-    """P(support) of the states that are supports, 0 of those with a feature at 1."""
-    for state in range(len(digits)):
-        weight[state] = 1.0
+def _fill_weights(probability, members, weight):  # type: ignore[no-untyped-def]
+    """P(support) of each support."""
+    for support in range(len(members)):
+        weight[support] = 1.0
         for j in range(len(probability)):
-            p = probability[j]
-            weight[state] *= p if digits[state, j] == 2 else 1.0 - p if digits[state, j] == 0 else 0.0
+            weight[support] *= probability[j] if members[support, j] else 1.0 - probability[j]

@@ -20,11 +20,11 @@ def kind_of(shape: str) -> str:
     """Polygon (or another oblique group), stack, or axes: dedicated features and pairs alone."""
     if "stack" in shape:
         return "stack"
-    return "polygon" if re.search("pentagon|triangle|group", shape) else "axes"
+    return "polygon" if re.search("gon|triangle|group", shape) else "axes"
 
 
 def named(structure: str) -> str:
-    """In words: `pair, pair without feature 0` as `2 pairs without feature 0`."""
+    """The structure in words: `pair, pair without feature 0` as `2 pairs without feature 0`."""
     shape, _, without = structure.partition(" without ")
     parts = shape.split(", ")
     words = []
