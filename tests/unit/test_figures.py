@@ -32,6 +32,7 @@ from superposition_atlas.playground.run_tables import joined
 from superposition_atlas.playground.train_networks import train as train_playground
 from superposition_atlas.report import captions
 from superposition_atlas.sae.train_saes import train_saes
+from superposition_atlas.storage import layout
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_table
@@ -166,6 +167,10 @@ class Tables:
         outputs = {f"--output-{name}": folder / f"{name}.parquet" for name in ("losses", "solutions")}
         given = ("--models", *map(self._weights, SCHEDULES), "--shown-seeds", N_SHOWN, "--n-starts", 1)
         run_command("losses", *given, *(word for pair in outputs.items() for word in pair))
+        run_command("matching", *given[:-2], "--output", folder / "matching.parquet")
+        few = ("--values", 3, "--trained-values", 2, "--seeds", 3)
+        pairs = {f"--output-{name}": folder / "pairs" / f"{name}.parquet" for name in layout.PAIR_TABLES}
+        run_command("pair-phases", *few, *(word for pair in pairs.items() for word in pair))
 
     def _weights(self, case: str) -> Path:
         return self.folder / "weights" / f"{case}.safetensors"
@@ -307,6 +312,22 @@ class Tables:
             ),
             "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
             "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "pair_phases": (
+                {name: folder / "pairs" / f"{name}.parquet" for name in layout.PAIR_TABLES},
+                {},
+            ),
+            "answer_matching": (
+                {
+                    "matching": folder / "matching.parquet",
+                    "published": REPOSITORY / catalogue.PUBLISHED_NORMS,
+                },
+                {
+                    "cases": [
+                        {"name": name, "title": f"The title of {name}", "role": CASE_ROLES[name]}
+                        for name in ("case1", "uniform_matched", "case2", "post4")
+                    ]
+                },
+            ),
             "excess_losses": (
                 {
                     f"{name}.{experiment}": folder / f"{name}.parquet"
@@ -395,6 +416,8 @@ COLUMNS = {
     "predictions": "best_shape",
     "branches": "structure",
     "points": "order",
+    "matching": "label",
+    "phases": "optimum",
 }
 """Columns that are missed, by role."""
 
@@ -817,6 +840,61 @@ def test_every_seed_has_its_excess_loss_and_the_best_its_frame(tables: Tables) -
     assert len(frames) == len(best.drop_duplicates(["case", "n_represented"]))
 
 
+def test_pairs_have_their_phases_lines_and_toy_models(tables: Tables) -> None:
+    figure = tables.draw("pair_phases")
+    paths, _ = tables.inputs("pair_phases")
+    phases, models = (read_table(paths[name]) for name in ("phases", "models"))
+    assert len(models) == 3 * 2 * 2 * 3
+    assert models["seed"].is_unique
+    for axes, (ratio, own) in zip(figure.axes, phases.groupby("importance_ratio", sort=False), strict=True):
+        (mesh,) = (one for one in axes.collections if isinstance(one, QuadMesh))
+        assert mesh.get_array().shape == (3, 3)
+        marks = [line for line in axes.lines if line.get_linestyle() == "None"]
+        drawn = models[models["importance_ratio"] == ratio]
+        assert sum(len(line.get_xdata()) for line in marks) == len(drawn)
+        assert len(marks) == drawn["phase"].nunique()
+        # Frequent features share nothing; the more important one is represented.
+        dense = own[(own["p_1"] > 0.8) & (own["p_2"] > 0.8)]
+        assert (dense["optimum"] == "first").all() or ratio == 1
+        assert len(np.unique(mesh.get_array())) == own["optimum"].nunique()
+
+
+def test_the_matching_stands_above_what_toy_models_do(tables: Tables) -> None:
+    figure = tables.draw("answer_matching")
+    table = read_table(tables.folder / "matching.parquet").set_index(["case", "schedule"])
+    strips, bars = figure.axes[::2], figure.axes[1::2]
+    _, options = tables.inputs("answer_matching")
+    for case, strip, axes in zip(options["cases"], strips, bars, strict=True):
+        row = table.loc[(case["name"], 0)]
+        order = np.arange(N_FEATURES)
+        if case["role"] == "equal":
+            order = np.argsort(-row["probability"], kind="stable")
+        white = [patch.get_facecolor() == to_rgba("white") for patch in strip.patches]
+        assert white == [row["label"][feature] == "absent" for feature in order]
+        heights = [patch.get_height() for patch in axes.patches]
+        assert heights[:N_FEATURES] == pytest.approx(row["share_alone"][order])
+        assert heights[N_FEATURES:] == pytest.approx(row["share_shared"][order])
+        _, density = axes.lines
+        assert density.get_ydata() == pytest.approx(row["probability"][order])
+    said = [text.get_text() for text in figure.texts]
+    assert f"{table.loc[('case2', 0), 'n_kept_trained']:.1f}" in said
+    assert "post" not in said  # 5 features in 2 dimensions are not the post's
+    with pytest.raises(ArtefactError, match="has no rows of case 'case9'"):
+        draw("answer_matching", *tables_with_case(tables, "case9"))
+
+
+def tables_with_case(tables: Tables, name: str) -> tuple[dict[str, Path], dict[str, Any]]:
+    paths, _ = tables.inputs("answer_matching")
+    return paths, {"cases": [{"name": name, "title": "A title", "role": "aligned"}]}
+
+
+def test_the_matching_is_drawn_at_the_size_of_the_post() -> None:
+    drawn = {one.name: one for one in catalogue.figures(TALK) if one.module == "answer_matching"}
+    assert set(drawn) == {"wide_answer_matching", "wide_geometric_answer_matching"}
+    cases = drawn["wide_geometric_answer_matching"].options["cases"]
+    assert [case["name"] for case in cases] == ["case1", "uniform_matched", "case3", "case2", "post4"]
+
+
 def test_theory_is_drawn_where_it_is_configured_only() -> None:
     drawn = {
         name: {
@@ -827,10 +905,10 @@ def test_theory_is_drawn_where_it_is_configured_only() -> None:
         for name, described in SPEC["maps"].items()
     }
     assert drawn == {
-        "drawn": {"predictor", "predictor_failures"},
-        "one_varied": {"perturbation"},
-        "biases": {"bias"},
-        "ways": {"training_against_best"},
+        "drawn": {"pair_phases", "predictor", "predictor_failures"},
+        "one_varied": {"pair_phases", "perturbation"},
+        "biases": {"pair_phases", "bias"},
+        "ways": {"pair_phases", "training_against_best"},
     }
     unseeded = {name: {**described, "seeds": 0} for name, described in SPEC["maps"].items()}
     modules = {figure.module for figure in catalogue.figures(config.load(SPEC | {"maps": unseeded}))}

@@ -166,6 +166,17 @@ def build(spec: dict[str, Any]) -> None:
             for word in (option, layout.experiment_table(experiment.name, table))
         )
         run("losses", *given, *paths)
+    for figure in catalogue.figures(checked):
+        if figure.module == "answer_matching":
+            of_cases = [
+                f"results/models/{figure.labels['experiment']}/{case['name']}.safetensors"
+                for case in figure.options["cases"]
+            ]
+            given = ("--models", *of_cases, "--shown-seeds", 2)
+            run("matching", *given, "--output", figure.inputs["matching"])
+    few = ("--values", 2, "--trained-values", 1, "--seeds", 1)
+    pairs = [word for name in layout.PAIR_TABLES for word in (f"--output-{name}", layout.pair_table(name))]
+    run("pair-phases", *few, *pairs)
     make_maps(spec)
     if catalogue.answers(checked):
         solutions = [layout.experiment_table(name, "solutions") for name in tested]
@@ -552,8 +563,10 @@ def test_theory_is_left_out_where_nothing_is_compared(workplace: Path) -> None:
     change(layout.claims(), lambda table: table[table["experiment"] != "controls"])
     draw(spec)
     assert report(spec) == 0
-    assert "Theory" not in text_of(elements("heading"))
     assert elements("<table-losses>") == []
+    headings = text_of(elements("heading"))
+    assert "is a matching" in headings  # of no configuration
+    assert "the schedule or the training" not in headings
 
 
 def test_a_changed_result_changes_the_report(workplace: Path) -> None:

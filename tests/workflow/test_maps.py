@@ -168,7 +168,11 @@ def test_another_search_solves_again_and_trains_nothing(workflow: Workflow) -> N
 def test_other_training_trains_again_and_solves_what_it_is_compared_with(workflow: Workflow) -> None:
     before = weights(workflow)
     workflow.edit("tiny.yaml", "training: {steps: 20,", "training: {steps: 21,")
-    assert planned(workflow) == {"map_weights": shards_of("weights", 0, 1), "map_measures": TABLES}
+    assert planned(workflow) == {
+        "map_weights": shards_of("weights", 0, 1),
+        "map_solutions": shards_of("solutions", 0, 1),
+        "map_measures": TABLES,
+    }
     workflow.edit("tiny.yaml", "zero: {bias: zero}}", "zero: {steps: 20, bias: zero}, mean: {bias: mean}}")
     # What is said of `zero` comes to what it was: it alone is not trained again.
     assert made(workflow) == ((2 * 3 * SEEDS, 3 * SEEDS), (3, 0))

@@ -1,8 +1,60 @@
-"""Theory: from a map's solutions to tables of predictions, and of structures that compete.
+"""Theory: from a map's solutions to tables of predictions, and of structures that compete; matchings.
 
 results/maps/{map}/predictions.parquet has a row a random schedule; branches, crossings and branch_models.parquet are of
-maps in which one feature's density varies.
+maps in which one feature's density varies. matching.parquet, of each map and each experiment, has a row a schedule.
+results/pairs/{table}.parquet is the phase diagram of two features in one dimension, which no configuration changes.
 """
+
+
+rule matching:
+    """Which features the matching represents on each schedule of an experiment, beside its toy models."""
+    input:
+        INPUTS.matched_models,
+    output:
+        layout.experiment_table("{experiment}", layout.MATCHING),
+    log:
+        layout.log("matching/{experiment}"),
+    benchmark:
+        layout.benchmark("matching/{experiment}")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=RESOURCES.matching_minutes,
+    params:
+        code=command_digest("matching"),
+        shown_seeds=SPECS.shown_seeds,
+    shell:
+        "python -m superposition_atlas matching --models {input:q} --shown-seeds {params.shown_seeds}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule map_matching:
+    """Which features the matching represents at each point of a map, beside its toy models."""
+    input:
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+    output:
+        layout.map_table("{map}", layout.MATCHING),
+    log:
+        layout.log("map_matching/{map}"),
+    benchmark:
+        layout.benchmark("map_matching/{map}")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.measure_megabytes,
+        runtime=RESOURCES.map_matching_minutes,
+    params:
+        code=command_digest("map_matching"),
+        # The inputs, in a few letters however many there are.
+        points=SPECS.points_pattern,
+        weights=SPECS.weights_pattern,
+    shell:
+        "python -m superposition_atlas map-matching --points {params.points} --weights {params.weights}"
+        " --output {output:q} 2> {log:q}"
 
 
 rule map_predictions:
@@ -61,3 +113,27 @@ rule map_branches:
         "python -m superposition_atlas map-branches --points {input.points:q} --weights {input.weights:q}"
         " --solutions {input.solutions:q} --models {input.models:q} --output-branches {output.branches:q}"
         " --output-crossings {output.crossings:q} --output-models {output.models:q} 2> {log:q}"
+
+
+rule pair_phases:
+    """The phase diagram of pairs, two features in one dimension: the optimum, the matching, toy models."""
+    output:
+        phases=layout.pair_table("phases"),
+        boundaries=layout.pair_table("boundaries"),
+        models=layout.pair_table("models"),
+    log:
+        layout.log("pair_phases"),
+    benchmark:
+        layout.benchmark("pair_phases")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=minutes(5),
+    params:
+        code=command_digest("pair_phases"),
+    shell:
+        "python -m superposition_atlas pair-phases --threads {threads}"
+        " --output-phases {output.phases:q} --output-boundaries {output.boundaries:q}"
+        " --output-models {output.models:q} 2> {log:q}"

@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from superposition_atlas.config import Config, Experiment, Map
+import numpy as np
+
+from superposition_atlas.config import Case, Config, Experiment, Map
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.layout import (
+    MATCHING,
+    PAIR_TABLES,
     attention_table,
     case_table,
     claims,
     experiment_table,
     map_table,
     norm_table,
+    pair_table,
     playground_table,
     schedules,
 )
@@ -542,6 +547,11 @@ THEORY = "Theory"
 """Category of the figures that set theory, best solutions and training side by side."""
 
 
+def matched_cases(experiment: Experiment) -> list[Case]:
+    """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs."""
+    return [case for case in experiment.cases.values() if search_of(case.training.as_dict()) == "trained"]
+
+
 def compared_experiments(config: Config) -> list[Experiment]:
     """Experiments whose toy models are compared with the best solutions for their schedules."""
     return [
@@ -552,7 +562,44 @@ def compared_experiments(config: Config) -> list[Experiment]:
     ]
 
 
+_MATCHED_ROLES = ("aligned", "matched", "random", "reversed", "equal")
+"""Rows of the figure of the matching, a case each."""
+
+
+def _matching(config: Config) -> Iterator[FigureTarget]:
+    """The matching beside toy models, for the post's experiment and those like it."""
+    for experiment in beside_the_published_norms(config):
+        matched = matched_cases(experiment)
+        described = []
+        for role in _MATCHED_ROLES:
+            cases = [case for case in matched if case.role == role]
+            # Of equal importance the published one, whose densities fall, rather than its permutations.
+            cases.sort(key=lambda case: role == "equal" and bool((np.diff(case.probability[0]) > 0).any()))
+            described += [{"name": case.name, "title": case.title, "role": role} for case in cases[:1]]
+        if described:
+            yield FigureTarget(
+                f"{experiment.name}_answer_matching",
+                "answer_matching",
+                {"matching": experiment_table(experiment.name, MATCHING), "published": PUBLISHED_NORMS},
+                THEORY,
+                "A case a row, features along it: a strip of what the matching says, alone, shared, absent; "
+                "below it bars of the shares of trained toy models, and lines of probability and importance.",
+                {"cases": described},
+                {"experiment": experiment.name, "title": experiment.title},
+                named_after=f"experiments.{experiment.name}",
+            )
+
+
 def _theory(config: Config) -> Iterator[FigureTarget]:
+    yield from _matching(config)
+    yield FigureTarget(
+        "pair_phases",
+        "pair_phases",
+        {table: pair_table(table) for table in PAIR_TABLES},
+        THEORY,
+        "Squares over the probabilities of two features, a ratio of importances each: regions in which the "
+        "first, the second or both are represented, the matching's lines between them, toy models as marks.",
+    )
     for name in solved_maps(config, "random"):
         labels = {"map": name, "title": config.maps[name].title}
         predictions = {"predictions": map_table(name, "predictions")}

@@ -35,6 +35,12 @@ class JobInputs:
         name = wildcards.experiment
         return [layout.models(name, case) for case in self.config.experiments[name].cases]
 
+    def matched_models(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of all cases for which the matching's costs hold."""
+        name = wildcards.experiment
+        cases = catalogue.matched_cases(self.config.experiments[name])
+        return [layout.models(name, case.name) for case in cases]
+
     def saes_of_case(self, wildcards: Wildcards) -> list[str]:
         """All SAEs on the toy models of a case."""
         saes = self.config.experiments[wildcards.experiment].saes
@@ -66,6 +72,11 @@ class JobInputs:
     def map_solutions(self, wildcards: Wildcards) -> list[str]:
         """Best solutions of all shards of a map, if they are searched for."""
         return self._map_part(wildcards.map, "solutions")
+
+    def trained_in_shard(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of one shard, where the map has any."""
+        has_seeds = bool(self.config.maps[wildcards.map].seeds)
+        return [layout.map_part(wildcards.map, "weights", wildcards.shard)] if has_seeds else []
 
     def _map_part(self, name: str, table: str) -> list[str]:
         described = self.config.maps[name]

@@ -15,6 +15,9 @@ from superposition_atlas.toy_model import TrainingSettings
 Resource = Callable[[Wildcards, int], int]
 """Snakemake calls it with a job's wildcards and `attempt`."""
 
+_MATCHING_SECONDS, _MATCHING_FEATURES = 0.5, 100
+"""What the matching of a schedule and its comparison take at most with so many features; the time grows like
+their square."""
 _SEARCH_STARTS = 12
 """Random starts of a search for an experiment's best solutions."""
 _PLAYGROUND_STEPS = 5000 * 64
@@ -124,6 +127,12 @@ class JobResources:
         searches = kinds * sum(len(case.probability) for case in cases)
         return costs.minutes(costs.search_seconds(searches, experiment.n_features, _SEARCH_STARTS), attempt)
 
+    def matching_minutes(self, wildcards: Wildcards, attempt: int) -> int:
+        """Matchings of the schedules of all cases."""
+        experiment = self.config.experiments[wildcards.experiment]
+        n_schedules = sum(len(case.probability) for case in experiment.cases.values())
+        return costs.minutes(_matching_seconds(n_schedules, experiment), attempt)
+
     # --- maps
 
     def _points_of_shard(self, wildcards: Wildcards) -> int:
@@ -143,6 +152,13 @@ class JobResources:
         described = self.config.maps[wildcards.map]
         searches = self._points_of_shard(wildcards) * len(self.specs.map_searches(wildcards))
         seconds = costs.search_seconds(searches, described.n_features, described.n_starts)
+        return costs.minutes(seconds, attempt)
+
+    def map_matching_minutes(self, wildcards: Wildcards, attempt: int) -> int:
+        """Matchings at all points of a map, beside each variant."""
+        described = self.config.maps[wildcards.map]
+        n_points = sum(len(points) for points in self.specs.points_of_map(wildcards.map))
+        seconds = _matching_seconds(n_points * len(described.variants), described)
         return costs.minutes(seconds, attempt)
 
     def map_megabytes(self, wildcards: Wildcards, attempt: int) -> int:
@@ -178,6 +194,10 @@ class JobResources:
             for setting in self.config.attention.values()
         )
         return costs.minutes(scores / _SCORES, attempt)
+
+
+def _matching_seconds(n_schedules: int, size: Size) -> float:
+    return n_schedules * _MATCHING_SECONDS * max(1.0, size.n_features / _MATCHING_FEATURES) ** 2
 
 
 def _weight_bytes(size: Size) -> int:

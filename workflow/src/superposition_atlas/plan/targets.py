@@ -64,6 +64,7 @@ def experiment_tables(config: Config) -> list[str]:
             *layout.TOY_MODEL_TABLES,
             *(layout.SAE_TABLES if experiment.saes else ()),
             *(layout.LOSS_TABLES if name in compared else ()),
+            *([layout.MATCHING] if catalogue.matched_cases(experiment) else ()),
         )
     ]
 
@@ -123,6 +124,7 @@ def map_files(config: Config) -> list[str]:
         for shard in range(described.shards)
     ]
     files += [layout.map_table(name, "predictions") for name in predicted_maps(config)]
+    files += [layout.map_table(name, layout.MATCHING) for name in config.maps]
     return files + [
         layout.map_table(name, table) for name in branched_maps(config) for table in layout.BRANCH_TABLES
     ]
@@ -173,6 +175,7 @@ def all_files(config: Config) -> list[str]:
         *case_files(config),
         *map_files(config),
         *norm_files(config),
+        *(layout.pair_table(table) for table in layout.PAIR_TABLES),
         *attention_weights(config),
         *attention_tables(config),
         layout.claims(),

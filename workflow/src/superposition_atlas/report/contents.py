@@ -149,6 +149,7 @@ def _provenances(sources: Sources) -> dict[str, Provenances]:
         for figure in catalogue.figures(sources.config)
         if figure.category == catalogue.THEORY
         for path in figure.inputs.values()
+        if path != catalogue.PUBLISHED_NORMS
     }
     return {
         "schedules": schedules,

@@ -30,6 +30,10 @@ MAP_TABLES = ("models", "solutions", "points", "features")
 """Tables of a whole map."""
 BRANCH_TABLES = ("branches", "crossings", "branch_models")
 """Tables of a map in which one feature's density varies."""
+MATCHING = "matching"
+"""A table of an experiment, and of a map, that sets the matching of each schedule beside its toy models."""
+PAIR_TABLES = ("phases", "boundaries", "models")
+"""Tables of the phase diagram of pairs."""
 NORM_TABLES = ("points", "schedules")
 PLAYGROUND_TABLES = ("runs", "curves", "points", "units", "weights")
 ATTENTION_TABLES = ("cells", "outputs", "rules", "models")
@@ -94,6 +98,12 @@ ENTRIES: Mapping[str, Entry] = {
         "losses",
         LOSS_TABLES,
     ),
+    "experiment_matching": Entry(
+        "metrics/{experiment}/{table}.parquet",
+        "an experiment's toy models beside the matching",
+        "matching",
+        (MATCHING,),
+    ),
     "claims": Entry("claims.parquet", "the talk's observations, tested on trained toy models", "claims"),
     "answer": Entry("answer.parquet", "the talk's observations, judged by the atlas", "answer"),
     "effects": Entry("effects.parquet", "what moves the observations in the atlas", "answer"),
@@ -108,10 +118,16 @@ ENTRIES: Mapping[str, Entry] = {
     "predictions": Entry(
         "maps/{map}/{table}.parquet", "predictions for a map", "map_predictions", ("predictions",)
     ),
+    "map_matching": Entry(
+        "maps/{map}/{table}.parquet", "a map's toy models beside the matching", "map_matching", (MATCHING,)
+    ),
     "branch_table": Entry(
         "maps/{map}/{table}.parquet", "competing structures of a map", "map_branches", BRANCH_TABLES
     ),
     "norm_table": Entry("norms/{table}.parquet", "norms beside the published ones", "map_norms", NORM_TABLES),
+    "pair_table": Entry(
+        "pairs/{table}.parquet", "the phase diagram of two features", "pair_phases", PAIR_TABLES
+    ),
     "attention_weights": Entry(
         "attention/{setting}/{part}.safetensors", "toy models, SAEs or attention of slide 3", "attention"
     ),
@@ -223,7 +239,7 @@ def case_table(experiment: str, case: str, table: str) -> str:
 
 
 def experiment_table(experiment: str, table: str) -> str:
-    """Measures of an experiment, all cases together."""
+    """Measures of an experiment, all cases together; beside the case's tables, LOSS_TABLES and MATCHING."""
     return _path("experiment_table", experiment=experiment, table=table)
 
 
@@ -251,13 +267,18 @@ def map_part(name: str, table: str, shard: int | str) -> str:
 
 
 def map_table(name: str, table: str) -> str:
-    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, or predictions."""
+    """A table of a whole map: one of MAP_TABLES or BRANCH_TABLES, predictions, or MATCHING."""
     return _path("map_table", map=name, table=table)
 
 
 def norm_table(table: str) -> str:
     """A table of all maps whose norms are compared with the published ones."""
     return _path("norm_table", table=table)
+
+
+def pair_table(table: str) -> str:
+    """A table of the phase diagram of two features in one dimension."""
+    return _path("pair_table", table=table)
 
 
 # --- slides 3 and 4 ----------------------------------------------------------------------------------------

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures.parts import rows, style
+from superposition_atlas.figures.parts.published import published_norms
 
 _SPREAD = 0.26  # rows that a case's seeds extend above and below its line
 _SEED: dict[str, Any] = {"marker": "o", "markersize": 3.5, "markerfacecolor": "white", "linestyle": ""}
@@ -27,7 +26,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """
     models = rows.read(paths["models"], ["case", "seed", "shown", "frobenius_norm", "mean_probability"])
     models = models[models["shown"]]
-    published = _published(paths["published"])
+    published = published_norms(paths["published"])
     cases = [str(case) for case in models["case"].unique()]
 
     figure = Figure(figsize=(style.WIDTH, 0.95 + 0.36 * len(cases)), layout="constrained")
@@ -79,18 +78,3 @@ def _case(axes: Axes, row: int, norms: np.ndarray, published: float | None) -> N
         va="center_baseline",
         fontsize=7,
     )
-
-
-def _published(path: Path) -> dict[str, float]:
-    """The published norm by case.
-
-    Raises:
-        ArtefactError: if the file is no such table.
-    """
-    try:
-        table = pd.read_csv(path)
-        return dict(zip(table["case"], table["published_norm"].astype(float), strict=True))
-    except OSError as error:
-        raise ArtefactError(f"{path}: can't be read ({error.strerror})") from None
-    except (KeyError, ValueError) as error:
-        raise ArtefactError(f"{path}: is no CSV of case and published_norm ({error})") from None
