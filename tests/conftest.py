@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 
+import pytest
 from hypothesis import settings
 
 # Kernels for a GPU run in Triton's interpreter where there is none. Triton asks when it is first imported.
@@ -17,3 +18,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # How long an example takes says nothing about the code: other tests run on the same cores.
 settings.register_profile("atlas", deadline=None)
 settings.load_profile("atlas")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One of pytest's workers runs all tests of a file: what they share is built, and compiled, once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

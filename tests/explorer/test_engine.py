@@ -75,8 +75,10 @@ def test_training_starts_from_the_same_weights(tab: Tab, init_scale: float | str
     )
 
 
-@pytest.mark.parametrize(("n", "m"), [(2, 1), (5, 2), (12, 3)])
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize(
+    ("name", "n", "m"),
+    [*((name, 5, 2) for name in SCHEDULES), ("aligned", 2, 1), ("random", 12, 3), ("uniform", 12, 3)],
+)
 def test_weights_after_100_steps_are_those_of_the_reference_engine(
     tab: Tab, name: str, n: int, m: int
 ) -> None:

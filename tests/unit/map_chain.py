@@ -135,7 +135,8 @@ def _make(checked: config.Config, name: str) -> None:
             parts["weights"].append(path["weights"])
         searched = ("--biases", *biases, "--n-starts", described.n_starts)
         solutions = ("--store", store / "solutions", "--output", path["solutions"])
-        run("map-solutions", *points, *searched, *which, *solutions)
+        trained = ("--weights", path["weights"]) if described.seeds else ()
+        run("map-solutions", *points, *trained, *searched, *which, *solutions)
         parts["points"].append(path["points"])
         parts["solutions"].append(path["solutions"])
     given = [word for table, paths in parts.items() for word in (f"--{table}", *paths) if paths]

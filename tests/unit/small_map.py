@@ -91,6 +91,7 @@ def build_map(described: Map, results: Path) -> Path:
     _run(
         "map-solutions",
         points=points,
+        weights=weights,
         biases="trained",
         n_starts=described.n_starts,
         shards=1,

@@ -159,7 +159,9 @@ def test_within_a_process_it_is_registered(restored: None) -> None:
     saes = train_saes(models, architecture="square_root", n_latents=5, steps=20, batch_size=16, dead_window=5)
     assert saes.engine == "torch"
     assert np.isfinite(saes.W_dec).all()
-    with pytest.raises(TrainingError, match="tied is True: must be its default, False, with architecture square_root"):
+    with pytest.raises(
+        TrainingError, match="tied is True: must be its default, False, with architecture square_root"
+    ):
         train_saes(models, architecture="square_root", n_latents=5, tied=True)
 
 

@@ -309,7 +309,8 @@ def test_a_line_for_each_pair_of_neighbours_that_differ(numbers: list[list[float
     np.testing.assert_array_equal(drawn(axes), np.array(numbers, dtype=float))
 
 
-def fine_table(table: pd.DataFrame) -> pd.DataFrame:
+@pytest.fixture(scope="module")
+def fine(table: pd.DataFrame) -> pd.DataFrame:
     """The schedules of config/atlas.yaml with values of the small map, whatever they are."""
     layers = [config.read(REPOSITORY / f"config/{name}.yaml") for name in ("config", "atlas")]
     points = points_of(config.load(config.laid_over(*layers)).maps["atlas"])
@@ -319,8 +320,7 @@ def fine_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("module", sorted(OPTIONS))
-def test_a_fine_grid_fits_on_the_page(table: pd.DataFrame, tmp_path: Path, module: str) -> None:
-    fine = fine_table(table)
+def test_a_fine_grid_fits_on_the_page(fine: pd.DataFrame, tmp_path: Path, module: str) -> None:
     keys = dict.fromkeys(fine.loc[(fine["steepness"] == 9) & (fine["mean_density"] == 0.5), "key"], "case1")
     figure = draw(module, changed(fine, tmp_path), cases=keys)
     width, height = figure.get_size_inches()
@@ -337,17 +337,21 @@ def test_a_fine_grid_fits_on_the_page(table: pd.DataFrame, tmp_path: Path, modul
         assert not one.get_position().shrunk(0.99, 0.99).overlaps(other.get_position().shrunk(0.99, 0.99))
 
 
-def test_columns_run_from_aligned_over_random_to_reversed(table: pd.DataFrame, tmp_path: Path) -> None:
-    atlas = atlas_grid.read(changed(fine_table(table), tmp_path), "standard", {}, [])
+def test_columns_run_from_aligned_over_random_to_reversed(fine: pd.DataFrame, tmp_path: Path) -> None:
+    atlas = atlas_grid.read(changed(fine, tmp_path), "standard", {}, [])
     assert [(column.importance_ratio, column.order) for column in atlas.columns] == [
         (1.0, "aligned"),
         *((ratio, order) for ratio in (0.9, 0.7) for order in ("aligned", "3", "4", "reversed")),
     ]
 
 
-@pytest.mark.parametrize("module", sorted(OPTIONS))
 @pytest.mark.parametrize(
-    "part", ["family == 'linear'", "importance_ratio < 1 and order == 'aligned'", "steepness == 1"]
+    ("module", "part"),
+    [
+        *((module, "importance_ratio < 1 and order == 'aligned'") for module in sorted(OPTIONS)),
+        ("atlas_gap", "family == 'linear'"),
+        ("atlas_represented", "steepness == 1"),
+    ],
 )
 def test_a_part_of_the_atlas_is_drawn_too(
     table: pd.DataFrame, tmp_path: Path, module: str, part: str

@@ -75,6 +75,17 @@ def test_theory_writes_times_and_errors(tmp_path):
     assert max(large["largest_exact"], small["largest_exact"]) < 1e-12
 
 
+def test_the_search_is_compared_with_random_starts(tmp_path):
+    path = tmp_path / "search.json"
+    run("search.py", "reliability", "--schedules", "2", "--starts", "20", "--json", str(path))
+    record = json.loads(path.read_text())
+    assert {"date", "processor", "starts", "tolerance", "n", "n_not_beaten"} <= record.keys()
+    assert (record["n"], record["n_not_beaten"]) == (2, 2)
+    low, high = record["wilson_interval_95"]
+    assert 0.0 < low < high == 1.0
+    assert [row["features"] for row in record["schedules"]] == [4, 5]
+
+
 @pytest.fixture
 def training(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)

@@ -67,8 +67,8 @@ def test_branches_are_followed_to_where_the_search_did_not_look(found: pd.DataFr
     pairs = found[(found["structure"] == PAIRS) & (found["varied"] == 0.003)]["known"].iloc[0]
     minima = [(known.place, known.W, known.b, known.loss) for known in (pentagon, pairs)]
     middle = place(0.016)
-    elsewhere = best_solutions(middle.importance, middle.probability, 2, n_starts=1)[-1]
-    table = branch_table(branches([*minima, (middle, elsewhere.W, elsewhere.b, elsewhere.loss)]))
+    nothing = (middle, np.zeros((2, 5)), middle.probability / 2, middle.loss_of_nothing)
+    table = branch_table(branches([*minima, nothing]))
     at_middle = table[(table["varied"] == 0.016) & table["is_followed"]].set_index("structure")
     assert {PENTAGON, PAIRS} <= set(at_middle.index)
     for structure in (PENTAGON, PAIRS):

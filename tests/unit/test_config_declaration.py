@@ -38,7 +38,7 @@ from .config_samples import (
 from .test_config_refused import KEYS
 
 DECLARING = [
-    *{each for keys in TABLES.values() for each in keys.classes},
+    *dict.fromkeys(each for keys in TABLES.values() for each in keys.classes),
     *families.FAMILIES.values(),
     *declaration.KINDS.values(),
 ]

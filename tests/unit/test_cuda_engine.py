@@ -173,8 +173,11 @@ def assert_stays_with_the_reference(device, of, *chunks):
 
 
 @on_every_device
-@pytest.mark.parametrize("shape", [(5, 2), (7, 3), (40, 20), (13, 29)], ids=str)
-@pytest.mark.parametrize("p", [None, 0.02], ids=lambda p: f"p={p}")
+@pytest.mark.parametrize(
+    ("shape", "p"),
+    [((5, 2), None), ((7, 3), None), ((40, 20), None), ((13, 29), None), ((5, 2), 0.02), ((40, 20), 0.02)],
+    ids=str,
+)
 def test_first_steps_are_the_references(device, shape, p):
     n_instances, n_steps = (3, 100) if device == "cuda" else (1, 3)
     of = problem(*shape, n_instances=n_instances, probability=p, batch_size=100)
@@ -189,9 +192,22 @@ def test_more_warps_take_the_same_steps(device, batch_size):
     assert_stays_with_the_reference(device, of, 1, 1)
 
 
+# A learning rate's schedule is one number a step to the kernels: one shows that the wide ones use it.
+SAME_KERNELS = ("adamw-frozen-bias", "linear-warmup", "quarter-cosine")
+CASES = [
+    pytest.param(
+        shape,
+        variant,
+        id=f"{name}-{size}",
+        marks=[pytest.mark.slow] if size == "wide" and name in SAME_KERNELS else [],
+    )
+    for size, shape in {"small": (5, 2), "wide": (5, 9)}.items()
+    for name, variant in (VARIANTS | OPTIMIZERS).items()
+]
+
+
 @on_every_device
-@pytest.mark.parametrize("shape", [(5, 2), (5, 9)], ids=["small", "wide"])
-@pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)
+@pytest.mark.parametrize(("shape", "variant"), CASES)
 def test_every_variant_is_the_references(device, shape, variant):
     of = problem(*shape, n_instances=1, batch_size=70, probability=0.3, steps=100, **variant)
     assert cuda_small.fits(of) == (shape == (5, 2))
@@ -378,16 +394,18 @@ def test_a_compiler_that_fails_later_is_one_line():
 # --- code for a GPU that is not here ------------------------------------------------------------------------
 
 
-def test_kernels_compile_for_sm_90_without_spills():
+@pytest.mark.parametrize("shape", ["5-2", pytest.param("7-3", marks=pytest.mark.slow)])
+def test_kernels_compile_for_sm_90_without_spills(shape):
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, str(BENCHMARKS / "gpu_code.py"), "--shape", "5-2", "7-3"]
+    command = [sys.executable, str(BENCHMARKS / "gpu_code.py"), "--shape", shape]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ran.returncode == 3:
         pytest.skip(ran.stderr.strip())
     assert ran.returncode == 0, ran.stderr
     kernels = json.loads(ran.stdout)["kernels"]
-    assert len(kernels) >= 11
+    assert len(kernels) >= 8
     for name, found in kernels.items():
         assert found["stack_bytes"] == 0, name  # where registers would be spilled to
         assert found["registers"] <= 255, name
-    assert kernels["take_steps 5-2"]["registers"] <= 128  # sixteen warps on a multiprocessor
+    if shape == "5-2":
+        assert kernels["take_steps 5-2"]["registers"] <= 128  # sixteen warps on a multiprocessor

@@ -160,6 +160,10 @@ def test_documentation_added_or_taken_away_does_not_count(tmp_path: Path) -> Non
     assert code_digest(root, "superposition_atlas.a") == before
 
 
+SEARCHING = {"map-solutions", "losses", "pair-phases"}
+MATCHING = {"matching", "map-matching", "prospective"}
+"""Commands that ask the predictor whether a pentagon pays."""
+
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
@@ -218,8 +222,8 @@ MOVES = {
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
     "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
-    "theory/best.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "theory/predictor.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
+    "theory/best.py": (SEARCHING, set(COMMANDS) - SEARCHING),
+    "theory/predictor.py": (SEARCHING | MATCHING, set(COMMANDS) - SEARCHING - MATCHING),
     "theory/exact_loss.py": (
         {"map-solutions", "map-measures", "losses"},
         {"map-points", "map-weights", "train", "saes", "features", "claims", "collect", "figure"},
@@ -386,3 +390,77 @@ def test_any_change_of_the_syntax_tree_counts(tmp_path: Path, change: str) -> No
     assert old in text
     (root / "a.py").write_text(text.replace(old, new))
     assert code_digest(root, "superposition_atlas.a") != before
+
+
+# --- what is stored between processes ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder of this test, empty."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache/superposition-atlas/code"
+
+
+MODULES = {"a.py": "from superposition_atlas import b\n", "b.py": "B = 1\n", "c.py": "C = 1\n"}
+
+
+def test_what_was_read_before_gives_the_same_digest(tmp_path: Path, stored: Path) -> None:
+    root = small_package(tmp_path, MODULES)
+    first = code_digest(root, "superposition_atlas.a")
+    entries = {path.name: path.read_bytes() for path in stored.iterdir()}
+    assert len(entries) == 3  # a, b, and the empty module of the package
+    assert code_digest(root, "superposition_atlas.a") == first
+    (root / "b.py").write_text("B = 2\n")
+    assert code_digest(root, "superposition_atlas.a") != first
+    (root / "b.py").write_text(MODULES["b.py"])
+    assert code_digest(root, "superposition_atlas.a") == first
+    assert {name: (stored / name).read_bytes() for name in entries} == entries
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:-3],
+        lambda content: content[:70] + b"0" + content[71:] if content[70:71] != b"0" else content[:70],
+        lambda content: b"\xff" + content,
+    ],
+    ids=["empty", "truncated", "changed", "not text"],
+)
+def test_a_damaged_entry_is_read_again(
+    tmp_path: Path, stored: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    root = small_package(tmp_path, MODULES)
+    first = code_digest(root, "superposition_atlas.a")
+    entries = {path: path.read_bytes() for path in stored.iterdir()}
+    for path, content in entries.items():
+        path.write_bytes(damage(content))
+    assert code_digest(root, "superposition_atlas.a") == first
+    assert {path: path.read_bytes() for path in entries} == entries
+
+
+def test_entries_in_each_others_places_are_read_again(tmp_path: Path, stored: Path) -> None:
+    root = small_package(tmp_path, MODULES)
+    first = [code_digest(root, f"superposition_atlas.{name}") for name in "abc"]
+    one, *others = stored.iterdir()
+    for path in others:
+        path.write_bytes(one.read_bytes())
+    assert [code_digest(root, f"superposition_atlas.{name}") for name in "abc"] == first
+
+
+def test_where_nothing_can_be_stored_digests_are_the_same(
+    tmp_path: Path, stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = small_package(tmp_path, MODULES)
+    first = code_digest(root, "superposition_atlas.a")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/dev/null/x")
+    assert code_digest(root, "superposition_atlas.a") == first
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert code_digest(root, "superposition_atlas.a") == first

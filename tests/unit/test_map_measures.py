@@ -193,7 +193,15 @@ def make(folder: Path, spec: dict[str, Any], variants: dict[str, TrainingSetting
         )
         if solve:
             run(
-                *("map-solutions", "--points", points, "--biases", *sorted(HELD_BIASES)),
+                *(
+                    "map-solutions",
+                    "--points",
+                    points,
+                    "--weights",
+                    weights,
+                    "--biases",
+                    *sorted(HELD_BIASES),
+                ),
                 *("--n-starts", N_STARTS, *which),
                 *("--store", folder / "store" / "solutions", "--output", solutions),
             )

@@ -87,7 +87,8 @@ def test_each_schedule_has_minima_of_every_search_and_two_predictions(all_biases
         for _, minima in rows[rows["kind"] == "minimum"].groupby("bias"):
             assert minima["rank"].tolist() == list(range(len(minima)))
             assert minima["loss"].is_monotonic_increasing
-            assert (minima["n_starts"] >= 1).all()
+            assert (minima["n_starts"] >= 0).all()
+            assert minima["n_starts"].sum() >= 4
             assert (minima["structure"] == "").all()
         foretold = rows[rows["kind"] != "minimum"]
         assert (foretold["rank"] == 0).all()

@@ -615,11 +615,22 @@ def lines_until(process: subprocess.Popen[str], text: str) -> Iterator[str]:
             return
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_an_ended_job_goes_on_to_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
-    points = tmp_path / "points" / "shard=0" / "part.parquet"
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """The points of a map, and the file of weights that a job makes of them if nothing ends it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    points = folder / "points" / "shard=0" / "part.parquet"
     run("map-points", "--spec", json_of(SPEC), "--shard", 0, "--shards", 1, "--output", points)
-    assert start(tmp_path / "a", points).wait() == 0
+    assert start(folder, points).wait() == 0
+    return points, (folder / "out.parquet").read_bytes()
+
+
+@pytest.mark.xdist_group("processes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_ended_job_goes_on_to_the_same_bytes(
+    tmp_path: Path, undisturbed: tuple[Path, bytes], number: signal.Signals
+) -> None:
+    points, expected = undisturbed
     process = start(tmp_path / "b", points)
     assert any("about" in line for line in lines_until(process, "about"))
     process.send_signal(number)
@@ -630,7 +641,7 @@ def test_an_ended_job_goes_on_to_the_same_bytes(tmp_path: Path, number: signal.S
         assert (tmp_path / "b" / "checkpoint.safetensors").is_file()
     assert not (tmp_path / "b" / "out.parquet").exists()
     assert start(tmp_path / "b", points).wait() == 0
-    assert (tmp_path / "b" / "out.parquet").read_bytes() == (tmp_path / "a" / "out.parquet").read_bytes()
+    assert (tmp_path / "b" / "out.parquet").read_bytes() == expected
     assert not (tmp_path / "b" / "checkpoint.safetensors").exists()
 
 

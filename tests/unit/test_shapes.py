@@ -16,11 +16,18 @@ def polygon(*corners: int) -> np.ndarray:
     return polygon_weights(Structure((corners,)), ALIKE, 1.1)
 
 
+def regular(n_corners: int) -> np.ndarray:
+    return polygon_weights(Structure((tuple(range(n_corners)),)), np.full(n_corners, 0.01), 1.3)
+
+
 @pytest.mark.parametrize(
     ("W", "shape"),
     [
         (polygon(0, 3, 1, 4, 2), "pentagon"),
         (polygon(4, 0, 2), "triangle"),
+        (regular(6), "hexagon"),
+        (regular(7), "heptagon"),
+        (regular(8), "octagon"),
         (axis_weights(Structure(((0, 3), (1, 2))), 5, 2), "pair, pair"),
         (axis_weights(Structure(((2,), (0, 1))), 5, 2), "pair, dedicated"),
         (axis_weights(Structure(((4,), (0,))), 5, 2), "dedicated, dedicated"),

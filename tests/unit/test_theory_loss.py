@@ -7,7 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.theory.exact_loss import LARGEST_N_FEATURES, TheoryError, objective_of
+from superposition_atlas.theory.exact_loss import (
+    LARGEST_N_FEATURES,
+    TheoryError,
+    fill_losses,
+    memory_for,
+    objective_of,
+)
+from superposition_atlas.theory.moments import frequent_states, states
 
 from .theory_reference import Toy, plain_gradient, plain_loss, sampled_loss
 
@@ -346,6 +353,28 @@ def test_the_search_is_given_the_same_numbers() -> None:
     assert ours[0] == loss.sum()
     np.testing.assert_array_equal(ours[1], dW)
     np.testing.assert_array_equal(ours[2], db)
+
+
+@pytest.mark.parametrize("tolerance", [1e-9, 1e-5])
+@pytest.mark.parametrize("seed", range(6))
+def test_rare_supports_hold_no_more_of_the_loss_than_they_may(seed: int, tolerance: float) -> None:
+    """Where no weight and no bias is above what it can be worth: an error in S is at most |S|."""
+    rng = np.random.default_rng(seed)
+    toy = draw(rng, 6, 2)
+    toy.b[:] = -np.abs(toy.b)
+    toy.W[:] *= 1 / np.linalg.norm(toy.W, axis=0).max()
+    toy.probability[:] = 10 ** rng.uniform([-6, -6, -5, -3, -4, -1][seed], [-3, 0][seed % 2], 6)
+    some = frequent_states(toy.importance, toy.probability, tolerance)
+    losses = np.empty((2, 1, 6))
+    for loss, steps in zip(losses, (states(6), some), strict=True):
+        arrays = [values[None] for values in toy.arguments]
+        gradient = np.empty_like(arrays[0]), np.empty_like(arrays[1])
+        fill_losses(*arrays, steps, memory_for(steps, 6), False, loss, *gradient)
+    nothing = toy.importance * (toy.probability / 3 - toy.probability**2 / 4)
+    assert np.abs(losses[0] - losses[1]).sum() <= tolerance * nothing.sum() + 1e-15
+    assert len(some.starts) <= len(states(6).starts)
+    if seed == 0:
+        assert len(some.starts) < len(states(6).starts) / 3
 
 
 GOOD = {"W": np.eye(2), "b": np.zeros(2), "importance": np.ones(2), "probability": np.ones(2) / 2}

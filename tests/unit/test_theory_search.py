@@ -9,8 +9,7 @@ import superposition_atlas as sa
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import dimensionality
-from superposition_atlas.theory import best as best_module
-from superposition_atlas.theory.best import best_solutions
+from superposition_atlas.theory.best import N_FOLLOWED, best_solutions
 from superposition_atlas.theory.descent import Landscape, Minimum
 from superposition_atlas.theory.predictor import (
     Prediction,
@@ -19,6 +18,7 @@ from superposition_atlas.theory.predictor import (
     ranked_axes,
     ranked_polygons,
 )
+from superposition_atlas.theory.starts import random_starts, sphere, structured_starts
 from superposition_atlas.theory.structures import drop_costs
 
 Schedule = tuple[np.ndarray, np.ndarray]
@@ -80,6 +80,26 @@ def test_equal_rare_features_are_best_as_a_pentagon() -> None:
     assert found.n_starts > 1
 
 
+@pytest.mark.parametrize(
+    ("n_features", "p", "loss"),
+    [
+        (6, 1e-6, 0.04819),
+        (6, 1e-3, 0.04896),
+        (7, 1e-6, 0.08327),
+        (7, 1e-3, 0.08441),
+        (7, 5e-3, 0.08872),
+    ],
+)
+def test_more_equal_rare_features_are_best_as_a_polygon_of_all(
+    n_features: int, p: float, loss: float
+) -> None:
+    """For p → 0 the losses of Chen et al. 2023."""
+    found = best_solutions(np.ones(n_features), np.full(n_features, p), 2)[0]
+    assert found.loss / p == pytest.approx(loss, abs=6e-6)
+    angles = np.sort(np.arctan2(found.W[1], found.W[0]))
+    np.testing.assert_allclose(np.diff(angles), 2 * np.pi / n_features, atol=1e-2)
+
+
 def test_dense_features_are_best_as_principal_components() -> None:
     """At p = 1 the outputs that are worth having are linear: the two largest V_i = I_i / 12 are kept."""
     importance = np.array([0.3, 1.0, 0.5, 0.9, 0.7])
@@ -128,6 +148,35 @@ def check_against_random_starts(schedule: Schedule, n_starts: int, seed: int) ->
 @pytest.mark.parametrize("name", ["talk, case 2", "geometric"])
 def test_random_starts_find_nothing_better(name: str) -> None:
     check_against_random_starts(NAMED[name], 40, seed=1)
+
+
+def any_schedule(seed: int, n_features: int) -> Schedule:
+    """Every fourth has equal features, every fourth equal importance; probabilities from 1e-6 to 1."""
+    rng = np.random.default_rng(seed)
+    lowest = rng.uniform(-6, 0)
+    probability = 10 ** rng.uniform(lowest, rng.uniform(lowest, 0), n_features)
+    if seed % 4 == 0:
+        probability[:] = probability[0]
+    importance = np.ones(n_features) if seed % 2 == 0 else 10 ** rng.uniform(-1, 0, n_features)
+    return importance, probability
+
+
+def check_reliability(n_schedules: int, sizes: tuple[int, ...], n_starts: int) -> None:
+    """`benchmarks/search.py` says how often this holds of 300 schedules and 500 starts."""
+    for k in range(n_schedules):
+        schedule, n_hidden = any_schedule(k, sizes[k % len(sizes)]), 1 + k % 3
+        best = best_solutions(*schedule, n_hidden)[0].loss
+        least = from_random_starts(schedule, n_starts, seed=k, n_hidden=n_hidden)
+        assert best <= least + 1e-5 * nothing(schedule), (k, schedule)
+
+
+def test_random_starts_find_nothing_better_of_any_schedule() -> None:
+    check_reliability(9, (4, 5, 6), 20)
+
+
+@pytest.mark.slow
+def test_many_random_starts_find_nothing_better_of_any_schedule() -> None:
+    check_reliability(30, (4, 5, 6, 7, 8), 100)
 
 
 @pytest.mark.slow
@@ -210,13 +259,12 @@ def test_no_minimum_has_an_output_that_is_dead(solved) -> None:
         assert all(minimum.loss < np.mean(schedule[0] * schedule[1]) / 3 for minimum in found)
 
 
-def test_starts_are_counted(solved) -> None:
-    importance, probability = NAMED["equal and rare"]
-    structures = min(best_module.N_AXES, 71) + best_module.N_POLYGONS
-    few, many = (best_solutions(importance, probability, 2, n_starts) for n_starts in (0, 5))
-    # Like features are not exchanged: what is left is the structures and the random starts.
-    assert sum(minimum.n_starts for minimum in few) == structures
-    assert sum(minimum.n_starts for minimum in many) == structures + 5
+@pytest.mark.parametrize("name", ["geometric", "equal and rare"])
+def test_starts_are_counted(name: str) -> None:
+    """Those that are followed to the end: the structures', and the random ones; moves are none."""
+    for n_starts in (0, 5):
+        found = best_solutions(*NAMED[name], 2, n_starts)
+        assert sum(minimum.n_starts for minimum in found) == N_FOLLOWED + n_starts
 
 
 @pytest.mark.parametrize("schedule", random_schedules(3, seed=8)[1:], ids=range(2))
@@ -300,6 +348,47 @@ def test_saddle_points_are_left() -> None:
     assert minimum.loss < 1e-10 * nothing(schedule)
     assert minimum.n_starts == 7
     assert landscape.past_saddles(minimum) is minimum
+
+
+# --- starts -------------------------------------------------------------------------------------------------
+
+
+def test_random_starts_depend_on_seed_schedule_and_number_alone() -> None:
+    importance, probability = NAMED["geometric"]
+    few = random_starts(importance, probability, 2, seed=3, n_starts=4)
+    many = random_starts(7 * importance, probability, 2, seed=3, n_starts=40)
+    for (W, b), (same_W, same_b) in zip(few, many, strict=False):
+        np.testing.assert_array_equal(W, same_W)
+        np.testing.assert_array_equal(b, same_b)
+    others = [
+        random_starts(importance, probability, 2, seed=4, n_starts=4),
+        random_starts(importance, probability[::-1], 2, seed=3, n_starts=4),
+        random_starts(importance[::-1], probability, 2, seed=3, n_starts=4),
+    ]
+    b = np.concatenate([[start[1] for start in starts] for starts in (many, *others)])
+    assert len(np.unique(b)) == b.size
+    normal = np.concatenate([W.ravel() / np.std(W) for W, _ in many])
+    assert abs(normal.mean()) < 0.2
+
+
+def test_structures_of_every_kind_are_started_from() -> None:
+    """Polygons and polyhedra of any number of features, by the number of long columns, and pairs."""
+    importance, probability = 0.9 ** np.arange(8), np.geomspace(0.5, 0.01, 8)
+    for n_hidden, least in ((1, 1), (2, 3), (3, 4)):
+        starts = structured_starts(importance, probability, n_hidden, seed=0)
+        numbers = {len(kept(W)) for W, _ in starts}
+        assert numbers >= set(range(least, 9 if n_hidden > 1 else 3))
+        assert all(W.shape == (n_hidden, 8) and b.shape == (8,) for W, b in starts)
+
+
+@pytest.mark.parametrize(
+    ("n_points", "least_angle"), [(4, 109.4), (5, 89.9), (6, 89.9), (7, 71.9), (8, 74.8), (9, 40), (10, 50)]
+)
+def test_points_on_a_sphere_are_far_apart(n_points: int, least_angle: float) -> None:
+    points = sphere(n_points)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=0), 1)
+    cosines = (points.T @ points)[~np.eye(n_points, dtype=bool)]
+    assert np.degrees(np.arccos(cosines.max())) >= least_angle
 
 
 # --- predictions --------------------------------------------------------------------------------------------

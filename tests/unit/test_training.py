@@ -141,8 +141,11 @@ def assert_one_step_follows_the_gradient(engine, of, state):
     np.testing.assert_allclose(state.loss_sum, loss, rtol=1e-5, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("p", [1.0, None, 0.02], ids=lambda p: f"p={p}")
+@pytest.mark.parametrize(
+    ("shape", "p"),
+    [*((shape, None) for shape in SHAPES), *((shape, p) for shape in SHAPES[:3] for p in (1.0, 0.02))],
+    ids=str,
+)
 def test_engines_stay_together_for_100_steps(shape, p):
     of = problem(*shape, probability=p, batch_size=200)
     fused, fused_loss = trained(FusedEngine(2), of, 100)

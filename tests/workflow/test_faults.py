@@ -25,11 +25,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
     ("wrong", "named"),
     [
         ("experiments: {talk: {n_hidden: 0}}", ("experiments.talk.n_hidden", "0")),
-        ("experiments: {talk: {steps: 5}}", ("experiments.talk.steps", "unknown key")),
-        (
-            "experiments: {talk: {probability: {family: linear, first: 1.5, last: 0.1}}}",
-            ("experiments.talk.probability.first", "1.5"),
-        ),
         ("experiments: {talk: {cases: {'a; touch x': {}}}}", ("experiments.talk.cases", "a; touch x")),
         ("experiments: {talk: {cases: {'../up': {}}}}", ("experiments.talk.cases", "../up")),
         ("experiments: {talk: {seeds: 4}, talk: {seeds: 5}}", ("wrong.yaml", "twice")),

@@ -172,6 +172,7 @@ def test_other_training_trains_again_and_solves_what_it_is_compared_with(workflo
     workflow.edit("tiny.yaml", "training: {steps: 20,", "training: {steps: 21,")
     assert planned(workflow) == {
         "map_weights": shards_of("weights", 0, 1),
+        "map_solutions": shards_of("solutions", 0, 1),
         "map_measures": TABLES,
         "map_matching": MATCHING,
     }

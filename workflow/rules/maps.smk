@@ -63,9 +63,13 @@ rule map_weights:
 
 
 rule map_solutions:
-    """Best solutions and predictions for the points of one shard, but for what a former run has found already."""
+    """Best solutions and predictions for the points of one shard, but for what a former run has found already.
+
+    What the lowest toy models lead to joins them, so no toy model is below the best.
+    """
     input:
-        layout.map_part("{map}", "points", "{shard}"),
+        points=layout.map_part("{map}", "points", "{shard}"),
+        weights=INPUTS.trained_in_shard,
     output:
         layout.map_part("{map}", "solutions", "{shard}"),
     log:
@@ -86,8 +90,8 @@ rule map_solutions:
         # No output: Snakemake would remove it when the job runs again.
         store=layout.store("maps/{map}/solutions"),
     shell:
-        "python -m superposition_atlas map-solutions --points {input:q} --biases {params.biases:q}"
-        " --n-starts {params.n_starts} --shards {params.shards} --store {params.store:q}"
+        "python -m superposition_atlas map-solutions --points {input.points:q} --weights {input.weights:q}"
+        " --biases {params.biases:q} --n-starts {params.n_starts} --shards {params.shards} --store {params.store:q}"
         " --output {output:q} 2> {log:q}"
 
 

@@ -18,7 +18,6 @@ are compiled in each process; no other folder is taken. Functions that are compi
 import contextlib
 import hashlib
 import logging
-import os
 import pickle
 import sys
 import time
@@ -35,7 +34,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from superposition_atlas.errors import DeviceError
-from superposition_atlas.storage.code_digest import PACKAGE, changed_since, code_digest
+from superposition_atlas.storage.code_digest import PACKAGE, cache_root, changed_since, code_digest
 
 logger = logging.getLogger(__name__)
 
@@ -173,11 +172,8 @@ def cache_folder() -> Path | None:
 
     None, with a warning, where there is no home folder.
     """
-    root = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    if root:
-        return Path(root).absolute() / "superposition-atlas" / "kernels"
     try:
-        return Path.home() / ".cache" / "superposition-atlas" / "kernels"
+        return cache_root() / "kernels"
     except RuntimeError as error:
         _warn_once(Path("~/.cache"), error)
         return None

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Integer
 
+from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.comparison import is_covered, search_of
 from superposition_atlas.metrics.features import dedicated, interference, represented
 from superposition_atlas.storage.map_files import MapPoints
@@ -23,6 +24,8 @@ SAME_LOSS = 1e-5
 """Solutions whose losses differ by less, relative to the best, are equally good."""
 NOTHING_LOST = 1e-8
 """So are those whose losses differ by less of the loss of representing nothing: the best may be 0."""
+BELOW = 2e-5
+"""No toy model may be better than the best solution by more of the loss of representing nothing."""
 
 QUESTIONS = ("not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped")
 """Columns that answer the talk's observations: O1; O2 and O3; P1 of the most important feature; P2.
@@ -156,6 +159,9 @@ def model_table(
         empty if there is none; exact_loss; best_loss, the lowest of that search; excess_loss, over the best;
         relative_excess, as a share of the loss of representing nothing; keeps_best, whether the same features
         are kept as by a best solution. What can't be known is missing.
+
+    Raises:
+        ArtefactError: if a toy model is better than the best solution that it is compared with.
     """
     table = models.assign(
         bias=[search_of(training) for training in trainings],
@@ -170,11 +176,26 @@ def model_table(
     table["best_loss"] = np.array([loss for loss, _ in found], dtype=float)
     table["excess_loss"] = table["exact_loss"] - table["best_loss"]
     table["relative_excess"] = table["excess_loss"] / schedules.loss_of_nothing()
+    _refuse_below_the_best(table)
     keeps = [
         pd.NA if known_answers is None else kept in known_answers
         for kept, (_, known_answers) in zip(table["kept"], found, strict=True)
     ]
     return table.assign(keeps_best=pd.array(keeps, dtype="boolean"))
+
+
+def _refuse_below_the_best(table: pd.DataFrame) -> None:
+    """Raises an ArtefactError if a toy model is better than the best solution that it is compared with."""
+    below = table[table["relative_excess"] < -BELOW]
+    if below.empty:
+        return
+    row = below.sort_values("relative_excess").iloc[0]
+    raise ArtefactError(
+        f"the toy model of seed {row['seed']} on the schedule {row['key']} has an exact loss of "
+        f"{row['exact_loss']:.9g}, below the {row['best_loss']:.9g} of the best solution "
+        f"(bias: {row['bias']}), as have {len(below) - 1} others of theirs: the solutions must be "
+        "searched for again with these toy models at hand"
+    )
 
 
 def _exact_losses(

@@ -73,6 +73,11 @@ class JobInputs:
         """Best solutions of all shards of a map, if they are searched for."""
         return self._map_part(wildcards.map, "solutions")
 
+    def trained_in_shard(self, wildcards: Wildcards) -> list[str]:
+        """Toy models of one shard, where the map has any."""
+        has_seeds = bool(self.config.maps[wildcards.map].seeds)
+        return [layout.map_part(wildcards.map, "weights", wildcards.shard)] if has_seeds else []
+
     def _map_part(self, name: str, table: str) -> list[str]:
         described = self.config.maps[name]
         has_table = table in targets.map_parts(described)

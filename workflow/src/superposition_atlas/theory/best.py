@@ -1,31 +1,32 @@
 """The best known solutions for a schedule: minima of the exact loss, from many starts.
 
-Starts are the cheapest structures of the predictor, slightly disturbed, and random weights. Each goes
-downhill by BFGS on the exact gradient; then the best one does so again with features exchanged, and
-what is found to be a saddle point goes on from there.
+Starts are structures of every kind and random weights (`starts`). Each goes downhill roughly by BFGS on the
+exact gradient, the most promising to the end; then features are moved in the best one, again while that
+helps, and what turns out to be a saddle point goes on from there.
 Minima are told apart up to rotation (by WᵀW) and up to permutation of features that are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TheoryError
-from superposition_atlas.sampling import stream
 from superposition_atlas.theory.descent import Landscape, Minimum
 from superposition_atlas.theory.exact_loss import checked_schedule
-from superposition_atlas.theory.predictor import ranked_axes, ranked_polygons
+from superposition_atlas.theory.starts import random_starts, structured_starts
 from superposition_atlas.theory.structures import PerFeature
 
-N_AXES, N_POLYGONS = 8, 4
-"""Structures that starts are made of: of dedicated features and pairs, and polygons."""
-_DISTURBANCE = 0.05
-_SCALES = (0.2, 0.6, 1.0)
-_SAME_LOSS, _SAME_COUPLINGS = 1e-5, 1e-2
+N_FOLLOWED, N_MOVES = 8, 4
+"""Structures, and moves from the best, that are followed to the end: the most promising."""
+MOST_LEADERS, _FEW_STATES = 3, 1000
+"""Minima that features are moved from, where rough descents look at so few states."""
+MOST_DRAWS = 10
+"""Random draws of which one is followed to the end: as many with six features or more, fewer with fewer."""
+_SAME_LOSS, _SAME_COUPLINGS, _ROUGHLY_SAME = 1e-5, 1e-2, 5e-2
 _NOTHING_LOST = 1e-10
 """As a share of the loss of representing nothing: rounding, and what a descent leaves."""
 
@@ -44,7 +45,8 @@ def best_solutions(
         importance: I_i ≥ 0.
         probability: 0 < p_i ≤ 1.
         n_hidden: m ≥ 1.
-        n_starts: random starts, beside those of the predictor's structures.
+        n_starts: random starts that are followed to the end, beside structures: the most promising of up to
+            MOST_DRAWS times as many draws.
         seed: of the random starts.
         bias: held at these values, or None where it is free.
 
@@ -60,25 +62,62 @@ def best_solutions(
     if held is not None and (held.shape != probability.shape or not np.isfinite(held).all()):
         raise TheoryError("bias must have a finite value a feature")
     landscape = Landscape(importance, probability, n_hidden, held)
-    ends = [landscape.descend(W, b) for W, b in _starts(importance, probability, n_hidden, n_starts, seed)]
-    ends += _exchanged(min(ends, key=lambda end: end.loss), importance, probability, landscape)
+    ends = _first_ends(importance, probability, n_hidden, n_starts, seed, landscape)
+    leaders = _distinct(ends, importance, probability, landscape)[: _n_leaders(landscape)]
+    for leader in leaders:
+        ends += _moved(leader, importance, probability, landscape)
     minima = [landscape.past_saddles(end) for end in _distinct(ends, importance, probability, landscape)]
     return _distinct(minima, importance, probability, landscape)
 
 
-def _exchanged(
+def _n_leaders(landscape: Landscape) -> int:
+    """How many minima features are moved from: more where that costs little, none with two features."""
+    if landscape.n_features <= 2:
+        return 0
+    return MOST_LEADERS if landscape.n_features > 5 and landscape.n_rough_states <= _FEW_STATES else 1
+
+
+def _first_ends(
+    importance: PerFeature,
+    probability: PerFeature,
+    n_hidden: int,
+    n_starts: int,
+    seed: int,
+    landscape: Landscape,
+) -> list[Minimum]:
+    """Minima downhill from the most promising structures and the most promising random weights."""
+    schedule = (importance, probability, n_hidden, seed)
+    n_draws = min(2 ** max(len(probability) - 2, 0), MOST_DRAWS)
+    ends = []
+    for starts, n_followed in (
+        (structured_starts(*schedule), N_FOLLOWED),
+        (random_starts(*schedule, n_starts * n_draws), n_starts),
+    ):
+        if len(starts) > n_followed:
+            rough = sorted((landscape.hurry(W, b) for W, b in starts), key=lambda end: end.loss)
+            starts = [(end.W, end.b) for end in rough[:n_followed]]
+        ends += [landscape.descend(W, b) for W, b in starts]
+    return ends
+
+
+def _moved(
     best: Minimum, importance: PerFeature, probability: PerFeature, landscape: Landscape
 ) -> list[Minimum]:
-    """Minima downhill from the best with two features exchanged, again while that finds a better one."""
+    """Minima downhill from the best with a feature or two moved, again while that finds a better one."""
     ends: list[Minimum] = []
+    groups = _groups(importance, probability)
     while True:
-        found = []
-        for i, j in combinations(range(len(probability)), 2):
-            if importance[i] == importance[j] and probability[i] == probability[j]:
-                continue
-            order = np.arange(len(probability))
-            order[[i, j]] = j, i
-            found.append(landscape.descend(best.W[:, order], best.b[order]))
+        rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, importance, probability)]
+        rough.sort(key=lambda end: end.loss)
+        known, found = [_numbers(best, importance, groups)], []
+        for end in rough:
+            # Most moves lead back: what is worth following leads elsewhere.
+            numbers = _numbers(end, importance, groups)
+            if min(np.abs(numbers - others).max() for others in known) > _ROUGHLY_SAME:
+                known.append(numbers)
+                found.append(replace(landscape.descend(end.W, end.b), n_starts=0))
+            if len(found) == N_MOVES:
+                break
         ends += found
         challenger = min(found, key=lambda end: end.loss, default=best)
         if best.loss - challenger.loss <= _slack(best, landscape):
@@ -86,46 +125,52 @@ def _exchanged(
         best = challenger
 
 
-def _starts(
-    importance: PerFeature, probability: PerFeature, n_hidden: int, n_starts: int, seed: int
-) -> list[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
-    n_features = len(probability)
-    structures = ranked_axes(importance, probability, n_hidden)[:N_AXES]
-    if n_hidden == 2:
-        structures += ranked_polygons(importance, probability, closely=False)[:N_POLYGONS]
-    starts = []
-    for k, noise in enumerate(_noise(seed, len(structures) + n_starts, n_hidden, n_features)):
-        if k < len(structures):
-            W, b = structures[k].W + _DISTURBANCE * noise[1:], structures[k].b + _DISTURBANCE * noise[0]
-        else:
-            W, b = _SCALES[k % len(_SCALES)] * noise[1:], 0.1 * noise[0]
-        starts.append((W, b))
-    return starts
-
-
-def _noise(
-    seed: int, n_starts: int, n_hidden: int, n_features: int
-) -> Float[np.ndarray, "start row feature"]:
-    """Standard normals: for each start a row for b, then W."""
-    n_rows = n_starts * (n_hidden + 1)
-    normal = stream.standard_normal([seed], 0, n_rows, n_features, stream.Purpose.INITIAL_WEIGHTS)
-    return normal.reshape(n_starts, n_hidden + 1, n_features)
+def moves(
+    W: Float[np.ndarray, "hidden feature"], b: PerFeature, importance: PerFeature, probability: PerFeature
+) -> Iterator[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
+    """Two features exchanged, or one dropped, turned round, or stacked on or opposite to another."""
+    n_features = len(b)
+    for i, j in combinations(range(n_features), 2):
+        if importance[i] == importance[j] and probability[i] == probability[j]:
+            continue
+        order = np.arange(n_features)
+        order[[i, j]] = j, i
+        yield W[:, order], b[order]
+    norms = np.linalg.norm(W, axis=0)
+    for i in range(n_features):
+        if norms[i] > 0.1:
+            dropped, bias = W.copy(), b.copy()
+            dropped[:, i], bias[i] = 0.02 * W[:, i], probability[i] / 2
+            yield dropped, bias
+            turned = W.copy()
+            turned[:, i] *= -1
+            yield turned, b
+        for j in range(n_features):
+            if i == j or norms[j] <= 0.5:
+                continue
+            # A dropped feature may be worth a short column: of rare features many are, on one line.
+            for length in (0.9, 0.45, 0.15) if norms[i] <= 0.1 else (0.9,):
+                for sign in (length, -length):
+                    moved, bias = W.copy(), b.copy()
+                    moved[:, i], bias[i] = sign * W[:, j] + 0.05 * norms[j], min(b[i], 0.0)
+                    yield moved, bias
 
 
 def _distinct(
     ends: list[Minimum], importance: PerFeature, probability: PerFeature, landscape: Landscape
 ) -> list[Minimum]:
     """One of each kind, the best first, with the number of starts that ended there."""
+    groups = _groups(importance, probability)
     found: list[tuple[Minimum, Float[np.ndarray, " number"]]] = []
     for end in sorted(ends, key=lambda end: end.loss):
-        look = _look(end, importance, probability)
+        numbers = _numbers(end, importance, groups)
         for k, (minimum, known) in enumerate(found):
             same_loss = end.loss - minimum.loss <= _slack(minimum, landscape)
-            if same_loss and np.abs(look - known).max() <= _SAME_COUPLINGS:
+            if same_loss and np.abs(numbers - known).max() <= _SAME_COUPLINGS:
                 found[k] = (replace(minimum, n_starts=minimum.n_starts + end.n_starts), known)
                 break
         else:
-            found.append((end, look))
+            found.append((end, numbers))
     return [minimum for minimum, _ in found]
 
 
@@ -134,17 +179,20 @@ def _slack(minimum: Minimum, landscape: Landscape) -> float:
     return _SAME_LOSS * minimum.loss + _NOTHING_LOST * landscape.nothing
 
 
-def _look(end: Minimum, importance: PerFeature, probability: PerFeature) -> Float[np.ndarray, " number"]:
-    """Numbers that neither rotations nor permutations of like features change; continuous."""
-    G = end.W.T @ end.W
+def _groups(importance: PerFeature, probability: PerFeature) -> Integer[np.ndarray, " number"]:
+    """Which of `_numbers` may change places: those of like features, or of like pairs of them."""
     kinds = np.unique(np.stack([importance, probability]), axis=1, return_inverse=True)[1].reshape(-1)
-    every = range(kinds.max() + 1)
+    first, second = np.triu_indices(len(kinds), 1)
+    low, high = np.minimum(kinds[first], kinds[second]), np.maximum(kinds[first], kinds[second])
+    n_kinds = len(kinds)
+    return np.concatenate([kinds, n_kinds + kinds, (2 + low) * n_kinds + high])
+
+
+def _numbers(
+    end: Minimum, importance: PerFeature, groups: Integer[np.ndarray, " number"]
+) -> Float[np.ndarray, " number"]:
+    """What neither rotations nor permutations of like features change: WᵀW and b, sorted in each group."""
+    G = end.W.T @ end.W
     b = end.b * (importance > 0)  # an output that does not count has any bias
-    own = [np.sort(values[kinds == kind]) for values in (np.diag(G), b) for kind in every]
-    np.fill_diagonal(G, 0.0)
-    between = [
-        np.sort(G[np.ix_(kinds == first, kinds == second)], axis=None)
-        for first in every
-        for second in every[first:]
-    ]
-    return np.concatenate([*own, *between])
+    numbers = np.concatenate([np.diag(G), b, G[np.triu_indices(len(b), 1)]])
+    return numbers[np.lexsort((numbers, groups))]

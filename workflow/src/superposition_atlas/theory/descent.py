@@ -7,11 +7,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from superposition_atlas.theory.exact_loss import objective_of
-from superposition_atlas.theory.moments import states
+from superposition_atlas.theory.moments import frequent_states, states
 from superposition_atlas.theory.quasi_newton import minimise
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 
 _ITERATIONS, _GRADIENT = 500, 1e-8
+_NEGLECTED = 1e-9
+"""Share of the loss of nothing that rare supports may hold and are not looked at on the way down."""
+_ROUGHLY_NEGLECTED, _ROUGH_GAIN = 1e-5, 1e-3
+"""The same on the way to a first idea of where a start leads to, and the gain that is worth going on for."""
 _STATIONARY, _ATTEMPTS = 1e-6, 5
 """BFGS may lose its way halfway down, where the curvature jumps: it then begins anew."""
 _SILENT_NORM = 0.1
@@ -31,7 +35,7 @@ class Minimum:
     W: Float[np.ndarray, "hidden feature"]
     b: PerFeature
     n_starts: int
-    """Starts that ended here."""
+    """Starts that ended here; 0 where only moving features in another minimum led here."""
 
 
 class Landscape:
@@ -47,6 +51,12 @@ class Landscape:
         self._shape = (n_hidden, len(probability))
         self._scale = self.nothing * len(probability) or 1.0
         self._losses = objective_of(importance, probability)
+        self.n_features = len(probability)
+        self._many, self._few = (
+            frequent_states(importance, probability, share) if self.nothing else states(len(probability))
+            for share in (_NEGLECTED, _ROUGHLY_NEGLECTED)
+        )
+        self.n_rough_states = len(self._few.starts) - 1
         self._held = np.empty((0, len(probability))) if held is None else held[None]
         self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, probability))
 
@@ -63,6 +73,23 @@ class Landscape:
                 break
             reached = revived
         return reached
+
+    def hurry(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
+        """Roughly where it is downhill from W and b to: as far as the way down is steep."""
+        flat = self._flat(W, b).copy()
+        loss, _ = minimise(
+            flat,
+            self._held,
+            *self._schedule,
+            self._few,
+            len(W),
+            self._scale,
+            _GRADIENT,
+            _ROUGH_GAIN,
+            _ITERATIONS,
+        )
+        W, b = self._parts(flat)
+        return Minimum(loss * self._scale / len(b), W, b.copy(), n_starts=1)
 
     def past_saddles(self, end: Minimum) -> Minimum:
         """The end itself if it is a minimum, else one below it, downhill along the least curvature."""
@@ -86,15 +113,22 @@ class Landscape:
 
     def _end(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         flat = self._flat(W, b).copy()
-        steps = states(len(b))
         for _ in range(_ATTEMPTS):
-            loss, steepest = minimise(
-                flat, self._held, *self._schedule, steps, len(W), self._scale, _GRADIENT, _ITERATIONS
+            _, steepest = minimise(
+                flat,
+                self._held,
+                *self._schedule,
+                self._many,
+                len(W),
+                self._scale,
+                _GRADIENT,
+                0.0,
+                _ITERATIONS,
             )
             if steepest <= _STATIONARY:
                 break
         W, b = self._parts(flat)
-        return Minimum(loss * self._scale / len(b), W, b.copy(), n_starts=1)
+        return Minimum(self._losses(W, b)[0] / len(b), W, b.copy(), n_starts=1)
 
     def _least_curvature(self, flat: Parameters) -> tuple[float, Parameters]:
         """The lowest eigenvalue of the Hessian, from differences of gradients, and its direction."""

@@ -1,151 +1,209 @@
-"""Moments of ReLU(b + Σ_j g_j u_j) with independent u_j ~ U[0, 1], compiled.
+"""E z₊² for z = b + Σ_j g_j u_j with independent u_j ~ U[0, 1], and its slopes: compiled, eight at once.
 
-With z the argument, integration by parts in each u_j gives, for any s with b = -Σ_j g_j s_j,
+Integration by parts in each u_j gives, for any s with b = -Σ_j g_j s_j,
 
-    (q + k) E z₊^q = Σ_j (1 - s_j) E[z₊^q | u_j = 1] + s_j E[z₊^q | u_j = 0],      k the number of the u_j,
+    (2 + k) E z₊² = Σ_j (1 - s_j) E[z₊² | u_j = 1] + s_j E[z₊² | u_j = 0],      k the number of the u_j.
 
-and the like for moments with u_i or u_i u_j as a further factor. Where z can have either sign, an s in
-[0, 1]^k exists, so that nothing is subtracted and nothing divided by a coupling: couplings may be as small as
-they like, or 0. (The closed form with 2^k signed terms over Π g_j loses all digits there. The recursion is in
-the manner of de Boor and Höllig 1982, *B-splines from parallelepipeds*: z's distribution is a box spline.)
-Where z has one sign only, the moments are polynomials, or 0.
+Where z can have either sign, an s in [0, 1]^k exists, so that nothing is subtracted and nothing divided by a
+coupling: couplings may be as small as they like, or 0. (The closed form with 2^k signed terms over Π g_j
+loses all digits there. The recursion is in the manner of de Boor and Höllig 1982, *B-splines from
+parallelepipeds*: z's distribution is a box spline.) Where z has one sign only, E z₊² is a polynomial, or 0.
 
-A state says of each feature whether it is absent, at 1, or random: 3^n states, a ternary number each, and
-each state follows from smaller ones. Those without a feature at 1 are the supports of the input.
+A state says of each feature whether it is absent, at 1, or random, and each state follows from smaller ones.
+States without a feature at 1 are the supports of the input. A pass upwards computes E z₊² and E z₊ of every
+state; a pass downwards carries the loss's slopes from the supports to b and the g_j, since the slope through
+s is (1 - s_j) or s_j times 2 E z₊ / (2 + k).
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.theory.vectors import is_any_around_zero, load, spread, store, where_positive
 
-SQUARE, FIRST, POSITIVE, WITH_OWN = 0, 1, 2, 3
-"""Columns of a state's moments: E z₊², E z₊, P(z > 0); from WITH_OWN on, one for each j:"""
-KINDS = 3
-"""E u_j z₊; E u_j 1[z > 0]; E u_i u_j 1[z > 0] with the target's own u_i."""
+_HEAD = 6
+_STATES_KEPT = 64
+"""Tables that stay in memory: one for each number of features and set of supports."""
 
 
 class States(NamedTuple):
-    """All states of n features, for kernels."""
+    """The states of n features, or those of some supports, for kernels."""
 
-    digits: Integer[np.ndarray, "state feature"]
-    """0 absent, 1 at one, 2 random."""
-    n_random: Integer[np.ndarray, " state"]
-    random: Integer[np.ndarray, "state feature"]
-    """The random features of a state: its first `n_random` numbers."""
-    powers: Integer[np.ndarray, " feature"]
-    """3^j: a state less powers[j] has u_j = 1 where it was random, less twice that u_j = 0."""
+    program: Integer[np.ndarray, " entry"]
+    """For each state, int32: the numbers of its random features and of those at 1; its parent, which has one
+    present feature less; that feature; whether it is at 1; the state's place in `members`, or -1. Then for
+    each random feature j: j, the state with u_j = 1, the state with u_j = 0. Then the features at 1."""
+    starts: Integer[np.ndarray, " state_and_end"]
+    """Where each state's entries start; states follow from earlier ones."""
+    members: Bool[np.ndarray, "support feature"]
+    """Which features are in each support."""
 
 
-@cache
 def states(n_features: int) -> States:
-    """The states of so many features, in the order in which they follow from one another."""
-    powers = 3 ** np.arange(n_features)
-    digits = (np.arange(3**n_features)[:, None] // powers) % 3
-    n_random = (digits == 2).sum(axis=1)
-    return States(digits, n_random, np.argsort(digits != 2, axis=1, kind="stable"), powers)
+    """All 3^n states of so many features."""
+    return _states_of(n_features, None)
 
 
-@compile_kernel(fastmath={"contract"})
-def fill_moments(g, b, i, states, gradient, moments):  # type: ignore[no-untyped-def]
-    """Fill moments[state, column] of every state for target i.
+def frequent_states(
+    importance: Float[np.ndarray, " feature"], probability: Float[np.ndarray, " feature"], tolerance: float
+) -> States:
+    """The states of the frequent supports: the rare ones hold no more of the loss than a tolerance.
+
+    A support S is as rare as at most Π p_j over S, which falls as S grows; so those that are left out have no
+    part in the states of the others. Each output's error in S counts as |S|², which is generous unless
+    weights are far above 1.
 
     Args:
-        g: couplings [feature] of the target.
-        b: its bias.
-        i: index of the target.
-        states: the States.
-        gradient: whether all columns are wanted; else the first three, and E u_i z₊.
-        moments: float64 [state, WITH_OWN + KINDS · n]; written where the feature of the column is random.
+        importance: I_i.
+        probability: p_i > 0.
+        tolerance: what all rare supports may hold, as a share of the loss of representing nothing.
     """
-    digits, n_random, random, powers = states
-    n = len(g)
-    s = np.empty(n)
-    for state in range(len(digits)):
-        k = n_random[state]
-        base = b
-        for j in range(n):
-            if digits[state, j] == 1:
-                base += g[j]
-        low, high = base, base
-        for a in range(k):
-            low += min(g[random[state, a]], 0.0)
-            high += max(g[random[state, a]], 0.0)
-        if low >= 0.0 and high > 0.0:
-            _fill_polynomials(moments, state, base, g, k, random, i)
-            continue
-        for column in range(WITH_OWN + KINDS * n):
-            moments[state, column] = 0.0
-        if high > 0.0:
-            t = -low / (high - low)
-            for a in range(k):
-                s[a] = t if g[random[state, a]] > 0.0 else 1.0 - t
-            _follow(moments, state, k, i, digits, random, powers, gradient, s)
+    n_features = len(probability)
+    supports = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1
+    sizes = supports.sum(axis=1)
+    rarity = -(supports @ np.round(np.log(probability), 6))
+    rarest_first = np.lexsort((-sizes, -rarity))
+    held = np.cumsum((np.exp(-rarity) * sizes**2)[rarest_first]) * importance.sum()
+    nothing = (importance * (probability / 3 - probability**2 / 4)).sum()
+    is_frequent = np.ones(2**n_features, bool)
+    is_frequent[rarest_first[held <= tolerance * nothing]] = False
+    is_frequent[0] = True
+    return _states_of(n_features, None if is_frequent.all() else is_frequent.tobytes())
+
+
+@lru_cache(maxsize=_STATES_KEPT)
+def _states_of(n_features: int, supports: bytes | None) -> States:
+    """Those whose present features are one of the supports, a truth for each binary number."""
+    powers = 3 ** np.arange(n_features)
+    digits = (np.arange(3**n_features)[:, None] // powers) % 3  # 0 absent, 1 at one, 2 random
+    if supports is not None:
+        present = (digits > 0) @ 2 ** np.arange(n_features)
+        digits = digits[np.frombuffer(supports, bool)[present]]
+    numbers = digits @ powers
+    place = np.full(3**n_features, -1)
+    place[numbers] = np.arange(len(numbers))
+    random, at_one = digits == 2, digits == 1
+    is_support = ~at_one.any(axis=1)
+    last = n_features - 1 - (digits[:, ::-1] > 0).argmax(axis=1)
+    head = np.stack(
+        [
+            random.sum(axis=1),
+            at_one.sum(axis=1),
+            place[numbers - digits[np.arange(len(digits)), last] * powers[last]],
+            last,
+            at_one[np.arange(len(digits)), last],
+            np.where(is_support, np.cumsum(is_support) - 1, -1),
+        ],
+        axis=1,
+    )
+    starts = np.concatenate([[0], np.cumsum(_HEAD + 3 * head[:, 0] + head[:, 1])])
+    program = np.empty(starts[-1], np.int32)
+    for entry in range(_HEAD):
+        program[starts[:-1] + entry] = head[:, entry]
+    rows, features = np.nonzero(random)
+    entries = starts[rows] + _HEAD + 3 * (np.cumsum(random, axis=1)[rows, features] - 1)
+    program[entries] = features
+    program[entries + 1] = place[numbers[rows] - powers[features]]
+    program[entries + 2] = place[numbers[rows] - 2 * powers[features]]
+    rows, features = np.nonzero(at_one)
+    entries = starts[rows] + _HEAD + 3 * head[rows, 0] + np.cumsum(at_one, axis=1)[rows, features] - 1
+    program[entries] = features
+    return States(program, starts, random[is_support])
 
 
 @compile_kernel(fastmath={"contract"})
-def _fill_polynomials(moments, state, base, g, k, random, i):  # type: ignore[no-untyped-def]
-    """Where z is positive throughout."""
-    n = len(g)
-    mean, variance = base, 0.0
-    for a in range(k):
-        j = random[state, a]
-        mean += g[j] / 2
-        variance += g[j] * g[j] / 12
-    moments[state, SQUARE] = mean * mean + variance
-    moments[state, FIRST] = mean
-    moments[state, POSITIVE] = 1.0
-    for a in range(k):
-        j = random[state, a]
-        moments[state, WITH_OWN + j] = mean / 2 + g[j] / 12
-        moments[state, WITH_OWN + n + j] = 0.5
-        moments[state, WITH_OWN + 2 * n + j] = 1.0 / 3.0 if j == i else 0.25
+def go_up(states, g, b, squares, firsts, lows, highs):  # type: ignore[no-untyped-def]
+    """Fill E z₊², E z₊ and the least and the largest z of every state, a lane each output.
+
+    Args:
+        states: the States.
+        g: rows [feature]: the couplings of each output.
+        b: row [1]: their biases.
+        squares: rows [state], to be filled, as are the others.
+        firsts: E z₊.
+        lows: least z.
+        highs: largest z.
+    """
+    program, starts, _ = states
+    nothing, one = spread(0.0), spread(1.0)
+    for state in range(len(starts) - 1):
+        at = starts[state]
+        k = program[at]
+        low = high = load(b, 0)
+        if state > 0:
+            parent, coupling = program[at + 2], load(g, program[at + 3])
+            low, high = load(lows, parent), load(highs, parent)
+            if program[at + 4]:
+                low, high = low + coupling, high + coupling
+            else:
+                low = low + where_positive(coupling, nothing, coupling)
+                high = high + where_positive(coupling, coupling, nothing)
+        store(lows, state, low)
+        store(highs, state, high)
+        mean, variance = (low + high) * 0.5, nothing
+        for entry in range(at + _HEAD, at + _HEAD + 3 * k, 3):
+            coupling = load(g, program[entry])
+            variance = variance + coupling * coupling
+        square, first = mean * mean + variance * (1.0 / 12.0), mean
+        if is_any_around_zero(low, high):
+            width = high - low
+            share = (nothing - low) / width
+            other_share = one - share
+            total, slope = nothing, nothing
+            for entry in range(at + _HEAD, at + _HEAD + 3 * k, 3):
+                coupling = load(g, program[entry])
+                at_one, at_zero = load(squares, program[entry + 1]), load(squares, program[entry + 2])
+                rise = at_one - at_zero
+                s = where_positive(coupling, share, other_share)
+                total = total + (at_one - s * rise)
+                slope = slope + where_positive(coupling, rise, nothing - rise)
+            below = nothing - low
+            square = where_positive(below, total * (1.0 / (k + 2.0)), square)
+            first = where_positive(below, slope / (width * 2.0), first)
+        store(squares, state, where_positive(high, square, nothing))
+        store(firsts, state, where_positive(high, first, nothing))
 
 
 @compile_kernel(fastmath={"contract"})
-def _follow(moments, state, k, i, digits, random, powers, gradient, s):  # type: ignore[no-untyped-def]
-    """Where z can have either sign: from smaller states. A factor u_j is 0 at one end, and has a slope."""
-    n = digits.shape[1]
-    bound, both = WITH_OWN + n, WITH_OWN + 2 * n
-    for c in range(k):
-        one, zero = state - powers[random[state, c]], state - 2 * powers[random[state, c]]
-        for column in range(WITH_OWN):
-            moments[state, column] += (1.0 - s[c]) * moments[one, column] + s[c] * moments[zero, column]
-    moments[state, SQUARE] /= k + 2
-    moments[state, FIRST] /= k + 1
-    moments[state, POSITIVE] /= k
-    for a in range(k):
-        j = random[state, a]
-        if not gradient and j != i:
-            continue
-        with_value, with_sign = 0.0, 0.0
-        for c in range(k):
-            one, zero = state - powers[random[state, c]], state - 2 * powers[random[state, c]]
-            if c == a:
-                with_value += (1.0 - s[c]) * moments[one, FIRST] + s[c] * moments[state, FIRST]
-                with_sign += (1.0 - s[c]) * moments[one, POSITIVE] + s[c] * moments[state, POSITIVE]
-            else:
-                with_value += (1.0 - s[c]) * moments[one, WITH_OWN + j] + s[c] * moments[zero, WITH_OWN + j]
-                with_sign += (1.0 - s[c]) * moments[one, bound + j] + s[c] * moments[zero, bound + j]
-        moments[state, WITH_OWN + j] = with_value / (k + 2)
-        moments[state, bound + j] = with_sign / (k + 1)
-    if not gradient or digits[state, i] != 2:
-        return
-    for a in range(k):
-        j = random[state, a]
-        total = 0.0
-        for c in range(k):
-            other = random[state, c]
-            one, zero = state - powers[other], state - 2 * powers[other]
-            if other == i and c == a:  # the slope of u_i² is 2 u_i
-                total += (1.0 - s[c]) * moments[one, POSITIVE] + 2.0 * s[c] * moments[state, bound + i]
-            elif other == i:
-                total += (1.0 - s[c]) * moments[one, bound + j] + s[c] * moments[state, bound + j]
-            elif c == a:
-                total += (1.0 - s[c]) * moments[one, bound + i] + s[c] * moments[state, bound + i]
-            else:
-                total += (1.0 - s[c]) * moments[one, both + j] + s[c] * moments[zero, both + j]
-        moments[state, both + j] = total / (k + 2)
+def go_down(states, g, firsts, lows, highs, slopes, dg, db):  # type: ignore[no-untyped-def]
+    """Add to dg and db the slopes of Σ slopes · E z₊² over the states; slopes are used up.
+
+    Args:
+        states: the States.
+        g: rows [feature], as in `go_up`.
+        firsts: rows [state], as filled by `go_up`, as are lows and highs.
+        lows: least z.
+        highs: largest z.
+        slopes: rows [state]: of the loss with respect to E z₊².
+        dg: rows [feature].
+        db: row [1].
+    """
+    program, starts, _ = states
+    nothing, one, half = spread(0.0), spread(1.0), spread(0.5)
+    for state in range(len(starts) - 2, -1, -1):
+        at = starts[state]
+        k, n_ones = program[at], program[at + 1]
+        low, high, slope = load(lows, state), load(highs, state), load(slopes, state)
+        below = nothing - low
+        slope = where_positive(high, slope, nothing)
+        around = where_positive(below, slope * (1.0 / (k + 2.0)), nothing)
+        above = where_positive(below, nothing, slope)
+        moved = (around + above) * load(firsts, state) * 2.0
+        share = where_positive(high, where_positive(below, below / (high - low), half), half)
+        other_share = one - share
+        above = above * (1.0 / 6.0)
+        store(db, 0, load(db, 0) + moved)
+        for entry in range(at + _HEAD, at + _HEAD + 3 * k, 3):
+            j, at_one, at_zero = program[entry], program[entry + 1], program[entry + 2]
+            coupling = load(g, j)
+            s = where_positive(coupling, share, other_share)
+            store(dg, j, load(dg, j) + (moved * s + above * coupling))
+            to_zero = around * s
+            store(slopes, at_zero, load(slopes, at_zero) + to_zero)
+            store(slopes, at_one, load(slopes, at_one) + (around - to_zero))
+        for entry in range(at + _HEAD + 3 * k, at + _HEAD + 3 * k + n_ones):
+            j = program[entry]
+            store(dg, j, load(dg, j) + moved)

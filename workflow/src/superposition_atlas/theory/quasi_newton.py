@@ -7,8 +7,9 @@ of algorithms 3.5 and 3.6 for the strong Wolfe conditions.
 import numpy as np
 
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.theory.exact_loss import fill_losses
+from superposition_atlas.theory.exact_loss import fill_losses, memory_for
 
+PATIENCE = 10
 _DECREASE, _CURVATURE = 1e-4, 0.9
 """Of the Wolfe conditions."""
 _BRACKETS, _SECTIONS = 30, 30
@@ -19,7 +20,7 @@ _INSIDE = 0.1
 
 
 @compile_kernel(fastmath={"contract"})
-def minimise(x, held, importance, probability, states, n_hidden, scale, tolerance, n_iterations):  # type: ignore[no-untyped-def]
+def minimise(x, held, importance, probability, states, n_hidden, scale, tolerance, gain, n_iterations):  # type: ignore[no-untyped-def]
     """Go downhill from x, in place, until no slope is above the tolerance.
 
     Args:
@@ -31,6 +32,7 @@ def minimise(x, held, importance, probability, states, n_hidden, scale, toleranc
         n_hidden: rows of W.
         scale: losses and slopes are taken as parts of it.
         tolerance: the largest slope that counts as none.
+        gain: a fall of the loss over `PATIENCE` steps, as a part of it, that is worth going on for.
         n_iterations: steps at most.
 
     Returns:
@@ -39,14 +41,20 @@ def minimise(x, held, importance, probability, states, n_hidden, scale, toleranc
     n = len(x)
     W = np.empty((1, n_hidden, importance.shape[1]))
     b = np.empty_like(importance)
-    problem = (W, b, held, importance, probability, states, scale)
+    memory = memory_for(states, importance.shape[1])
+    problem = (W, b, held, importance, probability, states, memory, scale)
     slope, trial, trial_slope = np.empty(n), np.empty(n), np.empty(n)
     inverse, product = np.eye(n), np.empty(n)
     loss = _evaluate(x, slope, problem)
     before = loss + np.sqrt(_dot(slope, slope)) / 2
+    long_ago = loss
     for iteration in range(n_iterations):
         if np.abs(slope).max() <= tolerance:
             break
+        if iteration % PATIENCE == 0 and iteration > 0:
+            if long_ago - loss <= gain * loss:
+                break
+            long_ago = loss
         direction = -_times(inverse, slope)
         descent = _dot(slope, direction)
         if descent >= 0.0:  # rounding has spoilt the inverse
@@ -68,13 +76,13 @@ def minimise(x, held, importance, probability, states, n_hidden, scale, toleranc
 
 @compile_kernel(fastmath={"contract"})
 def _evaluate(x, slope, problem):  # type: ignore[no-untyped-def]
-    W, b, held, importance, probability, states, scale = problem
+    W, b, held, importance, probability, states, memory, scale = problem
     n_hidden, n_features = W.shape[1:]
     n_weights = n_hidden * n_features
     W[0] = x[:n_weights].reshape(n_hidden, n_features)
     b[0] = held[0] if len(held) else x[n_weights:]
     loss, dW, db = np.empty_like(b), np.empty_like(W), np.empty_like(b)
-    fill_losses(W, b, importance, probability, states, True, loss, dW, db)
+    fill_losses(W, b, importance, probability, states, memory, True, loss, dW, db)
     slope[:n_weights] = dW.reshape(-1) / scale
     if not len(held):
         slope[n_weights:] = db[0] / scale

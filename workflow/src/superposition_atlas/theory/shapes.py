@@ -14,7 +14,7 @@ ORTHOGONAL = 0.2
 ALIGNED = 0.9
 """Least |cos| of features on one line."""
 
-_POLYGONS = {3: "triangle", 5: "pentagon"}
+_POLYGONS = {3: "triangle", 5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon"}
 
 
 def shape_of(W: Float[np.ndarray, "hidden feature"]) -> str:

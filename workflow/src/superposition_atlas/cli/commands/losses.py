@@ -8,6 +8,7 @@ import pandas as pd
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.comparison import searches_of
+from superposition_atlas.maps.feedback import with_descents
 from superposition_atlas.maps.measures import Schedules, as_uncentred, model_table, solution_table
 from superposition_atlas.maps.points import point_key, rounded
 from superposition_atlas.maps.solutions import solutions_of
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     schedules = _schedules(arguments.models, [len(case) for case in cases])
     points, keys = _distinct(schedules, cases[0].n_hidden)
     found = solutions_of(points, range(len(points)), searches_of(trainings), arguments.n_starts)
+    found = with_descents(found, points, keys, W, b, trainings)
     found_W = np.stack(found["W"].to_list()).reshape(len(found), *W.shape[1:])
     solved = solution_table(found, found_W, Schedules.at(points, found["key"]))
     losses = model_table(

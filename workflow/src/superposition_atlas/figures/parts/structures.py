@@ -20,7 +20,7 @@ def kind_of(shape: str) -> str:
     """Polygon (or another oblique group), stack, or axes: dedicated features and pairs alone."""
     if "stack" in shape:
         return "stack"
-    return "polygon" if re.search("pentagon|triangle|group", shape) else "axes"
+    return "polygon" if re.search("gon|triangle|group", shape) else "axes"
 
 
 def named(structure: str) -> str:
