@@ -221,7 +221,10 @@ MOVES = {
     ),
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
+    "maps/measures.py": (
+        {"map-measures", "map-solutions", "losses"},
+        set(COMMANDS) - {"map-measures", "map-solutions", "losses"},
+    ),
     "theory/best.py": (SEARCHING, set(COMMANDS) - SEARCHING),
     "theory/predictor.py": (SEARCHING | MATCHING, set(COMMANDS) - SEARCHING - MATCHING),
     "theory/exact_loss.py": (
