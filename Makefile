@@ -1,8 +1,8 @@
 # `make` reproduces the talk and ends with the path of the PDF; `make test` runs the tests.
-# Needs python3 (3.11 or newer) with venv, and nothing else.
+# Requires python3 (3.11 or newer) with venv.
 #   make CORES=4              use four cores
 #   make PYTHON=python3.12    use another Python
-#   make PIP_FLAGS=...        passed to pip install, for an index of your own
+#   make PIP_FLAGS=...        pass flags to pip install, such as --index-url
 
 PYTHON ?= python3
 CORES ?= all
@@ -27,7 +27,7 @@ all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
 	@echo "The report: $(CURDIR)/results/report.pdf"
 
-# A tiny configuration through the whole chain, in about three minutes.
+# Runs the whole chain on a tiny configuration, in about three minutes.
 smoke: $(VENV)/.installed
 	snakemake --cores $(CORES) --configfile config/smoke.yaml -- all
 	@echo "The report: $(CURDIR)/results/report.pdf"

@@ -56,6 +56,7 @@ def compare(
             models,
             architecture=architecture,
             n_latents=N_LATENTS,
+            resampling="none",
             steps=n_steps,
             threads=options.threads,
             engine="fused",

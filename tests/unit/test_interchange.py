@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,10 @@ from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage import interchange
+from superposition_atlas.storage.imported_models import import_toy_model, import_toy_models
 from superposition_atlas.storage.interchange import (
     find_sae,
     find_toy_model,
-    import_toy_model,
     read_toy_model,
     saelens_configuration,
     saelens_weights,
@@ -412,7 +413,7 @@ def test_an_imported_toy_model_is_an_ensemble_like_others(models: ToyModels, tmp
 
 
 def test_a_loss_that_is_not_known_stays_so(tmp_path: Path) -> None:
-    unknown = import_toy_model(np.eye(2), probability=0.5)
+    unknown = import_toy_model(np.eye(2), probability=0.5, layout="hidden_feature")
     write_toy_model(unknown, 0, tmp_path / "model.safetensors")
     assert np.isnan(read_toy_model(tmp_path / "model.safetensors").loss).all()
 
@@ -445,25 +446,37 @@ def test_settings_of_an_imported_toy_model_count() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"W": np.zeros((1, 2, 3))}, "W has shape (1, 2, 3): must be [hidden, feature], of one toy model"),
-        ({"W": np.zeros(3)}, "W has shape (3,): must be [hidden, feature], of one toy model"),
+        (
+            {"W": np.zeros((1, 2, 3))},
+            "W has shape (1, 2, 3): must be [hidden, feature] or [feature, hidden], of one toy model",
+        ),
+        (
+            {"W": np.zeros(3)},
+            "W has shape (3,): must be [hidden, feature] or [feature, hidden], of one toy model",
+        ),
         ({"W": np.array([[0, 1, np.nan]])}, "W[0, 2] is nan: must be finite"),
-        ({"W": np.full((1, 3), 1e200)}, "W[0, 0] is inf: must be finite"),
-        ({"W": np.full((1, 3), "x")}, "W is of type <U1: must be numbers"),
-        ({"b": np.zeros(2)}, "b has shape (2,): must be one number or of shape (3,)"),
+        ({"W": np.full((1, 3), 1e200)}, "W[0, 0, 0] is inf: must be finite"),
+        (
+            {"W": np.full((1, 3), "x")},
+            "W is array([['x', 'x', 'x']], dtype='<U1'): must be [hidden, feature] or [feature, hidden], of "
+            "one toy model (it holds text)",
+        ),
+        ({"b": np.zeros(2)}, "b has 2 features: must have 3, those of W (2, 3) as hidden_feature"),
         ({"b": [0, np.inf, 0]}, "b[1] is inf: must be finite"),
-        ({"probability": 0}, "probability[0] is 0.0: must be in (0, 1]"),
+        ({"probability": 0}, "probability is 0.0: must be in (0, 1]"),
         ({"probability": [0.5, 1, 1.5]}, "probability[2] is 1.5: must be in (0, 1]"),
         ({"importance": [1, -1, 1]}, "importance[1] is -1.0: must be at least 0"),
         ({"seed": -1}, "seed is -1: must be at least 0"),
-        ({"seed": 2**64}, "seed is 18446744073709551616: must be below 2^64"),
+        ({"seed": 2**64}, "seed is 18446744073709551616: must be at most 18446744073709551615"),
         ({"seed": 0.5}, "seed is 0.5: must be an integer"),
         ({"loss": np.nan}, "loss is nan: must be a finite number"),
     ],
 )
 def test_what_is_no_toy_model_is_said_in_one_line(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(TrainingError) as caught:
-        import_toy_model(**{"W": np.zeros((2, 3)), "probability": 0.5} | arguments)
+        import_toy_model(
+            **{"W": np.zeros((2, 3)), "probability": 0.5, "layout": "hidden_feature"} | arguments
+        )
     assert str(caught.value) == message
 
 
@@ -479,7 +492,11 @@ PLAIN = {"W": np.zeros((2, 3)), "probability": np.full(3, 0.5)}
     [
         ({"W": PLAIN["W"]}, None, "has no tensor 'probability'; it has W"),
         ({"weight": PLAIN["W"]}, None, "has no tensor 'W'; it has weight"),
-        (PLAIN | {"b": np.zeros(2)}, None, "holds no toy model (b has shape (2,): must be one number or"),
+        (
+            PLAIN | {"b": np.zeros(2)},
+            None,
+            "holds no toy model (b has 2, probability has 3 features: must be the same number",
+        ),
         (PLAIN, metadata(settings={"output": "cubic"}), "holds no toy model (output is 'cubic': must be"),
         (PLAIN, metadata(settings={"pace": 3}), "holds no toy model ("),
         (PLAIN, metadata(seed="three"), "holds no toy model (seed is 'three': must be an integer)"),
@@ -579,3 +596,153 @@ def test_what_the_command_can_not_write_is_one_line(
     assert printed.err.startswith(f"error: {message}")
     assert printed.err.count("\n") == 1
     assert sorted(os.listdir()) == ["models", "saes"]
+
+
+# --- toy models from elsewhere -----------------------------------------------------------------------------
+
+WEIGHTS_OF_3 = np.random.default_rng(5).normal(size=(3, 2, 5)).astype(np.float32)
+"""Three toy models, [instance, hidden, feature]."""
+BIASES_OF_3 = np.random.default_rng(6).normal(size=(3, 5)).astype(np.float32)
+
+
+def parameter(array: np.ndarray) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.tensor(array))
+
+
+class Arena(torch.nn.Module):
+    """As in ARENA's chapter: W [instance, hidden, feature], b_final, and the schedule as attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.b_final = parameter(WEIGHTS_OF_3), parameter(BIASES_OF_3)
+        self.importance = torch.tensor(0.9 ** np.arange(5))[None]
+        self.feature_probability = torch.full((3, 1), 0.25).expand(3, 5)
+
+
+class Linears(torch.nn.Module):
+    def __init__(self, is_tied: bool) -> None:
+        super().__init__()
+        self.linear1, self.linear2 = torch.nn.Linear(5, 2, bias=False), torch.nn.Linear(2, 5)
+        self.linear1.weight, self.linear2.bias = parameter(WEIGHTS_OF_3[0]), parameter(BIASES_OF_3[0])
+        if is_tied:
+            self.linear2.weight = parameter(WEIGHTS_OF_3[0].T.copy())
+
+
+def assert_theirs(models: ToyModels, n: int = 3) -> None:
+    """The toy models compute what theirs do."""
+    np.testing.assert_array_equal(models.W, WEIGHTS_OF_3[:n])
+    np.testing.assert_array_equal(models.b, BIASES_OF_3[:n])
+    x = np.random.default_rng(7).uniform(size=(4, 5)).astype(np.float32)
+    theirs = np.maximum(
+        np.einsum("kmi,kmj,bj->kbi", WEIGHTS_OF_3[:n], WEIGHTS_OF_3[:n], x) + BIASES_OF_3[:n, None], 0
+    )
+    np.testing.assert_allclose(models.reconstruct(x), theirs, rtol=0, atol=1e-5)
+
+
+def test_arenas_module_is_taken_with_its_schedule() -> None:
+    models = import_toy_models(Arena())
+    assert_theirs(models)
+    np.testing.assert_allclose(models.importance, np.tile(0.9 ** np.arange(5), (3, 1)))
+    np.testing.assert_array_equal(models.probability, np.full((3, 5), 0.25))
+    assert models.seeds.tolist() == [0, 1, 2]
+    assert len(train_saes(models, n_latents=5, steps=2, batch_size=8)) == 3
+
+
+def test_a_state_dict_is_taken_by_its_names() -> None:
+    assert_theirs(import_toy_models(Arena().state_dict(), probability=0.25))
+    wrapped = {f"model.{name}": tensor for name, tensor in Arena().state_dict().items()}
+    assert_theirs(import_toy_models(wrapped, probability=0.25))
+
+
+def test_anthropics_layout_is_turned_round() -> None:
+    theirs = torch.tensor(WEIGHTS_OF_3.swapaxes(1, 2).copy(), requires_grad=True)
+    assert_theirs(import_toy_models(theirs, parameter(BIASES_OF_3), probability=0.25))
+    assert_theirs(import_toy_models({"W": theirs, "b_final": BIASES_OF_3}, probability=0.25))
+    assert_theirs(import_toy_model(WEIGHTS_OF_3[0].T, BIASES_OF_3[0], probability=0.25), n=1)
+    known = import_toy_model(WEIGHTS_OF_3[0].T, probability=0.25, n_features=5)
+    np.testing.assert_array_equal(known.W, WEIGHTS_OF_3[:1])
+    said = import_toy_model(WEIGHTS_OF_3[0].T, probability=0.25, layout="feature_hidden")
+    np.testing.assert_array_equal(said.W, WEIGHTS_OF_3[:1])
+
+
+def test_a_file_of_the_replication_in_jax_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"w": WEIGHTS_OF_3.swapaxes(1, 2).copy(), "b_final": BIASES_OF_3}, path)
+    assert_theirs(import_toy_models(path, probability=np.full(5, 0.25)))
+    assert_theirs(import_toy_models(str(path), probability=np.full(5, 0.25)))
+
+
+def test_linear_layers_are_taken_where_they_are_tied() -> None:
+    one = {"linear1.weight": parameter(WEIGHTS_OF_3[0]), "linear2.bias": parameter(BIASES_OF_3[0])}
+    assert_theirs(import_toy_models(one, probability=0.25), n=1)
+    assert_theirs(import_toy_models(Linears(is_tied=True), probability=0.25), n=1)
+    with pytest.raises(TrainingError, match=r"linear2\.weight is not the transpose of W"):
+        import_toy_models(Linears(is_tied=False), probability=0.25)
+    with pytest.raises(TrainingError, match=r"linear1\.bias is not 0"):
+        import_toy_models(one | {"linear1.bias": np.ones(2)}, probability=0.25)
+
+
+def test_what_went_to_torch_comes_back(models: ToyModels) -> None:
+    module = models.to_torch()
+    back = import_toy_models(module, settings=models.settings, layout="hidden_feature")
+    np.testing.assert_array_equal(back.W, models.W)
+    np.testing.assert_array_equal(back.probability, models.probability)
+    x = models.sample(0, 6)
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            module(torch.tensor(x, dtype=torch.float32)), models.reconstruct(x), rtol=0, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (2, 5), (4, 4), (3, 5, 2), (3, 4, 4)])
+def test_a_layout_that_can_not_be_told_is_asked_for(shape: tuple[int, ...]) -> None:
+    W = np.ones(shape)
+    allowed = (
+        r"layout is missing: must be \"hidden_feature\" or \"feature_hidden\", as W \(\d, \d\) may be either"
+    )
+    with pytest.raises(TrainingError, match=allowed):
+        import_toy_models(W, probability=0.5)
+    if shape[-1] == shape[-2]:
+        with pytest.raises(TrainingError, match=allowed):
+            import_toy_models(W, np.zeros(4), probability=np.full(4, 0.5), n_features=4)
+    for layout, n_hidden in (("hidden_feature", shape[-2]), ("feature_hidden", shape[-1])):
+        assert import_toy_models(W, probability=0.5, layout=layout).n_hidden == n_hidden
+
+
+def test_a_file_of_another_program_may_need_a_layout(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    square = np.arange(4, dtype=np.float32).reshape(2, 2)
+    save_file({"W": square, "probability": np.full(2, 0.5)}, path)
+    with pytest.raises(ArtefactError, match="layout is missing"):
+        read_toy_model(path)
+    np.testing.assert_array_equal(read_toy_model(path, layout="feature_hidden").W[0], square.T)
+    own = import_toy_model(square, probability=0.5, layout="hidden_feature")
+    write_toy_model(own, 0, path)
+    np.testing.assert_array_equal(read_toy_model(path).W[0], square)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": {"V": np.eye(2)}}, "source holds 'V': must have one W, called W or w or linear1.weight"),
+        ({"source": {"W": np.eye(2), "w": np.eye(2)}}, "must have one W"),
+        ({"source": {"W": np.eye(2), "b": [0, 0], "bias": [0, 0]}}, "must have one b, called b_final or b"),
+        ({"b": np.zeros(4)}, "b has 4 features: must be an axis of W, of shape (2, 5)"),
+        (
+            {"b": np.zeros(5), "importance": np.ones(4)},
+            "b has 5, importance has 4 features: must be the same",
+        ),
+        ({"b": np.zeros(2), "layout": "hidden_feature"}, "b has 2 features: must have 5, those of W (2, 5)"),
+        ({"b": np.zeros((2, 5))}, "b has 2 rows: must have one a toy model, 3"),
+        ({"n_features": 7}, "b has 5, n_features has 7 features: must be the same number"),
+        ({"b": None, "n_features": 7}, "n_features has 7 features: must be an axis of W"),
+        ({"layout": "transposed"}, "layout is 'transposed': must be hidden_feature or feature_hidden"),
+        ({"probability": None}, "probability is missing"),
+        ({"seeds": [1]}, "seeds has 1 values: must have one a toy model, 3"),
+        ({"loss": [0.1]}, "loss has 1 values: must have one a toy model, 3"),
+    ],
+)
+def test_what_does_not_fit_together_is_said_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    given = {"source": WEIGHTS_OF_3, "b": BIASES_OF_3, "probability": 0.5}
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        import_toy_models(**given | arguments)

@@ -278,12 +278,12 @@ def test_its_repr_is_one_short_line() -> None:
     [
         (([1.0], [0.5]), "n_hidden is missing"),
         (([1.0], None, 1), "probability is missing"),
-        (([1.0, 2.0], [0.5], 1), r"importance has shape \(2,\) and probability \(1,\)"),
-        (([-1.0], [0.5], 1), "importance has a value"),
-        (([1.0], [0.0], 1), "probability has a value"),
-        (([1.0], [np.nan], 1), "probability has a value"),
+        (([1.0, 2.0], [0.5], 1), "importance has 2 features, probability 1"),
+        (([-1.0], [0.5], 1), r"importance\[0\] is -1.0: must be at least 0"),
+        (([1.0], [0.0], 1), r"probability\[0\] is 0.0: must be in \(0, 1\]"),
+        (([1.0], [np.nan], 1), r"probability\[0\] is nan: must be finite"),
         ((np.ones(5000), np.ones(5000), 1), "there are 5000 features"),
-        ((sa.schedules.uniform(3, 0.5), [0.5], 1), "a schedule brings its probability"),
+        ((sa.schedules.uniform(3, 0.5), [0.5], 1), "probability is given twice"),
         ((sa.schedules.explicit([1.0, 1.0], [[0.1, 0.2], [0.1, 0.3]]), None, 1), "probability differs"),
     ],
 )

@@ -83,7 +83,7 @@ def test_the_largest_of_new_draws_lies_in_the_interval_as_often_as_it_says(
     "arguments", [(0.5, 0, 8, 7), (0.5, 8, 0, 7), (0.5, 8, 8, 0), (0.0, 8, 8, 7), (1.0, 8, 8, 7)]
 )
 def test_what_has_no_quantile_is_refused(arguments: tuple[float, int, int, int]) -> None:
-    with pytest.raises(ValueError, match="no quantile"):
+    with pytest.raises(ValueError, match="there is no quantile"):
         largest_quantile(*arguments)
 
 

@@ -328,6 +328,6 @@ def test_saes_of_other_models_are_refused() -> None:
     saes = random_case(0)[1]
     with pytest.raises(
         ValueError,
-        match="SAEs of 3 hidden dimensions on toy models up to number 2 do not fit 1 toy models of 2",
+        match="saes of 3 hidden dimensions on toy models up to number 2 do not fit models: 1 toy models of 2",
     ):
         evaluate(toy_models(polygon(5)), saes)

@@ -464,9 +464,9 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
         ({"record_steps": [0, 11]}, "a step of record_steps is 11: must be at most steps (10)"),
         ({"record_steps": [0.5]}, "a step of record_steps is 0.5"),
         ({"threads": 1.5}, "threads is 1.5"),
-        ({"seeds": [1]}, "seeds has 1 numbers: must be one a toy model (2)"),
-        ({"seeds": [1, -1]}, "a seed is -1: must be at least 0"),
-        ({"seeds": [1.5, 2.0]}, "a seed is 1.5: must be an integer"),
+        ({"seeds": [1]}, "seeds has 1 values: must be one a toy model, 2"),
+        ({"seeds": [1, -1]}, "seeds[1] is -1: must be at least 0"),
+        ({"seeds": [1.5, 2.0]}, "seeds[0] is 1.5: must be an integer"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict, named: str) -> None:

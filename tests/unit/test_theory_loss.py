@@ -6,14 +6,8 @@ import superposition_atlas as sa
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas.errors import AtlasError
-from superposition_atlas.theory.exact_loss import (
-    LARGEST_N_FEATURES,
-    TheoryError,
-    fill_losses,
-    memory_for,
-    objective_of,
-)
+from superposition_atlas.errors import AtlasError, TheoryError
+from superposition_atlas.theory.exact_loss import LARGEST_N_FEATURES, fill_losses, memory_for, objective_of
 from superposition_atlas.theory.moments import frequent_states, states
 
 from .theory_reference import Toy, plain_gradient, plain_loss, sampled_loss
@@ -390,16 +384,16 @@ GOOD = {"W": np.eye(2), "b": np.zeros(2), "importance": np.ones(2), "probability
         ({"W": np.zeros((3, 2, 2))}, "W has shape"),
         ({"W": np.zeros((0, 2))}, "hidden dimension"),
         ({"W": np.zeros((2, 0)), "b": np.zeros(0)}, "hidden dimension"),
-        ({"W": np.full((2, 2), np.nan)}, "not finite"),
-        ({"b": [0.0, np.inf]}, "not finite"),
+        ({"W": np.full((2, 2), np.nan)}, "W\\[0, 0\\] is nan: must be finite"),
+        ({"b": [0.0, np.inf]}, "b\\[1\\] is inf: must be finite"),
         ({"W": np.eye(2) * 1e200}, "1e\\+36"),
         ({"importance": np.ones(3)}, "importance has shape"),
-        ({"importance": [1.0, -1e-9]}, "importance has a value that is not at least 0"),
-        ({"importance": [1.0, np.nan]}, "importance has a value"),
-        ({"importance": [1.0, np.inf]}, "importance has a value"),
+        ({"importance": [1.0, -1e-9]}, "importance\\[1\\] is -1e-09: must be at least 0"),
+        ({"importance": [1.0, np.nan]}, "importance\\[1\\] is nan"),
+        ({"importance": [1.0, np.inf]}, "importance\\[1\\] is inf"),
         ({"probability": np.ones((2, 2))}, "probability has shape"),
-        ({"probability": [0.5, 1.0 + 1e-9]}, "probability has a value that is not in \\[0, 1\\]"),
-        ({"probability": [0.5, np.nan]}, "probability has a value"),
+        ({"probability": [0.5, 1.0 + 1e-9]}, "probability\\[1\\] is 1.000000001: must be in \\[0, 1\\]"),
+        ({"probability": [0.5, np.nan]}, "probability\\[1\\] is nan"),
         ({"W": np.zeros((1, 11)), "b": np.zeros(11)}, "11 features has 3\\^11 terms"),
     ],
 )

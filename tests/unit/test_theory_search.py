@@ -473,15 +473,15 @@ def test_the_predictor_foretells_what_is_kept_of_200() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"importance": [1.0]}, "importance has shape \\(1,\\) and probability \\(2,\\)"),
+        ({"importance": [1.0]}, "importance has 1 features, probability 2: must be"),
         ({"importance": np.ones((1, 2)), "probability": np.ones((1, 2))}, "must be \\[feature\\]"),
         ({"importance": [], "probability": []}, "must be \\[feature\\]"),
         ({"importance": np.ones(11), "probability": np.ones(11)}, "11 features has 3\\^11 terms"),
-        ({"importance": [1.0, -1.0]}, "importance has a value that is not at least 0"),
-        ({"importance": [1.0, np.nan]}, "importance has a value"),
-        ({"probability": [0.0, 0.5]}, "probability has a value that is not in \\(0, 1\\]"),
-        ({"probability": [1.1, 0.5]}, "probability has a value"),
-        ({"probability": [np.nan, 0.5]}, "probability has a value"),
+        ({"importance": [1.0, -1.0]}, "importance\\[1\\] is -1.0: must be at least 0"),
+        ({"importance": [1.0, np.nan]}, "importance\\[1\\] is nan"),
+        ({"probability": [0.0, 0.5]}, "probability\\[0\\] is 0.0: must be in \\(0, 1\\]"),
+        ({"probability": [1.1, 0.5]}, "probability\\[0\\] is 1.1"),
+        ({"probability": [np.nan, 0.5]}, "probability\\[0\\] is nan"),
         ({"n_hidden": 0}, "n_hidden is 0: must be at least 1"),
         ({"n_hidden": 1.5}, "n_hidden is 1.5: must be an integer"),
     ],
@@ -497,8 +497,8 @@ def test_what_is_wrong_is_said_in_a_line(function, wrong: dict, message: str) ->
     [
         ({"n_starts": -1}, "n_starts is -1"),
         ({"seed": -1}, "seed is -1"),
-        ({"bias": [0.0]}, "bias must have a finite value a feature"),
-        ({"bias": [0.0, np.nan]}, "bias must have a finite value a feature"),
+        ({"bias": [0.0]}, "bias has 1 values: must be one finite number a feature"),
+        ({"bias": [0.0, np.nan]}, "bias\\[1\\] is nan: must be finite"),
     ],
 )
 def test_what_is_wrong_with_a_search_is_said_in_a_line(wrong: dict, message: str) -> None:

@@ -1,26 +1,74 @@
 """Superposition when features are not equally sparse: toy models, SAEs, and what they represent.
 
-import superposition_atlas as sa
+    import superposition_atlas as sa
 
-schedule = sa.schedules.geometric(n_features=5, first=1.0, last=0.02, importance=0.9)
-models = sa.train(schedule, n_hidden=2, seeds=range(8))
-saes = sa.train_saes(models, architecture="relu", n_latents=5)
+    schedule = sa.schedules.geometric(n_features=5, first=1.0, last=0.02, importance=0.9)
+    models = sa.train(schedule, n_hidden=2, seeds=8)
+    models.to_frame()
+    saes = sa.train_saes(models, architecture="relu", n_latents=5)
+    sa.evaluate(models, saes).saes
+    sa.best_solutions(schedule, n_hidden=2)[0]
+
+Schedules
+    schedules           geometric, linear, zipf, …: one function a family
+    Schedule            importance and probability of each feature
+    sample              the batches that everything is trained on
+
+Toy models and SAEs
+    train               toy models, one a seed
+    random_dictionaries features that nobody trained, for SAEs
+    train_saes          SAEs of toy models
+    evaluate            what SAEs recover, as data frames
+    metrics             norms, dimensionality, interference, …
+    ToyModels, SAEs     ensembles: index, slice, iterate; .to_frame(), .to_torch(), .encode(…)
+    TrainingSettings, SAESettings
+
+Theory
+    exact_loss, exact_gradient  the expected loss in closed form
+    best_solutions      minima of it, each a Minimum
+    predict             the structure that wins, a Prediction
+    match               which features are represented, as a matching
+
+Pages
+    explore             toy models in an interactive page
+
+Files
+    save, load          ensembles
+    import_toy_models, import_toy_model, read_toy_model   toy models from elsewhere
+
+Every function that needs a schedule takes a `Schedule`, toy models, or arrays. Every error that a user can
+mend is an `AtlasError` of one line.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from superposition_atlas import errors as errors
     from superposition_atlas import metrics as metrics
     from superposition_atlas import schedules as schedules
+    from superposition_atlas.errors import AtlasError as AtlasError
     from superposition_atlas.explorer.notebook import explore as explore
+    from superposition_atlas.metrics.frames import evaluate as evaluate
+    from superposition_atlas.sae.ensemble import SAEs as SAEs
+    from superposition_atlas.sae.ensemble import SAESettings as SAESettings
     from superposition_atlas.sae.train_saes import train_saes as train_saes
     from superposition_atlas.sampling.sample import sample as sample
+    from superposition_atlas.schedules import Schedule as Schedule
+    from superposition_atlas.storage.imported_models import import_toy_model as import_toy_model
+    from superposition_atlas.storage.imported_models import import_toy_models as import_toy_models
+    from superposition_atlas.storage.interchange import read_toy_model as read_toy_model
+    from superposition_atlas.storage.saved import load as load
+    from superposition_atlas.storage.saved import save as save
     from superposition_atlas.theory.best import best_solutions as best_solutions
+    from superposition_atlas.theory.descent import Minimum as Minimum
     from superposition_atlas.theory.exact_loss import exact_gradient as exact_gradient
     from superposition_atlas.theory.exact_loss import exact_loss as exact_loss
     from superposition_atlas.theory.matching import match as match
+    from superposition_atlas.theory.predictor import Prediction as Prediction
     from superposition_atlas.theory.predictor import predict as predict
+    from superposition_atlas.toy_model import ToyModels as ToyModels
+    from superposition_atlas.toy_model import TrainingSettings as TrainingSettings
     from superposition_atlas.training.train_toy_models import random_dictionaries as random_dictionaries
     from superposition_atlas.training.train_toy_models import train as train
 
@@ -28,19 +76,35 @@ __version__ = "0.1.0"
 
 # Loaded on first use: whoever does not train must not pay for importing torch or numba.
 _WHERE = {
-    "best_solutions": ("superposition_atlas.theory.best", "best_solutions"),
-    "exact_gradient": ("superposition_atlas.theory.exact_loss", "exact_gradient"),
-    "exact_loss": ("superposition_atlas.theory.exact_loss", "exact_loss"),
-    "explore": ("superposition_atlas.explorer.notebook", "explore"),
-    "match": ("superposition_atlas.theory.matching", "match"),
-    "metrics": ("superposition_atlas.metrics", None),
-    "predict": ("superposition_atlas.theory.predictor", "predict"),
-    "random_dictionaries": ("superposition_atlas.training.train_toy_models", "random_dictionaries"),
-    "sample": ("superposition_atlas.sampling.sample", "sample"),
-    "schedules": ("superposition_atlas.schedules", None),
-    "train": ("superposition_atlas.training.train_toy_models", "train"),
-    "train_saes": ("superposition_atlas.sae.train_saes", "train_saes"),
+    "AtlasError": "errors",
+    "Minimum": "theory.descent",
+    "Prediction": "theory.predictor",
+    "SAESettings": "sae.ensemble",
+    "SAEs": "sae.ensemble",
+    "Schedule": "schedules",
+    "ToyModels": "toy_model",
+    "TrainingSettings": "toy_model",
+    "best_solutions": "theory.best",
+    "errors": None,
+    "evaluate": "metrics.frames",
+    "exact_gradient": "theory.exact_loss",
+    "exact_loss": "theory.exact_loss",
+    "explore": "explorer.notebook",
+    "import_toy_model": "storage.imported_models",
+    "import_toy_models": "storage.imported_models",
+    "load": "storage.saved",
+    "match": "theory.matching",
+    "metrics": None,
+    "predict": "theory.predictor",
+    "random_dictionaries": "training.train_toy_models",
+    "read_toy_model": "storage.interchange",
+    "sample": "sampling.sample",
+    "save": "storage.saved",
+    "schedules": None,
+    "train": "training.train_toy_models",
+    "train_saes": "sae.train_saes",
 }
+"""Name → the module that has it, or None where the name is a module itself."""
 
 __all__ = ["__version__", *_WHERE]
 
@@ -48,6 +112,11 @@ __all__ = ["__version__", *_WHERE]
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module_name, attribute = _WHERE[name]
-    module = import_module(module_name)
-    return module if attribute is None else getattr(module, attribute)
+    module = _WHERE[name]
+    if module is None:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

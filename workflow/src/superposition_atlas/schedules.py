@@ -1,237 +1,282 @@
 """Schedules: how important each feature is and how often it is active.
 
-A *family* turns a few numbers into one value a feature. The same families serve importance and probability.
-In a configuration a family is a mapping with the key `family`; the string `base` stands for the experiment's
-own importance or probability, of which `permutation` and `mean` make the talk's cases.
+Every family of a configuration is a function of the same name and the same arguments, and returns a schedule
+with these probabilities. Importance is a ratio between neighbours, one value a feature, or a family.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.sampling import stream
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArgumentError, value_text
+from superposition_atlas.families import FAMILIES as FAMILIES
+from superposition_atlas.families import SERIES as SERIES
+from superposition_atlas.families import Spec as Spec
+from superposition_atlas.families import Values as Values
+from superposition_atlas.families import constant_values as constant_values
+from superposition_atlas.families import explicit_values as explicit_values
+from superposition_atlas.families import feature_count
+from superposition_atlas.families import geometric_values as geometric_values
+from superposition_atlas.families import linear_values as linear_values
+from superposition_atlas.families import log_uniform_values as log_uniform_values
+from superposition_atlas.families import permuted as permuted
+from superposition_atlas.families import random_uniform_values as random_uniform_values
+from superposition_atlas.families import values as values
+from superposition_atlas.families import zipf_values as zipf_values
+from superposition_atlas.schedule import Schedule as Schedule
+from superposition_atlas.schedule import as_schedule as as_schedule
+from superposition_atlas.schedule import one_schedule as one_schedule
 
-Values = Float[np.ndarray, " feature"]
-Spec = Mapping[str, Any] | str
+if TYPE_CHECKING:
+    from superposition_atlas.toy_model import ToyModels
 
+# --- a schedule of each family -----------------------------------------------------------------------------
 
-@dataclass(frozen=True)
-class Schedule:
-    """Importance I_i ≥ 0 and probability 0 < p_i ≤ 1 of each feature; sparsity is S_i = 1 - p_i.
-
-    Both arrays are float64, [feature] or, where instances differ, [instance, feature].
-
-    Raises:
-        ValueError: if the shapes differ or a value is out of its range.
-    """
-
-    importance: Float[np.ndarray, "*instance feature"]
-    probability: Float[np.ndarray, "*instance feature"]
-
-    def __post_init__(self) -> None:
-        for name in ("importance", "probability"):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            if values.ndim not in (1, 2) or values.size == 0:
-                raise ValueError(f"{name} must be [feature] or [instance, feature], got shape {values.shape}")
-            object.__setattr__(self, name, values)
-        if self.importance.shape[-1] != self.probability.shape[-1]:
-            raise ValueError(
-                f"importance has {self.importance.shape[-1]} features, "
-                f"probability {self.probability.shape[-1]}"
-            )
-        if not np.all(np.isfinite(self.importance) & (self.importance >= 0)):
-            raise ValueError("importance must be finite and at least 0")
-        if not np.all((self.probability > 0) & (self.probability <= 1)):
-            raise ValueError("probability must be in (0, 1]")
-
-    @property
-    def n_features(self) -> int:
-        """Number of features, n."""
-        return self.probability.shape[-1]
-
-    @property
-    def sparsity(self) -> Float[np.ndarray, "*instance feature"]:
-        """S_i = 1 - p_i."""
-        return 1.0 - self.probability
+Importance = float | Sequence[float] | Float[np.ndarray, " feature"] | Spec
+"""A number is the ratio between neighbours (0.9 means 0.9^i); a list has one value a feature; a mapping with
+the key `family` is as in a configuration."""
 
 
-# --- families: one value a feature -------------------------------------------------------------------------
+def _importance(importance: Any, n_features: int) -> Float[np.ndarray, "*instance feature"]:
+    if isinstance(importance, Mapping):
+        rows = _of_family("importance", importance, n_features)
+        return rows[0] if len(rows) == 1 else rows
+    allowed = "a ratio above 0, one number of at least 0 a feature, or a family"
+    given = arguments.plain("importance", importance, allowed)
+    if given.ndim == 0:
+        ratio = arguments.number("importance", given, above=0)
+        return geometric_values(n_features, first=1.0, ratio=ratio)
+    numbers = arguments.numbers("importance", given, allowed, ndim=(1, 2), least=0)
+    if numbers.shape[-1] != n_features:
+        raise ArgumentError(f"importance has {numbers.shape[-1]} values for {n_features} features")
+    return numbers
 
 
-def constant_values(n_features: int, value: float) -> Values:
-    """The same value for every feature."""
-    return np.full(n_features, float(value))
-
-
-def linear_values(n_features: int, first: float, last: float) -> Values:
-    """Equal steps from `first` (feature 0) to `last`."""
-    return np.linspace(first, last, n_features)
-
-
-def geometric_values(
-    n_features: int, first: float, last: float | None = None, ratio: float | None = None
-) -> Values:
-    """Equal ratios from `first` to `last`, or with the given `ratio` between neighbours (0.9^i: ratio 0.9).
-
-    Raises:
-        ValueError: unless exactly one of `last` and `ratio` is given, or if a number is not positive.
-    """
-    if (last is None) == (ratio is None):
-        raise ValueError("family geometric takes either last or ratio")
-    if first <= 0 or (last is not None and last <= 0) or (ratio is not None and ratio <= 0):
-        raise ValueError("family geometric needs positive first, last and ratio")
-    if ratio is not None:
-        return np.asarray(first * float(ratio) ** np.arange(n_features))
-    assert last is not None
-    return np.asarray(first * (last / first) ** np.linspace(0.0, 1.0, n_features))
-
-
-def zipf_values(n_features: int, first: float, exponent: float) -> Values:
-    """Power law first · (i + 1)^-exponent."""
-    return np.asarray(first * (np.arange(n_features) + 1.0) ** -float(exponent))
-
-
-def random_uniform_values(n_features: int, low: float, high: float, seed: int) -> Values:
-    """Independent draws from U(low, high); feature i's draw depends on the seed and i alone."""
-    return low + (high - low) * _uniform(seed, n_features)
-
-
-def log_uniform_values(n_features: int, low: float, high: float, seed: int) -> Values:
-    """Independent draws whose logarithm is uniform between log(low) and log(high).
-
-    Raises:
-        ValueError: if low or high is not positive.
-    """
-    if low <= 0 or high <= 0:
-        raise ValueError("family log_uniform needs positive low and high")
-    return np.asarray(low * (high / low) ** _uniform(seed, n_features))
-
-
-def explicit_values(n_features: int, values: Sequence[float]) -> Values:
-    """The given values.
-
-    Raises:
-        ValueError: if their number is not the number of features.
-    """
-    if len(values) != n_features:
-        raise ValueError(f"family explicit has {len(values)} values for {n_features} features")
-    return np.asarray(values, dtype=np.float64)
-
-
-def permuted(values: Values, order: Sequence[int] | str | None = None, seed: int | None = None) -> Values:
-    """The same values in another order: `reversed`, an explicit order, or a random one from a seed.
-
-    Raises:
-        ValueError: unless exactly one of `order` and `seed` is given, or if `order` is no permutation.
-    """
-    if (order is None) == (seed is None):
-        raise ValueError("family permutation takes either order or seed")
-    if seed is not None:
-        return values[np.argsort(_uniform(seed, len(values)), kind="stable")]
-    if order == "reversed":
-        return values[::-1].copy()
-    if isinstance(order, str) or sorted(order or ()) != list(range(len(values))):
-        raise ValueError(f"order must be reversed, or the features 0 … {len(values) - 1} each once")
-    return values[list(order or ())]
-
-
-def _uniform(seed: int, n_features: int) -> Values:
-    return stream.uniform([seed], 0, 1, n_features, stream.Purpose.SCHEDULE)[0, 0]
-
-
-SERIES: dict[str, Callable[..., Values]] = {
-    "constant": constant_values,
-    "linear": linear_values,
-    "geometric": geometric_values,
-    "zipf": zipf_values,
-    "random_uniform": random_uniform_values,
-    "log_uniform": log_uniform_values,
-    "explicit": explicit_values,
-}
-"""Families that need nothing but numbers."""
-
-FAMILIES = (*SERIES, "permutation", "mean", "per_instance")
-"""All families: these three are made `of` another."""
-
-
-def values(spec: Spec, n_features: int, base: Values | None = None) -> Float[np.ndarray, "variant feature"]:
-    """The values that a configured family stands for.
-
-    Args:
-        spec: the string `base`, or a mapping with the key `family` and that family's own keys.
-        n_features: number of features, n.
-        base: what the string `base` stands for, where that is allowed.
-
-    Returns:
-        One row, except for `per_instance`: `count` rows, of which instance k takes row k mod count.
-
-    Raises:
-        ValueError: one line that says what is wrong with the family or its keys.
-    """
-    if spec == "base":
-        if base is None:
-            raise ValueError("base can't be made of base")
-        return base[None, :]
-    if isinstance(spec, str):
-        raise ValueError(f"{spec!r} is neither base nor a mapping with the key family")
-    keys = {key: value for key, value in spec.items() if key != "family"}
-    family = spec.get("family")
+def _of_family(name: str, spec: Spec, n_features: int) -> Float[np.ndarray, "variant feature"]:
+    """The values of a family that stands in the place of an argument."""
     try:
-        if family in SERIES:
-            return SERIES[str(family)](n_features, **keys)[None, :]
-        if family == "permutation":
-            return permuted(_one_row(keys.pop("of"), n_features, base), **keys)[None, :]
-        if family == "mean":
-            mean = _one_row(keys.pop("of"), n_features, base).mean()
-            return constant_values(n_features, float(mean))[None, :]
-        if family == "per_instance":
-            count = int(keys.pop("count"))
-            return np.repeat(_one_row(keys.pop("of"), count, None)[:, None], n_features, axis=1)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"family {family} has wrong keys: {error}") from None
-    raise ValueError(f"unknown family {family!r}; the families are {', '.join(FAMILIES)}")
+        return values(spec, n_features)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}") from None
 
 
-def _one_row(spec: Spec, n_features: int, base: Values | None) -> Values:
-    rows = values(spec, n_features, base)
-    if len(rows) != 1:
-        raise ValueError("per_instance can't be used inside another family")
-    return rows[0]
-
-
-# --- the same for a notebook -----------------------------------------------------------------------------
-
-
-def _importance(importance: float | Sequence[float], n_features: int) -> Values:
-    """A number is the ratio between neighbours (importance 0.9 means 0.9^i); a sequence is taken as it is."""
-    if isinstance(importance, (int, float)):
-        return geometric_values(n_features, first=1.0, ratio=float(importance))
-    return explicit_values(n_features, importance)
+def _schedule(
+    importance: Any, probability: Float[np.ndarray, "*instance feature"], **given: object
+) -> Schedule:
+    """The schedule of these probabilities, or an error that names the arguments which they follow from."""
+    holds = (probability > 0) & (probability <= 1)
+    if not holds.all():
+        place = tuple(np.argwhere(~holds)[0].tolist())
+        listed = ", ".join(f"{name} is {value_text(value)}" for name, value in given.items())
+        raise ArgumentError(
+            f"{listed}: must make probabilities in (0, 1], and that of feature {place[-1]} would be "
+            f"{probability[place]:g}"
+        )
+    return Schedule(_importance(importance, probability.shape[-1]), probability)
 
 
 def geometric(
-    n_features: int, first: float, last: float, importance: float | Sequence[float] = 1.0
+    n_features: int,
+    first: float,
+    last: float | None = None,
+    importance: Importance = 1.0,
+    ratio: float | None = None,
 ) -> Schedule:
-    """Probabilities in equal ratios; importance as a ratio (0.9 means 0.9^i) or as a list."""
-    return Schedule(_importance(importance, n_features), geometric_values(n_features, first, last))
+    """Probabilities in equal ratios, from `first` to `last` or with the `ratio` between neighbours.
+
+    Args:
+        n_features: number of features, n.
+        first: probability of feature 0, in (0, 1].
+        last: probability of feature n - 1, in (0, 1]; or leave it out and give `ratio`.
+        importance: a ratio between neighbours (0.9 means 0.9^i), or one number of at least 0 a feature, or a
+            family as a configuration has it: {"family": "zipf", "first": 1, "exponent": 1}.
+        ratio: between the probabilities of neighbours.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    return _schedule(
+        importance, geometric_values(n_features, first, last, ratio), first=first, last=last, ratio=ratio
+    )
 
 
-def linear(n_features: int, first: float, last: float, importance: float | Sequence[float] = 1.0) -> Schedule:
-    """Probabilities in equal steps from `first` to `last`; importance as for `geometric`."""
-    return Schedule(_importance(importance, n_features), linear_values(n_features, first, last))
+def linear(n_features: int, first: float, last: float, importance: Importance = 1.0) -> Schedule:
+    """Probabilities in equal steps from `first` to `last`, in (0, 1]; importance as for `geometric`.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    return _schedule(importance, linear_values(n_features, first, last), first=first, last=last)
 
 
-def uniform(n_features: int, probability: float, importance: float | Sequence[float] = 1.0) -> Schedule:
-    """One probability for all features; importance as for `geometric`."""
-    return Schedule(_importance(importance, n_features), constant_values(n_features, probability))
+def constant(n_features: int, value: float, importance: Importance = 1.0) -> Schedule:
+    """One probability, in (0, 1], for all features; importance as for `geometric`.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    return _schedule(importance, constant_values(n_features, value), value=value)
+
+
+def uniform(n_features: int, probability: float, importance: Importance = 1.0) -> Schedule:
+    """`constant` under another name, with `probability` for `value`.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    probability = arguments.number("probability", probability, above=0, most=1)
+    return constant(n_features, probability, importance)
+
+
+def zipf(n_features: int, first: float, exponent: float, importance: Importance = 1.0) -> Schedule:
+    """Probabilities first · (i + 1)^-exponent, in (0, 1]; importance as for `geometric`.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    return _schedule(importance, zipf_values(n_features, first, exponent), first=first, exponent=exponent)
+
+
+def random_uniform(
+    n_features: int, low: float, high: float, seed: int, importance: Importance = 1.0
+) -> Schedule:
+    """Independent probabilities from U(low, high), 0 < low ≤ high ≤ 1; importance as for `geometric`.
+
+    Raises:
+        ArgumentError: if an argument is not as above, or seed no integer with 0 ≤ seed < 2^64.
+    """
+    return _schedule(importance, random_uniform_values(n_features, low, high, seed), low=low, high=high)
+
+
+def log_uniform(
+    n_features: int, low: float, high: float, seed: int, importance: Importance = 1.0
+) -> Schedule:
+    """Independent probabilities whose logarithm is uniform between log(low) and log(high), as
+    `random_uniform`.
+
+    Raises:
+        ArgumentError: if an argument is not as above, or seed no integer with 0 ≤ seed < 2^64.
+    """
+    return _schedule(importance, log_uniform_values(n_features, low, high, seed), low=low, high=high)
 
 
 def explicit(
-    importance: Float[np.ndarray, "*instance feature"] | Sequence[float],
-    probability: Float[np.ndarray, "*instance feature"] | Sequence[float],
+    importance: Float[np.ndarray, "*instance feature"] | Sequence[float] | float = 1.0,
+    probability: Float[np.ndarray, "*instance feature"] | Sequence[float] | None = None,
+    *,
+    values: Float[np.ndarray, "*instance feature"] | Sequence[float] | None = None,
 ) -> Schedule:
-    """Any schedule, [feature] or [instance, feature]."""
-    return Schedule(np.asarray(importance, dtype=np.float64), np.asarray(probability, dtype=np.float64))
+    """Any schedule, [feature] or [instance, feature].
+
+    Args:
+        importance: one number of at least 0 a feature, or a ratio as for `geometric`.
+        probability: one number in (0, 1] a feature.
+        values: the same as `probability`, as the family in a configuration names it.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    if (probability is None) == (values is None):
+        given = f"probability {value_text(probability)} and values {value_text(values)}"
+        raise ArgumentError(f"explicit takes either probability or values: got {given}")
+    name, rows = "probability", probability
+    if rows is None:
+        name, rows = "values", values
+    allowed = "[feature] or [instance, feature]"
+    chosen = arguments.numbers(name, rows, allowed, ndim=(1, 2), above=0, most=1)
+    return Schedule(_importance(importance, chosen.shape[-1]), chosen)
+
+
+def permutation(
+    of: "Schedule | ToyModels | Sequence[float] | Spec",
+    order: Sequence[int] | str | None = None,
+    seed: int | None = None,
+    importance: Importance | None = None,
+    n_features: int | None = None,
+) -> Schedule:
+    """The probabilities of another schedule in another order; its importances stay where they are.
+
+    Args:
+        of: a schedule or toy models, one probability a feature, or a family as a configuration has it.
+        order: "reversed", or the features 0 … n - 1 each once: feature i takes the probability of order[i].
+        seed: of a random order, in `order`'s place, 0 ≤ seed < 2^64.
+        importance: as for `geometric`; None takes that of `of`, and 1 where `of` has none.
+        n_features: number of features, needed where `of` is a family.
+
+    Raises:
+        ArgumentError: if an argument is not as above, or if the instances of `of` differ.
+    """
+    own, probability = _base(of, importance, n_features)
+    return Schedule(own, permuted(probability, order, seed))
+
+
+def mean(
+    of: "Schedule | ToyModels | Sequence[float] | Spec",
+    importance: Importance | None = None,
+    n_features: int | None = None,
+) -> Schedule:
+    """The mean of another schedule's probabilities for every feature.
+
+    Args and errors as those of `permutation`.
+    """
+    own, probability = _base(of, importance, n_features)
+    return Schedule(own, constant_values(len(probability), float(probability.mean())))
+
+
+def per_instance(
+    n_features: int, of: Sequence[float] | Spec, count: int | None = None, importance: Importance = 1.0
+) -> Schedule:
+    """One probability an instance, the same for all its features.
+
+    Args:
+        n_features: number of features, n.
+        of: `count` probabilities, or a family as a configuration has it, {"family": "geometric", …}.
+        count: number of instances, needed where `of` is a family.
+        importance: as for `geometric`.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    if isinstance(of, Mapping):
+        if count is None:
+            raise ArgumentError("count is missing: must be the number of instances, as of is a family")
+        probability = _row_of_family(of, arguments.size("count", count))
+    else:
+        probability = arguments.numbers(
+            "of", of, "one number an instance, or a family", ndim=(1,), above=0, most=1
+        )
+        if count is not None and arguments.size("count", count) != len(probability):
+            raise ArgumentError(
+                f"count is {count}: must be left out, or {len(probability)}, of which there are"
+            )
+    rows = np.repeat(probability[:, None], feature_count(n_features), axis=1)
+    return _schedule(importance, rows, of=of)
+
+
+def _base(of: Any, importance: Any, n_features: int | None) -> tuple[Values, Values]:
+    """Importance and probability of what a family is made of."""
+    if isinstance(of, Mapping):
+        if n_features is None:
+            raise ArgumentError("n_features is missing: must be the number of features, as of is a family")
+        own, probability = np.ones(feature_count(n_features)), _row_of_family(of, n_features)
+    elif hasattr(of, "importance") and hasattr(of, "probability"):
+        own, probability, _ = one_schedule(of, n_hidden=1)
+    else:
+        allowed = "a Schedule, ToyModels, one probability a feature, or a family"
+        probability = arguments.numbers("of", of, allowed, ndim=(1,), above=0, most=1)
+        own = np.ones(len(probability))
+    if n_features is not None and feature_count(n_features) != len(probability):
+        raise ArgumentError(
+            f"n_features is {n_features}: must be left out, or that of of, {len(probability)}"
+        )
+    return own if importance is None else _importance(importance, len(probability)), probability
+
+
+def _row_of_family(spec: Spec, n_values: int) -> Values:
+    rows = _of_family("of", spec, n_values)
+    if len(rows) != 1:
+        raise ArgumentError("of is a family per_instance: must have the same values for every instance")
+    return rows[0]

@@ -5,18 +5,24 @@ Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARE
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from math import sqrt
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
+from superposition_atlas.ensemble import Ensemble, ShortSettings
 from superposition_atlas.errors import SettingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
 from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
 
 InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
@@ -30,8 +36,8 @@ DEFAULT_DECAY = 0.01
 """Weight decay of torch.optim.AdamW."""
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+@dataclass(frozen=True, repr=False)
+class TrainingSettings(ShortSettings):
     """How toy models are trained. Defaults are ARENA's.
 
     Raises:
@@ -82,7 +88,7 @@ class TrainingSettings:
         if self.warmup_steps and self.warmup_steps >= self.steps:
             allowed = f"an integer ≥ 0 and < {self.steps}, the steps"
             raise SettingError("warmup_steps", self.warmup_steps, allowed)
-        if self.weight_decay == "default":
+        if isinstance(self.weight_decay, str):
             decay = DEFAULT_DECAY if self.optimizer == "adamw" else 0.0
             object.__setattr__(self, "weight_decay", decay)
         if self.optimizer == "adam" and float(self.weight_decay) > 0:
@@ -125,9 +131,12 @@ class History:
         return np.asarray(self.feature_loss.mean(axis=-1))
 
 
-@dataclass(frozen=True)
-class ToyModels:
-    """An ensemble of toy models. Arrays share their first axis, the instance; float32 unless said."""
+@dataclass(frozen=True, repr=False, eq=False)
+class ToyModels(Ensemble):
+    """An ensemble of toy models. Arrays share their first axis, the instance; float32 unless said.
+
+    `models[3]`, `models[2:5]`, `models[[0, 4]]` and iteration give smaller ensembles.
+    """
 
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
@@ -146,25 +155,38 @@ class ToyModels:
         return len(self.W)
 
     def encode(
-        self, x: Float[np.ndarray, "instance batch feature"]
+        self, x: Float[np.ndarray, "#instance batch feature"]
     ) -> Float[np.ndarray, "instance batch hidden"]:
-        """h, float32."""
+        """h, float32, of x [instance, batch, feature] or [batch, feature], the same for all toy models.
+
+        Raises:
+            ArgumentError: if x has another shape, or a value that is not finite.
+        """
+        x = arguments.batches("x", x, len(self), self.n_features)
         return encode(x - centre(self.probability, self.settings)[:, None, :], self.W)
 
     def reconstruct(
-        self, x: Float[np.ndarray, "instance batch feature"]
+        self, x: Float[np.ndarray, "#instance batch feature"]
     ) -> Float[np.ndarray, "instance batch feature"]:
-        """x', float32."""
+        """x', float32; x and errors as those of `encode`."""
         return reconstruct(self.encode(x), self.W, self.b, self.settings.output)
 
     def sample(
         self, step: int, batch_size: int, purpose: stream.Purpose = stream.Purpose.EVALUATION
     ) -> Float[np.ndarray, "instance batch feature"]:
-        """Inputs x as each toy model is made for, float32, from its own seed's stream."""
+        """Inputs x as each toy model is made for, float32, from its own seed's stream.
+
+        Args and errors as those of `sa.sample`.
+        """
         return sample(self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes)
 
-    def select(self, instances: Integer[np.ndarray, " chosen"] | slice) -> "ToyModels":
-        """Some of the toy models, by index."""
+    def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "ToyModels":
+        """Some of the toy models, by index (a slice, one index or more, or a mask).
+
+        Raises:
+            ArgumentError: if there is no such toy model.
+        """
+        instances = arguments.positions("instances", instances, len(self))
         arrays = {name: getattr(self, name)[instances] for name in TENSORS}
         if self.history is None:
             return replace(self, **arrays)
@@ -179,6 +201,36 @@ class ToyModels:
         wanted = {int(seed) for seed in seeds}
         chosen = [index for index, seed in enumerate(self.seeds.tolist()) if seed in wanted]
         return self.select(np.array(chosen, dtype=np.int64))
+
+    # By name: what trains toy models must not be rebuilt where a metric changes.
+    def to_frame(self, level: Literal["both", "models", "features"] = "both") -> "pd.DataFrame":
+        """What is measured of the toy models, in the columns of the pipeline's tables.
+
+        Args:
+            level: "models" (one row a toy model), "features" (one row a feature of a toy model), or "both":
+                the rows of "features", with `instance` and with the columns of "models" beside.
+
+        Raises:
+            ArgumentError: if `level` is none of these.
+        """
+        frame: pd.DataFrame = import_module("superposition_atlas.metrics.frames").models_frame(self, level)
+        return frame
+
+    def to_torch(self) -> "torch.nn.Module":
+        """The toy models as one torch module: parameters `W` and `b`, forward from x to x', `encode` to h."""
+        module: torch.nn.Module = import_module("superposition_atlas.storage.torch_module").as_module(self)
+        return module
+
+    def summary(self) -> dict[str, object]:
+        """What the repr says."""
+        return {
+            "toy models": len(self),
+            "features": self.n_features,
+            "hidden": self.n_hidden,
+            "steps": self.settings.steps,
+            "loss": f"{np.median(self.loss):.4g} (median)" if np.isfinite(self.loss).any() else "unknown",
+            "engine": self.engine,
+        }
 
     @property
     def n_hidden(self) -> int:
@@ -260,7 +312,7 @@ def initial_bias(
     """b before the first step, float32; where `settings.bias` is not "trained" it stays so.
 
     Raises:
-        TrainingError: if `settings.bias` has another number of values than there are features.
+        SettingError: if `settings.bias` has another number of values than there are features.
     """
     b = np.zeros(probability.shape, dtype=np.float32)
     if settings.bias == "mean":

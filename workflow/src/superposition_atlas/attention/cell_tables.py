@@ -67,9 +67,9 @@ class Measured:
     loss: Float[np.ndarray, " instance"]
     """Squared error over that of always answering 0."""
     cells: Mapping[str, Cells]
-    """By dictionary: `true`, and `sae` where there are SAEs."""
+    """Cells by dictionary: `true`, and `sae` if there are SAEs."""
     errors: Mapping[str, Scores]
-    """What the cells leave over of each score, by dictionary."""
+    """Score minus the sum of its cells, by dictionary."""
     deviation: Mapping[str, Float[np.ndarray, " instance"]]
     """Largest |cells + error - score|, by dictionary."""
 
@@ -147,16 +147,16 @@ def _summed(
 
 @dataclass(frozen=True)
 class Reading:
-    """What the tables of an ensemble say that each query feature looks for and writes."""
+    """The rule that the tables of an ensemble give: the key and the output of each query feature."""
 
     key: PerRow
     output: PerRow
-    """By the largest path."""
+    """Output of the largest path."""
     head: PerRow
     key_by_score: PerRow
-    """By the largest contribution of any head, whatever is written."""
+    """Key of the largest contribution of any head, whatever is written."""
     key_by_attention: PerRow
-    """By the largest mean attention of any head."""
+    """Key of the largest mean attention of any head."""
 
 
 def read_off(cells: Cells) -> Reading:
@@ -331,7 +331,7 @@ def _frame(measured: Measured, dictionary: str, columns: Mapping[str, np.ndarray
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, " instance"]:
-    """Over all cells of an instance that both have."""
+    """Correlation over all cells of an instance that both have."""
     result = np.full(len(one), np.nan)
     for instance, (a, b) in enumerate(
         zip(one.reshape(len(one), -1), other.reshape(len(one), -1), strict=True)

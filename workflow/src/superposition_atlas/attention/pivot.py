@@ -30,7 +30,7 @@ class Dictionary:
     name: str
     directions: Float[np.ndarray, "instance feature hidden"]
     activity: Float[np.ndarray, "instance sequence token feature"]
-    """At least 0; the query is the last token."""
+    """Activities, at least 0; the query is the last token."""
     cosine: Float[np.ndarray, "instance feature"]
     """Between each direction and the feature's own."""
 
@@ -83,7 +83,7 @@ def sae_dictionary(models: ToyModels, saes: SAEs, h: Hidden) -> Dictionary:
 def matched(
     W: Float[np.ndarray, "instance hidden feature"], W_dec: Float[np.ndarray, "instance latent hidden"]
 ) -> tuple[Integer[np.ndarray, "instance feature"], Float[np.ndarray, "instance feature"]]:
-    """For each feature the latent that it is matched with, and their signed cosine."""
+    """The latent matched with each feature, and their signed cosine."""
     true, found = _normalised(W.swapaxes(1, 2)), _normalised(W_dec)
     cosines = true @ found.swapaxes(1, 2)
     latent = np.stack([linear_sum_assignment(own, maximize=True)[1] for own in cosines])

@@ -21,7 +21,7 @@ Tokens = Float[np.ndarray, "instance sequence token feature"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What each query feature looks for, and where it writes: permutations, one a seed."""
+    """The key feature and the output of each query feature: two permutations for each seed."""
 
     key_of: Integer[np.ndarray, "instance feature"]
     output_of: Integer[np.ndarray, "instance feature"]
@@ -49,7 +49,7 @@ def hidden(models: ToyModels, tokens: Tokens) -> Float[np.ndarray, "instance seq
 
 
 def targets(tokens: Tokens, rule: Rule) -> Float[np.ndarray, "instance sequence output"]:
-    """What the rule writes; there are as many outputs as features."""
+    """Outputs that the rule asks for; there are as many as features."""
     query, largest = tokens[:, :, -1], tokens[:, :, :-1].max(axis=2)
     wanted = np.where(query > 0, np.take_along_axis(largest, rule.key_of[:, None, :], axis=2), 0.0)
     result = np.zeros_like(query)

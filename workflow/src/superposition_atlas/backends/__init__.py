@@ -1,1 +1,1 @@
-"""What engines need of the machine, and no science: compiled code, threads, signals, GPUs."""
+"""The machine side of engines, without science: compiled code, threads, signals, GPUs."""

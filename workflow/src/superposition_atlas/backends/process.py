@@ -1,4 +1,4 @@
-"""What a command sets for its process, before the libraries that read it are loaded."""
+"""Environment that a command sets for its process before libraries that read it are loaded."""
 
 import os
 

@@ -22,7 +22,7 @@ class Case:
     name: str
     title: str
     role: str
-    """What the talk's observations take it for; empty for a case beside theirs."""
+    """Role in the talk's observations; empty for none."""
     slide: int
     """The talk's slide that shows it; 0 for none."""
     importance: Float[np.ndarray, "importance_variant feature"]
@@ -38,7 +38,7 @@ class SAE:
 
     name: str
     settings: Mapping[str, Any]
-    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """Keys of `sae.settings.SAESettings` with plain values; `check_saes` checks them against its rules."""
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
@@ -51,9 +51,9 @@ class Experiment:
     name: str
     title: str
     role: str
-    """What slides and report take it for; empty for others."""
+    """Role in slides and report; empty for none."""
     family: str
-    """What tables call the base schedule."""
+    """Name of the base schedule in tables."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
@@ -137,11 +137,11 @@ class AttentionSetting:
     """p_i, above 0 and at most 1, of a feature in any token."""
     toy_model: TrainingSettings
     sae: Mapping[str, Any]
-    """As `sae.settings.SAESettings` names them, plain values; `check_saes` holds them to its rules."""
+    """Keys of `sae.settings.SAESettings` with plain values; `check_saes` checks them against its rules."""
     heads: tuple[int, ...]
     """For each number of heads there is a layer of attention on each toy model."""
     training: Mapping[str, Any]
-    """Of the attention, as `attention.attention_settings.AttentionSettings` names them."""
+    """Settings of the attention, with the keys of `attention.attention_settings.AttentionSettings`."""
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -54,12 +54,12 @@ class CaseKeys:
     """Keys of a case."""
 
     title: Title = ""
-    """What figures and tables call the case; empty means its name."""
+    """Name of the case in figures and tables; empty means its key."""
     role: CaseRole = ""
-    """What the talk's observations take the case for: probability falls with importance (`aligned`, its case
-    1) or rises (`reversed`, case 2), is in `random` order, importance is `equal`; controls are uniform
-    sparsity at several `densities` or at the `matched` mean density, equal and rare features that form a
-    `pentagon`, and `no_sparsity`. Empty means that it is a case beside these."""
+    """Role of the case in the talk's observations: probability falls with importance (`aligned`, its case 1),
+    rises (`reversed`, case 2) or is in `random` order, or importance is `equal`; controls are uniform
+    sparsity at a range of `densities` or at the `matched` mean density, equal and rare features that form a
+    `pentagon`, and `no_sparsity`. Empty means none."""
     slide: Annotated[int, Range(0, 100)] = 0
     """The talk's slide that shows the case, in the experiments of the roles `slides`, `post` and
     `known_answers`; bars are on the next slide. 0 means none."""
@@ -75,7 +75,7 @@ CASE = Keys("a case", (CaseKeys,))
 
 
 class SAEKeys:
-    """What a configuration says of SAEs beside their settings."""
+    """Keys of SAEs in a configuration, beside their settings."""
 
     seeds: Annotated[int, Range(1)] = 8
     """Number of toy models of a case that get an SAE, the first ones. By default all where there are
@@ -91,14 +91,14 @@ class ExperimentKeys:
     """Keys of an experiment."""
 
     title: Title = ""
-    """What figures and tables call the experiment; empty means its name."""
+    """Name of the experiment in figures and tables; empty means its key."""
     role: ExperimentRole = ""
-    """What slides and report take the experiment for, each role for one experiment: the `slides` show its
-    cases; the `post` published norms at its size; `known_answers` are controls; `sae_slides` has the SAEs of
-    slides 6 to 10 (else the first SAEs are drawn). Empty means that it is another experiment."""
+    """Role of the experiment in slides and report; a role belongs to one experiment. `slides`: its cases are
+    drawn; `post`: its size is that of the published norms; `known_answers`: its cases are controls;
+    `sae_slides`: slides 6 to 10 draw its SAEs (otherwise the first SAEs). Empty means none."""
     like: Annotated[str, Worded("the name of another experiment")] = ""
-    """Another experiment, from which this one starts, without its title and role: it says only what differs.
-    Empty means none."""
+    """Another experiment whose keys this one takes, except title and role; it states only what differs. Empty
+    means none."""
     n_features: Size
     """Number of features, n."""
     n_hidden: Size
@@ -112,7 +112,7 @@ class ExperimentKeys:
     shown_seeds: Annotated[int, Range(1)] = 8
     """Number of toy models that figures draw, the first ones. By default all where there are fewer seeds."""
     family: Name = "auto"
-    """What tables call the schedule `base`; `auto` is the name of the family of `probability`."""
+    """Name of the schedule `base` in tables; `auto` is the name of the family of `probability`."""
     importance: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "ratio": 0.9})
     """The importance of each feature that a case calls `base`."""
     probability: Schedule = MappingProxyType({"family": "linear", "first": 0.9, "last": 0.1})
@@ -120,7 +120,7 @@ class ExperimentKeys:
     training: Training = NOTHING
     """How the toy models are trained."""
     claims: bool = False
-    """Whether the talk's observations are tested here, on the cases whose roles they speak of."""
+    """Whether the talk's observations are tested on this experiment, on the cases of their roles."""
     cases: Annotated[Mapping[str, Any], ByName(CASE, 1, words="a mapping of at least one case by name")]
     """The cases by name; a case is one schedule of importance and probability."""
     saes: Annotated[Mapping[str, Any], ByName(SAE, words="a mapping of SAEs by name")] = NOTHING
@@ -223,10 +223,10 @@ class MapKeys:
     """Keys of a map."""
 
     title: Title = ""
-    """What figures and tables call the map; empty means its name."""
+    """Name of the map in figures and tables; empty means its key."""
     role: MapRole = ""
-    """`observations` for the one map that the talk's observations are judged by and that the atlas's figures
-    draw; empty for others."""
+    """`observations` for the one map on which the talk's observations are judged, and which the atlas's
+    figures draw; empty for others."""
     n_features: Annotated[int, Range(2, 1000)]
     """Number of features, n."""
     n_hidden: Annotated[int, Range(1, 1000)]
@@ -261,14 +261,14 @@ MAP = Keys("a map", (MapKeys,))
 
 
 class NetworkTitle:
-    """What a configuration says of networks before their settings."""
+    """Keys of networks in a configuration, before their settings."""
 
     title: Title = ""
-    """What figures and tables call the networks; empty means their name."""
+    """Name of the networks in figures and tables; empty means their key."""
 
 
 class NetworkSeeds:
-    """What a configuration says of networks beside their settings."""
+    """Keys of networks in a configuration, beside their settings."""
 
     seeds: Annotated[int, Range(1, 10_000)] | Seeds = 8
     """One network for each, on points of its own: a number means the seeds 0, 1, … up to that many, a list
@@ -279,10 +279,10 @@ NETWORK = Keys("a network", (NetworkTitle, NetworkSettings, NetworkSeeds))
 
 
 class AttentionKeys:
-    """What a configuration says of attention beside the settings of its training."""
+    """Keys of attention in a configuration, beside the settings of its training."""
 
     title: Title = ""
-    """What figures and tables call the setting; empty means its name."""
+    """Name of the setting in figures and tables; empty means its key."""
     n_features: Annotated[int, Range(2, 1000)]
     """Number of features, n, and of outputs. Each feature has a row in the planted rule."""
     n_hidden: Annotated[int, Range(1, 1000)]

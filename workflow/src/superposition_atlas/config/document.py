@@ -50,7 +50,7 @@ def with_tables(text: str) -> str:
 
 
 def schema_text() -> str:
-    """What `schema.json` holds."""
+    """Content of `schema.json`."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 

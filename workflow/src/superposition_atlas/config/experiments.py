@@ -98,7 +98,7 @@ def _case(
         raise refused((*case_key, "probability", "count"), len(rows["probability"]), allowed)
 
     def at(setting: str) -> Key:
-        """Where a setting stands: in the case, or in the experiment."""
+        """The key that sets a value: that of the case, or of the experiment."""
         in_case = ("cases", name) if setting in written.get("training", {}) else ()
         return (*key, *in_case, "training", setting)
 
@@ -117,7 +117,7 @@ def _case(
 
 
 def _shards(filled: Mapping[str, Any], n_seeds: int, trainings: Sequence[TrainingSettings]) -> int:
-    """As many for all cases as the longest training needs."""
+    """Number of shards, the same for all cases: as many as the longest training needs."""
     if filled["shards"] != "auto":
         return int(filled["shards"])
     size = (n_seeds, filled["n_features"], filled["n_hidden"])

@@ -93,7 +93,7 @@ class Explicit:
     """A list, one value a feature."""
 
     values: Annotated[tuple[float, ...], Length(1)]
-    """As many values as there are features."""
+    """One value for each feature."""
 
 
 class Permutation:

@@ -14,7 +14,7 @@ _NOT_TAKEN_OVER = ("title", "role")
 """Keys that an experiment has for itself alone, whatever it is like."""
 
 _MOST_BITS = 2048
-"""Of an integer: twice those of the largest float."""
+"""Largest number of bits of an integer: twice those of the largest float."""
 
 
 def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def laid_over(base: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, 
 
 
 def whole(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written, checked, with what each experiment takes over and without what is null."""
+    """The checked document with the keys that experiments take from `like`, and without null values."""
     written = _plain(raw, ())
     # What is written is checked first, so that a message names the place where it stands; only what is
     # then put together can be held to be complete.

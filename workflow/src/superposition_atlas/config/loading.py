@@ -1,4 +1,4 @@
-"""From the mapping that YAML gives to a checked `Config`."""
+"""Turns the mapping that YAML gives into a checked `Config`."""
 
 import json
 from collections.abc import Mapping

@@ -75,7 +75,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
 def _shards(
     filled: Mapping[str, Any], n_points: int, n_seeds: int, trainings: Sequence[TrainingSettings]
 ) -> int:
-    """As many as its training needs, or its searches, but none of less than a point."""
+    """Number of shards: as many as training or searches need, but none of less than a point."""
     if filled["shards"] != "auto":
         return int(filled["shards"])
     n_features, n_models = filled["n_features"], n_points * n_seeds

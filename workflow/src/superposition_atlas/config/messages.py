@@ -55,7 +55,7 @@ def refused_setting(group: Iterable[str | int], error: SettingError) -> ConfigEr
 
 
 def allowed(rule: Rule) -> str:
-    """What a rule allows, in words: "an integer ≥ 1", "auto, cpu or cuda"."""
+    """The values that a rule allows, in words: "an integer ≥ 1", "auto, cpu or cuda"."""
     if rule.words:
         return rule.words
     match rule:
@@ -105,7 +105,7 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def hint(value: object, rule: Rule) -> str:
-    """What the user may not know of YAML, or a word that may have been meant."""
+    """A trap of YAML that explains the value, or a similar allowed word."""
     if isinstance(value, bool):
         return " (YAML reads yes, no, on and off as true and false)"
     if isinstance(value, str) and isinstance(rule, Choice):

@@ -1,4 +1,4 @@
-"""What maps must have in common for their norms to be compared with the published ones."""
+"""Requirements on maps whose norms are compared with the published ones."""
 
 from collections.abc import Mapping
 

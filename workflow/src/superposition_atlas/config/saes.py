@@ -1,4 +1,4 @@
-"""What only the SAEs themselves know of their settings.
+"""Checks of SAE settings that need the code of SAEs.
 
 It stands apart from `load`, so that the commands that read a configuration do not depend on the code of SAEs.
 """

@@ -9,7 +9,7 @@ import yaml
 from superposition_atlas.errors import ConfigError
 
 _MOST_VALUES = 100_000
-"""That aliases may stand for, beside what is written."""
+"""Largest number of values that aliases may stand for, beside those written out."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -38,7 +38,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def _content(text: bytes) -> Any:
-    """What a document holds. JSON is read as JSON, as Snakemake reads it: to YAML 1.1, 5e-05 is text.
+    """Content of a document. JSON is read as JSON, as Snakemake reads it: to YAML 1.1, 5e-05 is text.
 
     Where that fails, a key given twice and nesting too deep among it, it is for YAML to say what is wrong.
     """
@@ -68,7 +68,7 @@ def _yaml_content(text: bytes) -> Any:
 
 
 def _values(node: yaml.Node, known: dict[int, int]) -> int:
-    """So many values a document has where aliases are written out: a few lines may stand for billions."""
+    """Number of values of a document with its aliases written out: a few lines may stand for billions."""
     if id(node) not in known:
         known[id(node)] = 2 * _MOST_VALUES  # of an alias inside what it stands for, which never ends
         parts = node.value if isinstance(node, yaml.CollectionNode) else []

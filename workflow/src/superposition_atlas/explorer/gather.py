@@ -24,10 +24,10 @@ Unit = Literal["count", "share", "answer", "excess"]
 
 @dataclass(frozen=True)
 class Layer:
-    """What a map of the atlas can show."""
+    """A layer that a map of the atlas can show."""
 
     column: str
-    """Of the table of points."""
+    """Column of the table of points."""
     title: str
     group: str
     unit: Unit
@@ -43,11 +43,11 @@ class Question(Protocol):
 
     @property
     def statement(self) -> str:
-        """In a few words."""
+        """The statement in a few words."""
 
     @property
     def column(self) -> str:
-        """Of the table of points; with `best_` in front, of the best solution."""
+        """Column of the table of points; with `best_` in front, that of the best solution."""
 
     def speaks_of(self, importance_ratio: float, order: str) -> bool:
         """Whether it speaks of schedules of this importance and order."""
@@ -91,7 +91,7 @@ def palette() -> dict[str, list[str]]:
 
 
 def layers_of(questions: Iterable[Question]) -> list[Layer]:
-    """What maps show of the atlas: LAYERS, and where each observation holds, trained and at the best."""
+    """Layers of the atlas's maps: LAYERS, and where each observation holds, trained and at the best."""
     layers = list(LAYERS)
     for question in questions:
         group = f"{question.name}: {question.statement}"

@@ -1,4 +1,4 @@
-"""What results/explorer.html is made from, for its rule: the atlas's files and the page's program."""
+"""Input of results/explorer.html, for its rule: the atlas's files and the page's program."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PAGE = "workflow/src/superposition_atlas/explorer/page"
 _SHARDED = {"schedules": "points", "weights": "weights", "solutions": "solutions"}
-"""By the command's argument: the table of the map that has a file a shard."""
+"""Sharded table of the map, by the command's argument."""
 
 
 def explorer_inputs(config: "Config") -> dict[str, list[str]]:

@@ -9,15 +9,17 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from superposition_atlas.arguments import integer
-from superposition_atlas.errors import AtlasError
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArtefactError, AtlasError
 from superposition_atlas.explorer.assemble import page, page_folder
 from superposition_atlas.explorer.gather import page_data
 from superposition_atlas.explorer.presets import MOST_FEATURES, MOST_HIDDEN
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
+from superposition_atlas.toy_model import ToyModels
 
 _HEIGHT = 900
 
@@ -29,7 +31,7 @@ class Explorer:
         self.html = html
         """The whole page."""
         self.height = height
-        """Of the frame, in pixels."""
+        """Height of the frame, in pixels."""
 
     def _repr_html_(self) -> str:
         frame = escape(self.html, quote=True)
@@ -44,7 +46,7 @@ class Explorer:
 
 
 def explore(
-    schedule: Schedule | None = None,
+    schedule: Schedule | ToyModels | tuple[ArrayLike, ArrayLike] | None = None,
     n_hidden: int = 2,
     results: str | Path | None = None,
     height: int = _HEIGHT,
@@ -55,20 +57,22 @@ def explore(
     the sliders. Without it, `schedule_of` reads a link that "Copy link" gives.
 
     Args:
-        schedule: one schedule of 2 to 12 features; None is the talk's.
+        schedule: one schedule of 2 to 12 features, or toy models, whose schedule is taken, or a pair of
+            arrays; None is the talk's.
         n_hidden: hidden dimensions, 1 to 3.
         results: a page that the workflow has made (`results/explorer.html`), whose presets and atlas are
             taken over; None has neither.
-        height: of the frame, in pixels.
+        height: of the frame, in pixels, 1 to 100,000.
 
     Raises:
         AtlasError: if the schedule is of another size, its instances differ, or the page holds no explorer.
     """
-    integer("n_hidden", n_hidden, most=MOST_HIDDEN)
-    integer("height", height)
-    data = page_data([], None, _version()) if results is None else data_of(Path(results))
+    n_hidden = arguments.integer("n_hidden", n_hidden, most=MOST_HIDDEN)
+    height = arguments.integer("height", height, most=100_000)
+    page_path = None if results is None else arguments.path("results", results)
+    data = page_data([], None, _version()) if page_path is None else data_of(page_path)
     if schedule is not None:
-        data["fragment"] = fragment_of(schedule, n_hidden)
+        data["fragment"] = fragment_of(as_schedule(schedule), n_hidden)
     try:
         import anywidget  # noqa: F401  # only asked for: the frame does without
     except ImportError:
@@ -77,7 +81,7 @@ def explore(
 
 
 def fragment_of(schedule: Schedule, n_hidden: int) -> str:
-    """What stands behind the # of a link to the explorer.
+    """The part after the # of a link to the explorer.
 
     Raises:
         AtlasError: if the schedule has fewer than 2 or more than 12 features, or its instances differ.
@@ -86,10 +90,10 @@ def fragment_of(schedule: Schedule, n_hidden: int) -> str:
     for name in ("importance", "probability"):
         values = np.atleast_2d(getattr(schedule, name))
         if np.any(values != values[0]):
-            raise AtlasError(f"{name} differs between instances: explore one schedule at a time")
+            raise AtlasError(f"schedule's {name} differs between instances: explore one schedule at a time")
         rows.append(values[0])
     if not 2 <= len(rows[0]) <= MOST_FEATURES:
-        raise AtlasError(f"the schedule has {len(rows[0])} features: must have 2 to {MOST_FEATURES}")
+        raise AtlasError(f"schedule has {len(rows[0])} features: must have 2 to {MOST_FEATURES}")
     importance, probability = (",".join(repr(float(value)) for value in row) for row in rows)
     return f"I={importance}&p={probability}&m={n_hidden}"
 
@@ -116,16 +120,16 @@ def data_of(path: Path) -> dict[str, Any]:
     """The data of a page that `page` has made.
 
     Raises:
-        AtlasError: if the file can't be read or is no such page.
+        ArtefactError: if the file can't be read or is no such page.
     """
     begin, end = '<script type="application/json" id="data">', "</script>"
     try:
         text = path.read_text("utf-8")
         data = dict(json.loads(text.split(begin, 1)[1].split(end, 1)[0]))
     except OSError as error:
-        raise AtlasError(f"{path}: {error.strerror}") from None
+        raise ArtefactError(f"{path}: {error.strerror}") from None
     except (IndexError, ValueError):
-        raise AtlasError(
+        raise ArtefactError(
             f"{path}: is no page of the explorer; the workflow makes {layout.explorer()}"
         ) from None
     data.pop(PROVENANCE_KEY, None)  # another page than the workflow's carries none of its own
@@ -154,7 +158,7 @@ def _widget(data: Mapping[str, Any], height: int) -> Any:
 
         @property
         def schedule(self) -> Schedule:
-            """What the sliders are set to.
+            """The schedule that the sliders are set to.
 
             Raises:
                 AtlasError: if the page has not said so yet.

@@ -43,13 +43,13 @@ class FigureTarget:
     category: str
     """Section of the reports."""
     alt: str
-    """What the picture shows, for those who can't see it."""
+    """Alternative text, for readers who can't see the picture."""
     options: dict[str, Any] = field(default_factory=dict)
     """Passed to the module's `draw` by name; what is named by the configuration stands in mappings."""
     labels: dict[str, str] = field(default_factory=dict)
-    """What sets this figure apart from others of its module: for captions and for Snakemake's report."""
+    """Labels that distinguish the figure from others of its module, for captions and Snakemake's report."""
     moves: bool = False
-    """Whether there is a GIF beside them, whose last frame they are."""
+    """Whether a GIF is written beside the figure, which is its last frame."""
     named_after: str = ""
     """Key of the configuration that its name is made of; empty where it is always the same."""
 
@@ -730,7 +730,7 @@ def _sae_setting(config: Config) -> tuple[str, str, str] | None:
 
 
 def _recorded_with_resampling(experiment: Experiment) -> str | None:
-    """Of the SAEs in two dimensions whose dead latents are resampled, the one recorded most often."""
+    """The most often recorded SAE in two dimensions whose dead latents are resampled."""
     if experiment.n_hidden != 2:
         return None
     recorded = {

@@ -23,7 +23,7 @@ N_BRANCHES = 4
 """Structures that are followed: those that come closest to the best anywhere."""
 _SAME = 1e-6
 _DISTURBANCE = 0.01
-"""Of a start from a neighbour: what is a saddle there must not stand still."""
+"""Standard deviation of the noise on a start from a neighbour, which leaves saddle points."""
 
 Weights = Float[np.ndarray, "hidden feature"]
 
@@ -56,7 +56,7 @@ class Known:
     W: Weights
     b: PerFeature
     is_followed: bool
-    """Whether the search missed it, and its neighbour led to it."""
+    """Whether the search missed the solution, and a neighbour's led to it."""
 
 
 def structure_of(W: Weights, feature: int) -> str:
@@ -89,7 +89,7 @@ def branches(minima: list[tuple[Place, Weights, PerFeature, float]]) -> list[lis
 
 
 def _followed(places: list[Place], found: dict[str, Known]) -> list[Known]:
-    """With the minima that are reached from a neighbour of the same structure, first upwards, then down."""
+    """Adds the minima reached from a neighbour of the same structure, first upwards, then downwards."""
     branch = dict(found)
     for ordered in (places, places[::-1]):
         for here, there in pairwise(ordered):
@@ -133,7 +133,7 @@ def branch_table(found: list[list[Known]]) -> pd.DataFrame:
 
 
 def crossings(table: pd.DataFrame) -> pd.DataFrame:
-    """Where two branches have one loss: one row a crossing.
+    """Densities at which two branches have the same loss: one row a crossing.
 
     Args:
         table: `branch_table`.

@@ -1,4 +1,4 @@
-"""Where the talk's cases are on a map."""
+"""Coordinates of the talk's cases on a map."""
 
 from collections.abc import Iterable
 

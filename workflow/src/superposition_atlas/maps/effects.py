@@ -1,4 +1,4 @@
-"""What decides whether a feature is represented, or has a dimension to itself: importance or sparsity?
+"""Does importance or sparsity decide whether a feature is represented, or has a dimension to itself?
 
 A logistic regression over the features of all schedules, on the logarithms of I_i and of
 Var x_i = p_i/3 - p_i²/4. Both are taken relative to their mean in the schedule, since features compete within

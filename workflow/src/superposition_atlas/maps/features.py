@@ -1,4 +1,4 @@
-"""What becomes of each feature of a map's schedules: in the trained toy models, and in the best solution."""
+"""Each feature of a map's schedules, in the trained toy models and in the best solution."""
 
 from collections.abc import Sequence
 

@@ -43,7 +43,7 @@ def varied_schedule(
 def rule_labels(
     schedule: Schedule, n_hidden: int, feature: int, partner: int, probabilities: Sequence[float]
 ) -> pd.DataFrame:
-    """What the matching gives both features, at each value of the partner's probability.
+    """The matching's labels of both features, at each value of the partner's probability.
 
     Returns:
         varied (p_j), feature_label, partner_label (alone, shared, absent), feature_partner (the feature that
@@ -75,7 +75,7 @@ def threshold_of(schedule: Schedule, feature: int, partner: int) -> float:
 
 
 def trained_shares(models: ToyModels, feature: int, partner: int) -> pd.DataFrame:
-    """What toy models give both features, as shares of the seeds at each value of the partner's probability.
+    """Shares of seeds in which both features are represented, alone or together, at each partner probability.
 
     With one hidden dimension a feature that starts on its partner's side of 0 seldom gets past 0 to the
     other, so that about half of the seeds never share: `together_if_apart` has only those that start apart.

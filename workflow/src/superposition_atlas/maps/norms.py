@@ -17,7 +17,7 @@ from superposition_atlas.metrics.maxima import largest_quantile
 PUBLISHED_STEP = 0.01
 """The post rounds to two digits after the point."""
 LEAST_DOF = 5
-"""With fewer degrees of freedom of the spread, intervals are too wide to say anything."""
+"""Smallest number of degrees of freedom of the spread: with fewer, intervals are too wide to be of use."""
 NON_UNIFORM = ("case1", "case2", "case3", "post4")
 """The post's four cases; `uniform` is the fifth number."""
 
@@ -107,7 +107,7 @@ def _with_spread(of_case: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """With the interval that the largest of as many toy models as were published lies in."""
+    """Adds the interval that holds the largest norm of as many toy models as were published."""
     table = table.merge(published[["case", "published_norm", "n_instances"]], on="case", how="left")
     counts = table[["n_instances", "n_models", "spread_dof"]].fillna(0).astype(int)
     tail = (1 - CONFIDENCE) / 2
@@ -125,7 +125,7 @@ def _compared(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_uniform(table: pd.DataFrame) -> pd.DataFrame:
-    """With what uniform sparsity of the same mean density has, where a map reaches so far."""
+    """Adds the norm of uniform sparsity at the same mean density, within the densities of the map."""
     curves = _UniformCurves(table)
     names = ["variant", "importance_ratio", "mean_density", "n_instances"]
     table["uniform_norm"] = [
@@ -159,7 +159,7 @@ class _UniformCurves:
         return float(norm + quantile * curve["spread"].iloc[0])
 
     def published_density(self, variant: str, ratio: float) -> float:
-        """Where the norm is the published one; NaN where it nowhere is."""
+        """Density at which the norm is the published one; NaN if there is none."""
         curve = self._curves.get((variant, ratio))
         if curve is None:
             return np.nan

@@ -43,7 +43,7 @@ class Point:
     probability: Values
     """p_i in (0, 1], float64."""
     coordinates: Coordinates
-    """Where it stands on the map's axes: the same names for all points of a map."""
+    """Coordinates on the map's axes: the same names for all points of a map."""
 
 
 def points_of(map_: "Map") -> list[Point]:

@@ -1,4 +1,4 @@
-"""Where the predictor is right, and where not: predictions beside the best solutions, one row a schedule."""
+"""Predictions beside the best solutions, one row a schedule: is the predictor right?"""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def prediction_table(
 
 
 def _compared(rows: pd.DataFrame) -> dict[str, object]:
-    """What there is to say of one schedule."""
+    """Columns of one schedule."""
     minima = rows[rows["kind"] == "minimum"]
     best, answers = minima.iloc[0], set(minima.loc[minima["is_best"], "kept"])
     row = _described("best", best) | {"best_W": best["W"].ravel(), "best_b": best["b"]}
@@ -83,7 +83,7 @@ def _most_negative(W: Float[np.ndarray, "hidden feature"], b: np.ndarray) -> dic
 
 
 def _excess(minima: pd.DataFrame, best: float) -> float:
-    """Of the lowest loss over the best, relative to it; infinite where the best loses nothing."""
+    """Lowest loss minus the best, relative to the best; infinite if the best is 0."""
     if minima.empty:
         return np.nan
     more = float(minima["loss"].min()) - best

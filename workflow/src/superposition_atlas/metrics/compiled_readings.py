@@ -7,7 +7,7 @@ from superposition_atlas.backends.numba_cache import compile_kernel
 
 @compile_kernel(fastmath=False)
 def best_thresholds(activity, order, active, f1, threshold):  # type: ignore[no-untyped-def]
-    """For each feature the best F1 of "activity ≥ threshold" for "active", and that threshold.
+    """Best F1 of "activity ≥ threshold" for "active", and that threshold, for each feature.
 
     Activity is [sample], `order` sorts it from the highest to the lowest, active is [feature, sample].
     """
@@ -42,8 +42,8 @@ def best_thresholds(activity, order, active, f1, threshold):  # type: ignore[no-
 
 @compile_kernel(fastmath=False)
 def count_readings(activity, sign, threshold, active, n_fires, both):  # type: ignore[no-untyped-def]
-    """For each feature in how many samples sign · activity reaches its threshold, and in how many of those
-    it is active.
+    """Numbers of samples in which sign · activity reaches a feature's threshold, and of those in which it
+    is active.
     """
     n_features, n_samples = active.shape
     for feature in range(n_features):

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArgumentError
 from superposition_atlas.toy_model import ToyModels
 
 REPRESENTED_NORM = 0.5
@@ -15,9 +17,19 @@ Weights = Float[np.ndarray, "instance hidden feature"]
 PerFeature = Float[np.ndarray, "instance feature"]
 
 
+def weights(W: Weights) -> Weights:
+    """W as an array of floats, of whatever precision it has.
+
+    Raises:
+        ArgumentError: if it is not [instance, hidden, feature].
+    """
+    allowed = "[instance, hidden, feature]; of one toy model W[None]"
+    return arguments.numbers("W", W, allowed, ndim=(3,), may_be_empty=True, may_be_infinite=True, dtype=None)
+
+
 def norms(W: Weights) -> PerFeature:
     """‖W_i‖, the Euclidean length of each feature's column."""
-    return np.asarray(np.linalg.norm(W, axis=1))
+    return np.asarray(np.linalg.norm(weights(W), axis=1))
 
 
 def l1_norms(W: Weights) -> PerFeature:
@@ -25,11 +37,12 @@ def l1_norms(W: Weights) -> PerFeature:
 
     Unlike ‖W_i‖ it depends on the rotation of the hidden space.
     """
-    return np.asarray(np.abs(W).sum(axis=1))
+    return np.asarray(np.abs(weights(W)).sum(axis=1))
 
 
 def overlaps(W: Weights) -> Float[np.ndarray, "instance feature feature"]:
     """(Ŵ_i · W_j)² with Ŵ_i = W_i / ‖W_i‖; rows of features with norm 0 are 0."""
+    W = weights(W)
     length = norms(W)[:, None, :]
     unit = np.divide(W, length, out=np.zeros_like(W), where=length > 0)
     return np.asarray(np.einsum("kmi,kmj->kij", unit, W, optimize=True) ** 2)
@@ -53,25 +66,33 @@ def interference(W: Weights, weight: PerFeature | None = None) -> PerFeature:
     measure where features are not equally sparse.
     """
     others = overlaps(W)
-    diagonal = np.arange(W.shape[2])
+    if weight is not None:
+        allowed = "[instance, feature], one weight a feature of W"
+        weight = arguments.numbers(
+            "weight", weight, allowed, ndim=(2,), may_be_infinite=True, may_be_empty=True
+        )
+        if weight.shape != others.shape[:2]:
+            raise ArgumentError(f"weight has shape {weight.shape}: must be {others.shape[:2]}, {allowed}")
+    diagonal = np.arange(others.shape[2])
     others[:, diagonal, diagonal] = 0.0
     return others.sum(axis=-1) if weight is None else np.einsum("kij,kj->ki", others, weight)
 
 
 def represented(W: Weights, norm: float = REPRESENTED_NORM) -> Bool[np.ndarray, "instance feature"]:
     """Whether ‖W_i‖ > `norm`."""
-    return norms(W) > norm
+    return norms(W) > arguments.number("norm", norm, least=0)
 
 
 def dedicated(
     W: Weights, norm: float = REPRESENTED_NORM, threshold: float = DEDICATED_DIMENSIONALITY
 ) -> Bool[np.ndarray, "instance feature"]:
     """Whether a feature is represented and D_i > `threshold`."""
-    return represented(W, norm) & (dimensionality(W) > threshold)
+    return represented(W, norm) & (dimensionality(W) > arguments.number("threshold", threshold))
 
 
 def model_table(models: ToyModels) -> pd.DataFrame:
     """One row a toy model: loss, un-squared ‖W‖_F, and the counts of features by each rule."""
+    arguments.instance("models", models, ToyModels, "ToyModels")
     W = models.W.astype(np.float64)
     return pd.DataFrame(
         {
@@ -88,6 +109,7 @@ def model_table(models: ToyModels) -> pd.DataFrame:
 
 def feature_table(models: ToyModels) -> pd.DataFrame:
     """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers."""
+    arguments.instance("models", models, ToyModels, "ToyModels")
     W = models.W.astype(np.float64)
     n_instances, n_hidden, n_features = W.shape
     squared = interference(W)

@@ -5,11 +5,14 @@ from functools import cache
 import numpy as np
 from scipy import optimize, special, stats
 
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArgumentError
+
+_MOST = 2**31
 _NODES = 200
-"""Of the midpoint rule, in the probability of what is integrated over; errors are below 1 %."""
+"""Nodes of the midpoint rule, equally spaced in probability; errors are below 1 %."""
 
 
-@cache
 def largest_quantile(share: float, n_drawn: int, n_seen: int, spread_dof: int) -> float:
     """Quantile of (the largest of `n_drawn` new draws - mean) / sd, mean and sd being estimates.
 
@@ -23,10 +26,23 @@ def largest_quantile(share: float, n_drawn: int, n_seen: int, spread_dof: int) -
         spread_dof: degrees of freedom of the sd: n_seen - 1, or more where it is pooled over groups.
 
     Raises:
-        ValueError: if a count is below 1 or the share out of its range.
+        ArgumentError: if a count is below 1 or the share out of its range.
     """
+    share = arguments.number("share", share)
+    counts = {"n_drawn": n_drawn, "n_seen": n_seen, "spread_dof": spread_dof}
+    n_drawn, n_seen, spread_dof = (
+        arguments.integer(name, count, least=-_MOST, most=_MOST) for name, count in counts.items()
+    )
     if min(n_drawn, n_seen, spread_dof) < 1 or not 0 < share < 1:
-        raise ValueError(f"no quantile {share} of {n_drawn} draws after {n_seen}, {spread_dof} dof")
+        raise ArgumentError(
+            f"share is {share:g}, n_drawn {n_drawn}, n_seen {n_seen}, spread_dof {spread_dof}: there is no "
+            "quantile; counts must be at least 1, share above 0 and below 1"
+        )
+    return _largest_quantile(share, n_drawn, n_seen, spread_dof)
+
+
+@cache
+def _largest_quantile(share: float, n_drawn: int, n_seen: int, spread_dof: int) -> float:
     levels = (np.arange(_NODES) + 0.5) / _NODES
     error_of_mean = special.ndtri(levels)[:, None] / np.sqrt(n_seen)
     sd_over_true = np.sqrt(stats.chi2.ppf(levels, spread_dof) / spread_dof)

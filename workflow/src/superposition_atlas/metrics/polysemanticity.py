@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from superposition_atlas import arguments
+from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.compiled_readings import best_thresholds, count_readings
 from superposition_atlas.metrics.features import represented
 from superposition_atlas.metrics.recovery import N_SAMPLES, Evaluation
@@ -36,7 +38,17 @@ PerUnit = Float[np.ndarray, "unit feature"]
 
 
 def neuron_table(models: ToyModels, n_samples: int = N_SAMPLES) -> pd.DataFrame:
-    """One row a neuron of a toy model, columns as `latent_units`. There is no SAE, so no λ, and k is 0."""
+    """One row a neuron of a toy model, columns as `latent_units`. There is no SAE, so no λ, and k is 0.
+
+    Args:
+        models: the toy models.
+        n_samples: samples a toy model, 2 to 2^24.
+
+    Raises:
+        ArgumentError: if an argument is not as above.
+    """
+    arguments.instance("models", models, ToyModels, "ToyModels")
+    n_samples = arguments.size("n_samples", n_samples, least=2)
     table = _table([_units(models, k, lambda h, _: h, n_samples) for k in range(len(models))])
     table.insert(1, "kind", "neuron")
     table.insert(2, "architecture", None)
@@ -57,6 +69,8 @@ def latent_units(evaluation: Evaluation) -> pd.DataFrame:
     2p / (1 + p). The threshold is chosen on one half of the samples and measured on the other. response and
     feature_f1: lists of n_features numbers, the latter NaN for features that are never active.
     """
+    arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
+    arguments.size("n_samples of evaluation", evaluation.n_samples, least=2)
     saes = evaluation.saes
 
     def read(h: np.ndarray, instance: slice) -> np.ndarray:
@@ -134,6 +148,11 @@ def answered(
     response: PerUnit, there: Bool[np.ndarray, " feature"], share: float
 ) -> Float[np.ndarray, " unit"]:
     """Number of represented features to which each unit answers."""
+    response = arguments.numbers(
+        "response", response, "[unit, feature]", ndim=(2,), may_be_empty=True, dtype=None
+    )
+    there = arguments.mask("there", there, response.shape[1], "a feature of response")
+    share = arguments.number("share", share, least=0, most=1)
     size = np.abs(response[:, there])
     largest = size.max(axis=1, initial=0.0)
     return np.asarray(((size > share * largest[:, None]) & (largest > NO_RESPONSE)[:, None]).sum(axis=1))
@@ -141,6 +160,9 @@ def answered(
 
 def selectivity(response: PerUnit, there: Bool[np.ndarray, " feature"]) -> Float[np.ndarray, " unit"]:
     """Largest |response| over their sum: 1 for one feature, 1/n for n equal ones; NaN for no response."""
+    allowed = "[unit, feature]"
+    response = arguments.numbers("response", response, allowed, ndim=(2,), may_be_empty=True, dtype=None)
+    there = arguments.mask("there", there, response.shape[1], "a feature of response")
     size = np.abs(response[:, there])
     largest, total = size.max(axis=1, initial=0.0), size.sum(axis=1)
     share = np.full(len(size), np.nan)
@@ -157,6 +179,10 @@ def readings(
     NaN where undefined.
     """
     half = len(activity) // 2
+    if not half or len(active) != len(activity):
+        raise ArgumentError(
+            f"activity has {len(activity)} samples, active {len(active)}: must be as many, at least 2"
+        )
     n_units, n_features = activity.shape[1], active.shape[1]
     n_fires, both = np.empty((2, n_units, n_features), dtype=np.int64)
     active = np.ascontiguousarray(active.T)

@@ -1,4 +1,4 @@
-"""What SAEs recover of toy models whose features are known: directions, activity, reconstruction.
+"""Recovery of known features by SAEs: directions, activity, reconstruction.
 
 The truth is f_i = W_i / ‖W_i‖ of the *represented* features (‖W_i‖ > 0.5); d_j is the decoder direction of
 latent j. All cosines are signed: with |cos| one latent would match both arms of an antipodal pair. The best
@@ -15,6 +15,9 @@ import pandas as pd
 from jaxtyping import Bool, Float, Integer
 from scipy.optimize import linear_sum_assignment
 
+from superposition_atlas import arguments
+from superposition_atlas.backends.memory import check_memory
+from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.features import dimensionality, norms, represented
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode, reconstruct
@@ -26,6 +29,8 @@ N_SAMPLES = 2**14
 RECOVERED_COSINE = 0.9
 """A feature is recovered if its best latent's cosine is larger than this (strict; 0.8 is reported beside)."""
 LENIENT_COSINE = 0.8
+_BYTES_A_VALUE = 20
+"""Memory that evaluating takes at least, of one sample and feature or latent: float32, and twice float64."""
 EXISTING_NORM = 1e-6
 """A column of W with a smaller norm has no direction."""
 
@@ -37,7 +42,7 @@ PerPair = Float[np.ndarray, "instance feature latent"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the tables are made from: geometry, and counts over the same fresh samples. All float64."""
+    """Input of the tables: geometry, and counts over the same fresh samples. All float64."""
 
     models: ToyModels
     saes: SAEs
@@ -68,7 +73,7 @@ class Evaluation:
         return list(self.saes.parameters.values())
 
     def levels(self, *shape: int) -> dict[str, np.ndarray]:
-        """What sets the SAEs of one toy model apart, as columns."""
+        """Columns that distinguish the SAEs of one toy model."""
         saes = self.saes
         columns = {
             "architecture": np.full(len(saes), saes.settings.architecture, dtype=object),
@@ -91,15 +96,19 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
     Args:
         models: the toy models that the SAEs were trained on, in that order.
         saes: the SAEs.
-        n_samples: samples an SAE.
+        n_samples: samples an SAE, 1 to 2^24.
 
     Raises:
-        ValueError: if the SAEs are of another width, or of toy models that are not there.
+        ArgumentError: if the SAEs are of another width, or of toy models that are not there.
     """
+    arguments.instance("models", models, ToyModels, "ToyModels, those of the SAEs")
+    arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
+    n_samples = arguments.size("n_samples", n_samples)
+    check_memory(_BYTES_A_VALUE * n_samples * (models.n_features + saes.n_latents), n_samples=n_samples)
     if saes.toy_model.max(initial=0) >= len(models) or models.n_hidden != saes.n_hidden:
-        raise ValueError(
-            f"SAEs of {saes.n_hidden} hidden dimensions on toy models up to number {saes.toy_model.max()} do "
-            f"not fit {len(models)} toy models of {models.n_hidden}"
+        raise ArgumentError(
+            f"saes of {saes.n_hidden} hidden dimensions on toy models up to number {saes.toy_model.max()} do "
+            f"not fit models: {len(models)} toy models of {models.n_hidden}"
         )
     models = models.select(saes.toy_model)
     measured = [_measure(models, saes, instance, n_samples) for instance in range(len(models))]
@@ -183,6 +192,7 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
     never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings in training.
     NaN only where a mean is over nothing.
     """
+    arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes
     there = evaluation.represented
     best = _best(evaluation.cosine, axis=2)[1]
@@ -221,6 +231,7 @@ def latent_table(evaluation: Evaluation) -> pd.DataFrame:
     best_feature: the represented feature with the largest cos(f_i, d_j), -1 if none is represented.
     firing_frequency: share of samples. decoder, encoder: W_dec[j] and W_enc[:, j], lists of n_hidden numbers.
     """
+    arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes
     n_instances, n_hidden, n_latents = saes.W_enc.shape
     feature, cosine = _best(_of_represented(evaluation), axis=1)
@@ -251,6 +262,7 @@ def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
     best_latent: the latent with the largest cos(f_i, d_j), -1 if W_i is 0. recovered: represented, and that
     cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine.
     """
+    arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     n_instances, n_features = shape = evaluation.represented.shape
     W = evaluation.models.W.astype(np.float64)
     latent, cosine = _best(evaluation.cosine, axis=2)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
+from superposition_atlas import arguments
 from superposition_atlas.metrics.recovery import Evaluation
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode
@@ -19,6 +20,7 @@ def history_table(evaluation: Evaluation) -> pd.DataFrame:
     n_hidden numbers. b_enc is the latent's bias. dead: the latent, as it is then, fires on none of the
     evaluation's samples. resampled: it was given a new direction since the step recorded before.
     """
+    arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes
     n_records, n_instances, n_hidden, n_latents = saes.history["W_enc"].shape
     record, instance, latent = np.meshgrid(

@@ -39,7 +39,7 @@ REQUIREMENTS: dict[str, frozenset[str]] = {
     "not smaller": frozenset(["alike", "larger"]),
     "not larger": frozenset(["smaller", "alike"]),
 }
-"""What the words of a claim can require, and the regions that have it."""
+"""Requirements that the words of a claim can express, and the regions that meet each."""
 
 CONFIDENCE = 0.95
 """Probability that all intervals of one report hold what they are for."""

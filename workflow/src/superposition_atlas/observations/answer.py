@@ -26,7 +26,7 @@ IMPORTANCE = "P3"
 
 _UNIFORM = ["variant", "mean_density", "importance_ratio"]
 _PLACE = [*_UNIFORM, "family", "steepness"]
-"""What schedules that are compared have in common: the way of training and coordinates of the atlas. All but
+"""Columns that compared schedules have in common: the way of training and coordinates of the atlas. All but
 the order, for the orders of a schedule; all but order, family and steepness, for it and the uniform one."""
 
 
@@ -41,7 +41,7 @@ class Judged:
     trained: str
     """Share of toy models."""
     best: str
-    """Whether for the best solution."""
+    """Whether it holds for the best solution."""
 
 
 def _uneven(points: pd.DataFrame) -> pd.Series:
@@ -72,7 +72,7 @@ JUDGED = (
 
 
 _COMPARED = {"fewest": "n_represented", "below_uniform": "frobenius_norm"}
-"""What compares points, and the column that it is made of."""
+"""Comparisons of points, and the column of each."""
 POINT_COLUMNS = (
     *("key", "order", *_PLACE),
     *sorted(
@@ -188,7 +188,7 @@ def _row(
 
 
 def verdict(row: Mapping[str, object]) -> str:
-    """What kind of statement an observation is, by the shares in which it holds.
+    """The verdict on an observation, by the shares in which it holds.
 
     General: nearly all schedules of the atlas and nearly all toy models. Of training: most toy models also
     where the best solution says otherwise, as it does somewhere. False: at the talk's schedules neither of

@@ -52,7 +52,7 @@ class CaseMeasurements:
     """One case's features as arrays; rows are seeds, in the order of `seeds`."""
 
     role: str
-    """What the observations take the case for, as a configuration says; empty for a case beside theirs."""
+    """The case's role in the observations, as the configuration states; empty for other cases."""
     seeds: Integer[np.ndarray, " seed"]
     shown: PerSeed
     importance: PerFeature
@@ -64,7 +64,7 @@ class CaseMeasurements:
 
     @classmethod
     def from_table(cls, features: pd.DataFrame, role: str) -> "CaseMeasurements":
-        """From the rows of one case in `features.parquet`, and the case's role."""
+        """Reads the rows of one case in `features.parquet`, and takes the case's role."""
         rows = features.sort_values(["seed", "feature"])
         n_seeds = rows["seed"].nunique()
 
@@ -112,7 +112,7 @@ class Observation:
     criterion: str
     quantifier: Literal["always", "mostly"]
     applies: Callable[[Cases, str], bool]
-    """Whether the observation speaks of this case, given all cases of the experiment."""
+    """Whether the observation is about this case, given all cases of the experiment."""
     holds: Test
 
 

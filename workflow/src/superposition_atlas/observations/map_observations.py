@@ -1,4 +1,4 @@
-"""The talk's observations as questions to the schedules of a map: which each speaks of, and what it asks.
+"""The talk's observations on the schedules of a map: which schedules each is about, and its column.
 
 O1 to O3 are the talk's; P1 and P2 its post's.
 """
@@ -9,18 +9,18 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class MapObservation:
-    """An observation, and what it asks of a schedule's toy models."""
+    """An observation, and the column that answers it for a schedule's toy models."""
 
     name: str
     statement: str
     column: str
-    """Of the table of points; with `best_` in front, of the best solution."""
+    """Column of the table of points; with `best_` in front, that of the best solution."""
     importance: Literal["any", "constant", "falling"]
     order: Literal["any", "aligned", "reversed"] = "any"
-    """Of the probabilities over falling importance."""
+    """Order of the probabilities over falling importance."""
 
     def speaks_of(self, importance_ratio: float, order: str) -> bool:
-        """Whether it speaks of schedules of this importance and order.
+        """Whether the observation is about schedules of this importance and order.
 
         Args:
             importance_ratio: importance of a feature over that of the one before; 1 is constant importance.

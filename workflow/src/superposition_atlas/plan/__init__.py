@@ -1,1 +1,1 @@
-"""What the workflow's rules ask for, in plain Python without Snakemake."""
+"""Targets, inputs, params and resources of the workflow's rules, in plain Python without Snakemake."""

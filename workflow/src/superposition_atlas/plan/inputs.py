@@ -113,7 +113,7 @@ class JobInputs:
         return [self.source(path) for path in targets.report_sources(self.config)]
 
     def explorer(self) -> dict[str, list[str]]:
-        """What the explorer's page is put together from, by role."""
+        """Files that the explorer's page is made from, by role."""
         return {
             role: [self.source(path) for path in paths]
             for role, paths in explorer_inputs(self.config).items()

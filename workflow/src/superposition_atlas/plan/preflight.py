@@ -98,7 +98,7 @@ def _seal(path: str) -> checksums.Seal:
 
 
 def refuse_unknown(paths: Iterable[str], memory: Path) -> None:
-    """Whether files may be of another configuration, since Snakemake, which would know, remembers nothing.
+    """Refuses results that may be of another configuration, since Snakemake has no record of any job.
 
     Args:
         paths: of results.

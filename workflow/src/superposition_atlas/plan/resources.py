@@ -28,7 +28,7 @@ _CLUSTER_THREADS = 2
 
 
 class Size(Protocol):
-    """What an experiment and a map have in common."""
+    """Attributes that an experiment and a map have in common."""
 
     @property
     def n_features(self) -> int:

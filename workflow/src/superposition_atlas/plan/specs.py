@@ -1,4 +1,4 @@
-"""What each job depends on besides its input files: plain values; a rule runs again when one changes."""
+"""Values that each job depends on besides its input files; a rule runs again when one changes."""
 
 import hashlib
 import json
@@ -126,7 +126,7 @@ class JobSpecs:
         return points_digest(self.points_of_map(wildcards.map)[int(wildcards.shard)])
 
     def map_points(self, wildcards: Wildcards, input: Any) -> str:
-        """What the points of a map are made from; `shard_digest` says what a shard depends on."""
+        """Input of the points of a map; `shard_digest` is the digest of one shard's points."""
         described = self._map(wildcards)
         spec = {key: getattr(described, key) for key in ("n_features", "n_hidden", "points")}
         return json.dumps(spec, sort_keys=True)
@@ -197,7 +197,7 @@ class JobSpecs:
         )
 
     def figure_labels(self, wildcards: Wildcards) -> dict[str, str]:
-        """What sets a figure apart from others of its module."""
+        """Labels that distinguish a figure from others of its module."""
         return dict(sorted(self.figures[wildcards.figure].labels.items()))
 
     def report_labels(self, wildcards: Wildcards) -> dict[str, str]:

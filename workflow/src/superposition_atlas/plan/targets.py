@@ -70,7 +70,7 @@ def experiment_tables(config: Config) -> list[str]:
 
 
 def case_files(config: Config) -> Iterator[str]:
-    """What lies between the configuration and the experiments' tables.
+    """Files between the configuration and the experiments' tables.
 
     These are targets too: a file that is gone is made again, even if all that was made from it exists.
     """

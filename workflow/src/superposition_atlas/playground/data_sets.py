@@ -145,7 +145,7 @@ def _is_first_half(u: Draws) -> Bool[np.ndarray, "1 point"]:
 
 
 def _centred(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """From U(0, 1) to U(-1, 1)."""
+    """Maps U(0, 1) to U(-1, 1)."""
     return 2.0 * u - 1.0
 
 

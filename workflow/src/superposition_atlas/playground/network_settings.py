@@ -1,4 +1,4 @@
-"""What slide 4's networks are: their data, their input features, their layers, and how they are trained."""
+"""Settings of slide 4's networks: data, input features, layers and training."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal

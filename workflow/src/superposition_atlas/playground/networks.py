@@ -60,7 +60,7 @@ class Networks:
         return Networks(self.parameters[instances], self.sizes, self.hidden, self.output)
 
     def activations(self, features: Responses) -> list[Responses]:
-        """What every neuron responds, layer by layer; the input features come first, the output is last."""
+        """Responses of every neuron, layer by layer; the input features come first, the output is last."""
         found = [features]
         for layer, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             name = self.output if layer == len(self.weights) else self.hidden
@@ -72,7 +72,7 @@ class Networks:
         return self.activations(features)[-1][..., 0]
 
     def gradient(self, features: Responses, labels: Outputs) -> Float[np.ndarray, "instance parameter"]:
-        """Of the mean loss over the points, by all parameters."""
+        """Gradient of the mean loss over the points, by all parameters."""
         activations = self.activations(features)
         gradient = np.empty_like(self.parameters)
         of_weights, of_biases = _views(gradient, self.sizes)

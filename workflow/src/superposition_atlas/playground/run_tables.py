@@ -1,4 +1,4 @@
-"""What slide 4 shows, as tidy tables: errors of every seed, losses on the way, and one network in full."""
+"""Tidy tables of slide 4: errors of every seed, losses during training, and one network in full."""
 
 from collections.abc import Mapping
 

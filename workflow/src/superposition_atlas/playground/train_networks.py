@@ -27,7 +27,7 @@ class Playground:
     settings: Settings
     seeds: tuple[int, ...]
     points: Points
-    """Of all seeds."""
+    """Points of all seeds."""
     networks: Networks
     recorded_steps: Integer[np.ndarray, " record"]
     training_loss: Float[np.ndarray, "record instance"]
@@ -80,7 +80,7 @@ def train(settings: Settings, seeds: Sequence[int]) -> Playground:
 
 
 def _optimizer(settings: Settings) -> Update:
-    """What is taken off the parameters at a gradient and step."""
+    """The amount subtracted from the parameters at a gradient and step."""
     rate = settings.learning_rate
     if settings.optimizer == "sgd":
         return lambda gradient, step: rate * gradient
@@ -117,7 +117,7 @@ def _is_weight(networks: Networks) -> Bool[np.ndarray, " parameter"]:
 
 
 def _losses(networks: Networks, features: np.ndarray, points: Points) -> Float[np.ndarray, "2 instance"]:
-    """On the training data and on the test data."""
+    """Losses on the training data and on the test data."""
     outputs, n = networks.outputs(features), points.n_training
     return np.stack(
         [losses(outputs[:, :n], points.label[:, :n]), losses(outputs[:, n:], points.label[:, n:])]

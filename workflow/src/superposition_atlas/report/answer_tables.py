@@ -61,7 +61,7 @@ def answer(sources: Sources) -> Document | None:
 
 
 def _all_represented(points: pd.DataFrame) -> Document:
-    """Where the best solution represents every feature: how often training does."""
+    """How often training represents every feature where the best solution does."""
     possible = points[~points["best_not_all_represented"].astype(bool) & (points["steepness"] > 1)]
     impossible = points[points["best_not_all_represented"].astype(bool) & (points["steepness"] > 1)]
     return {

@@ -81,7 +81,7 @@ def _axes(table: pd.DataFrame) -> Row:
 
 
 def _observation(table: pd.DataFrame, own: MapObservation) -> Row:
-    """Of the schedules of unequal sparsity that it speaks of: where it holds of the best, of most seeds."""
+    """Shares of an observation's schedules of unequal sparsity where it holds: for the best, most seeds."""
     unequal = table[table["steepness"] > 1]
     pairs = zip(unequal["importance_ratio"], unequal["order"], strict=True)
     asked = unequal[[own.speaks_of(ratio, order) for ratio, order in pairs]].drop_duplicates("key")
@@ -99,7 +99,7 @@ def _observation(table: pd.DataFrame, own: MapObservation) -> Row:
 
 
 def _training(schedules: pd.DataFrame) -> Row:
-    """What trained toy models have of the best solutions."""
+    """How trained toy models compare with the best solutions."""
     keeps = schedules["keeps_best"]
     predicted = schedules["agrees"]  # unknown where a bias is held
     all_fit = schedules[~schedules["best_not_all_represented"].astype(bool)]

@@ -34,7 +34,7 @@ from superposition_atlas.toy_model import xavier_scale
 
 Document = dict[str, Any]
 Provenances = dict[tuple[str, ...], dict[str, Any]]
-"""By (experiment, case, SAE), as far as they apply."""
+"""Provenance by (experiment, case, SAE), as far as they apply."""
 
 
 def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
@@ -109,7 +109,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
 
 
 def _provenances(sources: Sources) -> dict[str, Provenances]:
-    """What every artefact carries, by kind and by (experiment, case, SAE)."""
+    """Provenance of every artefact, by kind and by (experiment, case, SAE)."""
     schedules: Provenances = {}
     models: Provenances = {}
     features: Provenances = {}

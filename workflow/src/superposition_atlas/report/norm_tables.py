@@ -14,7 +14,7 @@ from superposition_atlas.storage.parquet import read_table
 Row = dict[str, Any]
 
 NEAREST = 8
-"""So many schedules are listed."""
+"""Number of schedules listed."""
 
 _SCHEDULES = (
     "variant",

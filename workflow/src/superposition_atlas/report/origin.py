@@ -1,4 +1,4 @@
-"""Where the results come from: code digests, package versions, the machine, and the time each stage took."""
+"""Origin of the results: code digests, package versions, the machine, and the time of each stage."""
 
 import os
 import platform

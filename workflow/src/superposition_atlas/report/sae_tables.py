@@ -66,10 +66,10 @@ def counts(sources: Sources, experiment: str) -> Row:
 
 
 def losses(sources: Sources, experiment: str) -> list[Row]:
-    """For each SAE of the configuration, at its best level: the share of represented features recovered.
+    """Share of represented features recovered by each SAE of the configuration, at its best level.
 
-    Of all, of rare and of common ones, of dedicated ones and of those in superposition. The best level is the
-    one with the highest mean recall on these very toy models.
+    Shares of all features, rare and common ones, dedicated ones and those in superposition. The best level is
+    the one with the highest mean recall on these very toy models.
 
     Raises:
         ArtefactError: as `levels`.

@@ -1,4 +1,4 @@
-"""Where the report finds what it reads."""
+"""Files that the report reads."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From the JSON document and the template to a PDF, with typst: offline, with the fonts of its own wheel."""
+"""Typesets the JSON document into a PDF, by typst: offline, with the fonts of its own wheel."""
 
 import logging
 import re
@@ -83,7 +83,7 @@ def _compile(main: Path, root: Path, inputs: dict[str, str]) -> bytes:
 
 
 def one_line(error: typst.TypstError) -> str:
-    """What typst says, and where, without the picture of the source that it draws."""
+    """Message of typst and its place, without the excerpt of the source."""
     where = re.search(r"[\w.-]+\.typ:\d+:\d+", error.diagnostic or "")
     hint = f" ({error.hints[0]})" if error.hints else ""
     return f"{error.message.splitlines()[0]}{hint}" + (f" at {where.group()}" if where else "")

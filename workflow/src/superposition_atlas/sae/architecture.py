@@ -1,4 +1,4 @@
-"""What an SAE architecture is, and what training carries; each architecture describes itself in one file."""
+"""An SAE architecture and the data of its training; each architecture describes itself in one file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -56,7 +56,7 @@ class SAEState:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What SAEs are trained on: hidden activations h of toy models, and how sparse the SAEs shall be.
+    """Input of training: hidden activations h of toy models, and the sparsity of the SAEs.
 
     An instance is one SAE on one toy model.
     """
@@ -91,7 +91,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a loss knows beside parameters and data."""
+    """Input of a loss beside parameters and data."""
 
     settings: "SAESettings"
     sparsity_coefficient: "Float[torch.Tensor, ' instance']"
@@ -112,11 +112,11 @@ class Look:
     """How figures draw an architecture: the same in every figure."""
 
     color: str
-    """As Matplotlib writes colours."""
+    """Colour, in Matplotlib's notation."""
     marker: str
-    """As Matplotlib writes markers; distinct from the other architectures'."""
+    """Marker, in Matplotlib's notation; distinct from the other architectures'."""
     linestyle: Any = "-"
-    """As Matplotlib writes line styles; "" draws no line."""
+    """Line style, in Matplotlib's notation; "" draws no line."""
     is_hollow: bool = False
     """Whether markers are white inside, as the baselines' are."""
 
@@ -134,7 +134,7 @@ class SAELens:
     """How an SAE is exported for SAELens."""
 
     name: str
-    """What SAELens calls an SAE that computes the same, for instance "standard"."""
+    """SAELens's name for an SAE that computes the same, for instance "standard"."""
     weights: Callable[[Parameters, int], Parameters] = _same_weights
     """(parameters of one SAE, n_latents) → the tensors that SAELens reads."""
     settings: Callable[[int], dict[str, Any]] = _no_settings
@@ -153,11 +153,11 @@ class Architecture:
     """
 
     name: str
-    """In configurations, tables and files."""
+    """Name in configurations, tables and files."""
     label: str
-    """In the report."""
+    """Label in the report."""
     summary: str
-    """What it is, in a few words that continue a sentence."""
+    """A description in a few words that continue a sentence."""
     look: Look
     saelens: SAELens
     level: Level | None
@@ -179,7 +179,7 @@ class Architecture:
     """(parameters, h [instance, batch, hidden], k [instance]) → activations [instance, batch, latent] of a
     trained SAE."""
     settings: frozenset[str] = frozenset()
-    """Those of `ensemble.OPTIONAL_SETTINGS` that it uses; a value for another one is refused."""
+    """Settings of `ensemble.OPTIONAL_SETTINGS` that it uses; a value for another one is refused."""
     is_baseline: bool = False
     """Whether it is what a claim must beat."""
     fused: Callable[[], ModuleType] | None = None

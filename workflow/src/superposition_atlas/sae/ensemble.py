@@ -1,19 +1,25 @@
-"""What an ensemble of sparse autoencoders is: its weights and its history."""
+"""An ensemble of sparse autoencoders: its weights and its history."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
+from numpy.typing import ArrayLike
 
+from superposition_atlas import arguments
+from superposition_atlas.ensemble import Ensemble
 from superposition_atlas.sae.settings import Resampling, SAESettings
 
 __all__ = ["Resampling", "SAESettings", "SAEs"]
 
 
-@dataclass(frozen=True)
-class SAEs:
+@dataclass(frozen=True, repr=False, eq=False)
+class SAEs(Ensemble):
     """An ensemble of SAEs. Arrays share their axes' names; float32 unless said.
+
+    `saes[3]`, `saes[2:5]`, `saes[[0, 4]]` and iteration give smaller ensembles.
 
     There is one for each toy model and each λ (or k): all toy models with the first, then all with the next.
     Latent j answers a_j(h) to the hidden activation h, and adds a_j W_dec[j] to the reconstruction.
@@ -28,7 +34,7 @@ class SAEs:
     sparsity_coefficient: Float[np.ndarray, " instance"]
     """λ (float64); of no meaning with topk, batch_topk, matryoshka and the baselines without training."""
     k: Integer[np.ndarray, " instance"]
-    """Of topk, batch_topk and matryoshka."""
+    """Active latents a sample, of topk, batch_topk and matryoshka."""
     settings: SAESettings
     engine: str
 
@@ -80,3 +86,77 @@ class SAEs:
     def n_resampled(self) -> Integer[np.ndarray, " instance"]:
         """How often a latent was resampled, over the whole training."""
         return np.asarray(self.resampled.sum(axis=(0, 2)))
+
+    def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "SAEs":
+        """Some of the SAEs, by index; `toy_model` still counts all toy models.
+
+        Raises:
+            ArgumentError: if there is no such SAE.
+        """
+        chosen = arguments.positions("instances", instances, len(self))
+        arrays = {name: getattr(self, name)[chosen] for name in _PER_INSTANCE}
+        return replace(
+            self,
+            parameters={name: array[chosen] for name, array in self.parameters.items()},
+            history={name: array[:, chosen] for name, array in self.history.items()},
+            resampled=self.resampled[:, chosen],
+            **arrays,
+        )
+
+    def encode(
+        self, h: Float[np.ndarray, "#instance batch hidden"]
+    ) -> Float[np.ndarray, "instance batch latent"]:
+        """Activations a ≥ 0, float32, on hidden activations h.
+
+        Args:
+            h: [instance, batch, hidden], or [batch, hidden], the same for all SAEs.
+
+        Raises:
+            ArgumentError: if h has another shape, or a value that is not finite.
+        """
+        forward = import_module("superposition_atlas.sae.forward")
+        return np.asarray(forward.encode(self, self._per_instance("h", h, self.n_hidden)))
+
+    def decode(
+        self, activations: Float[np.ndarray, "#instance batch latent"]
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h' = a W_dec + b_dec, float32.
+
+        Args:
+            activations: [instance, batch, latent], or [batch, latent], the same for all SAEs.
+
+        Raises:
+            ArgumentError: if they have another shape, or a value that is not finite.
+        """
+        forward = import_module("superposition_atlas.sae.forward")
+        given = self._per_instance("activations", activations, self.n_latents)
+        return np.asarray(forward.reconstruct(self, given))
+
+    def reconstruct(
+        self, h: Float[np.ndarray, "#instance batch hidden"]
+    ) -> Float[np.ndarray, "instance batch hidden"]:
+        """h' of hidden activations h, float32: `decode(encode(h))`; args and errors as those of `encode`."""
+        return self.decode(self.encode(h))
+
+    def _per_instance(
+        self, name: str, values: ArrayLike, width: int
+    ) -> Float[np.ndarray, "instance batch _"]:
+        return arguments.batches(
+            name, values, len(self), width, f"{name}[saes.toy_model] has, where {name} has one a toy model"
+        )
+
+    def summary(self) -> dict[str, object]:
+        """What the repr says."""
+        summary: dict[str, object] = {
+            "SAEs": len(self),
+            "architecture": self.settings.architecture,
+            "hidden": self.n_hidden,
+            "latents": self.n_latents,
+            "steps": self.settings.steps,
+            "engine": self.engine,
+        }
+        levels = "k" if len(set(self.k.tolist())) > 1 else "sparsity_coefficient"
+        return summary | {levels: ", ".join(f"{level:g}" for level in getattr(self.settings, levels))}
+
+
+_PER_INSTANCE = ("seeds", "toy_model", "sparsity_coefficient", "k")

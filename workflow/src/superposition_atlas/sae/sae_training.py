@@ -86,7 +86,7 @@ class SAETraining:
         )
 
     def spec(self) -> dict[str, Any]:
-        """What the result depends on, for a checkpoint."""
+        """Everything that the result depends on, for a checkpoint."""
         data = self._data
         return {
             "W": data.W,

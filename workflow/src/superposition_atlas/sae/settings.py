@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from superposition_atlas.ensemble import ShortSettings
 from superposition_atlas.errors import SettingError
 from superposition_atlas.settings.rules import DISTINCT, OR_ONE, Length, Range, Worded, hold
 
@@ -25,8 +26,8 @@ OPTIONAL_SETTINGS = (
 """Settings that only some architectures use; each architecture says which."""
 
 
-@dataclass(frozen=True)
-class SAESettings:
+@dataclass(frozen=True, repr=False)
+class SAESettings(ShortSettings):
     """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
 
     A setting that an architecture does not use must have its default.

@@ -1,7 +1,7 @@
 """Training of SAEs: `train_saes` checks its arguments, chooses an engine and runs the training loop."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,8 +10,9 @@ from jaxtyping import Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
+from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sae.architecture import Architecture, TrainingData
 from superposition_atlas.sae.architectures import registry
 from superposition_atlas.sae.ensemble import Resampling, SAEs, SAESettings
@@ -23,6 +24,9 @@ from superposition_atlas.training.checkpoint import Checkpoint, check_arguments
 logger = logging.getLogger(__name__)
 
 EngineName = Literal["auto", "fused", "torch", "cuda"]
+
+_BYTES_A_WEIGHT = 24
+"""Memory that a weight of either matrix takes at least, with its two running means."""
 
 
 def train_saes(
@@ -38,18 +42,18 @@ def train_saes(
     bandwidth: float = 0.1,
     prefixes: Sequence[int] = (),
     auxiliary_coefficient: float = 1 / 32,
-    resampling: Resampling = "none",
+    resampling: Resampling | None = None,
     steps: int = 20_000,
     batch_size: int = 1024,
     learning_rate: float = 1e-3,
     resample_every: int = 2500,
     dead_window: int = 500,
     resample_scale: float = 0.5,
-    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None = None,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None = None,
     record_steps: Sequence[int] = (),
     engine: EngineName = "auto",
     threads: int | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 60.0,
 ) -> SAEs:
@@ -78,7 +82,8 @@ def train_saes(
         auxiliary_coefficient: Weight of the loss by which dead latents learn the error that the others leave,
             of `topk`, `batch_topk` and `matryoshka` (Gao et al. 2024).
         resampling: What happens to dead latents of `relu`: `none` leaves them, `simple` gives them random
-            unit vectors, `advanced` gives them inputs that are badly reconstructed.
+            unit vectors, `advanced` gives them inputs that are badly reconstructed. None is `simple` where
+            the architecture uses this setting, else `none`.
         steps: Number of training steps.
         batch_size: Fresh samples a step, for each SAE by itself.
         learning_rate: Adam's learning rate, constant.
@@ -87,32 +92,37 @@ def train_saes(
         dead_window: Steps without firing after which a latent is dead; at most `resample_every`.
         resample_scale: Norm of a resampled latent's encoder weights; with `advanced`, relative to the mean
             norm of those alive.
-        seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds.
+        seeds: one a toy model, of samples, initial weights and resampling; default: the models' seeds. A
+            number n means range(n).
         record_steps: numbers of steps taken (0 … steps) at which the weights are kept as history.
         engine: "fused" (compiled, CPU), "torch" (autograd, the reference), "cuda" (autograd on a GPU, in
             recorded steps), or "auto": fused where there is one and SAEs are not so large that torch is
             faster, else torch.
         threads: CPU threads; None takes all that this process may use.
-        progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
         checkpoint: file to keep training in and to go on from, as in `train`.
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        TrainingError: for a setting out of its range, when engine "cuda" is asked for and there is none, or
-            when weights are no longer finite; the message names SAE, seed, step and learning rate.
+        ArgumentError: if an argument is not as above, or if the SAEs do not fit into memory.
+        TrainingError: when engine "cuda" is asked for and there is none, or when weights are no longer
+            finite; the message names SAE, seed, step and learning rate.
         DeviceError: if a GPU fails or has too little memory; the message names SAEs, seeds and steps.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
+    arguments.instance("models", models, ToyModels, "ToyModels, as sa.train returns them")
+    if resampling is None:
+        resampling = _default_resampling(architecture)
     settings = SAESettings(
         n_latents=n_latents,
         architecture=architecture,
-        sparsity_coefficient=_several(sparsity_coefficient),
+        sparsity_coefficient=_several("sparsity_coefficient", sparsity_coefficient),
         sparsity_warmup_steps=sparsity_warmup_steps,
-        k=_several(k),
+        k=_several("k", k),
         tied=tied,
         initial_threshold=initial_threshold,
         bandwidth=bandwidth,
-        prefixes=tuple(prefixes),
+        prefixes=tuple(arguments.several("prefixes", prefixes)),
         auxiliary_coefficient=auxiliary_coefficient,
         resampling=resampling,
         steps=steps,
@@ -122,15 +132,24 @@ def train_saes(
         dead_window=dead_window,
         resample_scale=resample_scale,
     )
-    chosen = registry.by_name(architecture)
+    chosen = registry.by_name(settings.architecture)
+    if progress is not None:
+        progress = arguments.flag("progress", progress)
+    n_saes = len(models) * max(len(settings.sparsity_coefficient), len(settings.k))
+    check_memory(
+        _BYTES_A_WEIGHT * n_saes * models.n_hidden * settings.n_latents,
+        n_latents=settings.n_latents,
+        n_hidden=models.n_hidden,
+        n_saes=n_saes,
+    )
     path, seconds = check_arguments(checkpoint, checkpoint_seconds)
     engine_name = _engine(engine, chosen, settings, models)
-    n_threads = available_threads() if threads is None else arguments.integer("threads", threads)
+    n_threads = available_threads() if threads is None else arguments.integer("threads", threads, most=4096)
     training = SAETraining(
         chosen,
         settings,
         *_training_data(models, settings, seeds),
-        records=arguments.record_steps(record_steps, steps),
+        records=arguments.record_steps(record_steps, settings.steps),
         engine_name=engine_name,
         threads=n_threads,
     )
@@ -144,17 +163,27 @@ def _checkpoint(training: SAETraining, path: Path | None, seconds: float) -> Che
     return Checkpoint(path, seconds, "SAEs", training.spec(), training.engine_name, __name__)
 
 
-def _several(value: object) -> tuple[Any, ...]:
+def _default_resampling(architecture: object) -> Resampling:
+    """What most recover their features with, where the architecture has resampling at all."""
+    known = registry.all_architectures()
+    has_it = isinstance(architecture, str) and "resampling" in getattr(
+        known.get(architecture), "settings", ()
+    )
+    return "simple" if has_it else "none"
+
+
+def _several(name: str, value: object) -> tuple[Any, ...]:
     """One number as a tuple of one; several as they are. What is neither is for `SAESettings` to refuse."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return tuple(value)
+    value = arguments.scalar(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        return tuple(arguments.several(name, value))
     return (value,)
 
 
 def _training_data(
     models: ToyModels,
     settings: SAESettings,
-    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None,
+    seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None,
 ) -> tuple[Integer[np.ndarray, " instance"], TrainingData]:
     """Which toy model each SAE has, and what it is trained on: all toy models with the first λ or k, …"""
     levels = max(len(settings.sparsity_coefficient), len(settings.k))
@@ -200,14 +229,11 @@ def _engine(engine: str, architecture: Architecture, settings: SAESettings, mode
 
 
 def _seeds(
-    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | None
+    models: ToyModels, seeds: Sequence[int] | Integer[np.ndarray, " toy_model"] | int | None
 ) -> Integer[np.ndarray, " instance"]:
     if seeds is None:
         return models.seeds
-    values = [
-        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
-        for seed in arguments.several("seeds", seeds)
-    ]
-    if len(values) != len(models):
-        raise TrainingError(f"seeds has {len(values)} numbers: must be one a toy model ({len(models)})")
-    return np.array(values, dtype=np.uint64)
+    chosen = arguments.seeds("seeds", seeds)
+    if len(chosen) != len(models):
+        raise ArgumentError(f"seeds has {len(chosen)} values: must be one a toy model, {len(models)}")
+    return chosen

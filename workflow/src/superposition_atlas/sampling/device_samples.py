@@ -12,7 +12,7 @@ from superposition_atlas.sampling.triton_stream import draw
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
 _QUADS, _FEATURES = 16, 32
-"""Of four samples each, and of one program that draws."""
+"""Groups of four samples, and features, that one program draws."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Samples:
     scale: Float32[torch.Tensor, "instance feature"]
     offset: Float32[torch.Tensor, "instance feature"]
     centre: Float32[torch.Tensor, "instance feature"]
-    """What is taken off x where inputs are centred."""
+    """Mean subtracted from x if inputs are centred."""
     keys: UInt32[torch.Tensor, "instance 2"]
     """Low and high word of the seed."""
 
@@ -36,7 +36,7 @@ class Samples:
         magnitudes: MagnitudesName,
         device: torch.device,
     ) -> "Samples":
-        """Of some instances."""
+        """The samples of some instances."""
         threshold = stream.thresholds(probability)
         scale = stream.scales(threshold)
         seed = np.asarray(seeds, dtype=np.uint64)

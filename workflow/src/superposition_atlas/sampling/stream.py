@@ -31,7 +31,7 @@ _WORD_BITS = np.uint64(32)
 
 
 class Purpose(IntEnum):
-    """What a word is drawn for: the last word of the counter, so that no two uses share numbers."""
+    """The use of a word: the last word of the counter, so that no two uses share numbers."""
 
     INPUTS = 0
     INITIAL_WEIGHTS = 1

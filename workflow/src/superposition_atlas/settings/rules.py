@@ -48,7 +48,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Worded:
-    """What is allowed, in words for people, where the rule itself would not put it well."""
+    """Words for the allowed values, where those of the rule itself would be unclear."""
 
     text: str
 
@@ -68,10 +68,10 @@ DISTINCT, OR_ONE = Mark.DISTINCT, Mark.OR_ONE
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What a value may be."""
+    """Values that a setting allows."""
 
     words: str = ""
-    """As `Worded`; empty where the rule speaks for itself."""
+    """The words of `Worded`; empty if the rule needs none."""
 
 
 @dataclass(frozen=True)
@@ -255,6 +255,7 @@ def _held(name: str, rule: Rule, value: Any) -> Any:
         case ListOf():
             return _held_list(name, rule, value)
         case Either(alternatives=(one, ListOf() as many)) if many.item == one:
+            value = arguments.scalar(value)
             is_one = isinstance(value, int | float | str | np.generic)
             return _held_list(name, many, [value] if is_one else value, item=name)
         case Either(alternatives=alternatives):

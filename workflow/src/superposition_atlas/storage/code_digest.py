@@ -94,7 +94,7 @@ def _users_files() -> list[str]:
 
 
 def _file_digest(path: Path) -> str:
-    """Of a user's file, by its text; an empty one where it can't be read, which its import will say."""
+    """Digest of the text of a user's file; an empty one if it can't be read, which its import will report."""
     return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
 
 

@@ -19,7 +19,7 @@ class CaseDescription:
     name: str
     title: str
     role: str
-    """What the talk's observations take it for; empty for a case beside theirs."""
+    """Role in the talk's observations; empty for none."""
     training: dict[str, Any]
     importance: Float[np.ndarray, "variant feature"]
     probability: Float[np.ndarray, "variant feature"]

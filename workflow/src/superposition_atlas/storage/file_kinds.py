@@ -1,4 +1,4 @@
-"""What stands at a path, in words, where a file of another kind is needed."""
+"""Descriptions of files, for messages about a file of the wrong kind."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def require_file(path: Path) -> None:
 
 
 def content_of(path: Path) -> str:
-    """What an ordinary file holds, in words, by its beginning.
+    """Kind of an ordinary file, in words, by its first bytes.
 
     Raises:
         OSError: if it can't be read.
@@ -100,7 +100,7 @@ def is_whole(path: Path) -> bool:
 
 
 def _last_byte(header: bytes) -> int:
-    """Where the tensors of a safetensors header end; -1 if it is no such header."""
+    """End of the tensors that a safetensors header names; -1 if it is no such header."""
     try:
         entries = json.loads(header)
         ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]

@@ -1,4 +1,4 @@
-"""One SAE or toy model in a format that other programs read, and toy models that came from elsewhere.
+"""One SAE or toy model in a format that other programs read.
 
 An SAE becomes a folder as SAELens 6 has them, `cfg.json` and `sae_weights.safetensors`; SAELens itself is not
 needed to write it. A toy model becomes a plain safetensors file:
@@ -14,14 +14,11 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
-from math import nan
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -31,6 +28,7 @@ from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.storage.atomic import atomic_path
 from superposition_atlas.storage.file_kinds import require_file
+from superposition_atlas.storage.imported_models import LAYOUTS, Layout, import_toy_model
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
@@ -228,20 +226,28 @@ def write_toy_model(
         temporary.write_bytes(save(tensors, metadata={PROVENANCE_KEY: text}))
 
 
-def read_toy_model(path: Path) -> ToyModels:
+def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
     """Reads a toy model that `write_toy_model` or another program wrote, as an ensemble of one.
 
     W and probability must be there; what else is missing is as by default in `import_toy_model`.
 
+    Args:
+        path: the file.
+        layout: of W where another program wrote it, see `import_toy_model`; ours is [hidden, feature].
+
     Raises:
+        ArgumentError: if `path` is no path, or `layout` no layout.
         ArtefactError: if the file is missing, damaged, or holds no toy model.
     """
+    path = arguments.path("path", path)
+    if layout is not None:
+        arguments.choice("layout", layout, LAYOUTS)
     require_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in _TOY_MODEL if name in names}
-            text = (file.metadata() or {}).get(PROVENANCE_KEY, "{}")
+            text = (file.metadata() or {}).get(PROVENANCE_KEY)
     except (SafetensorError, OSError, TypeError) as error:
         line = str(error).strip().partition("\n")[0]
         raise ArtefactError(f"{path}: not a safetensors file of numbers ({line})") from None
@@ -249,85 +255,13 @@ def read_toy_model(path: Path) -> ToyModels:
     if missing:
         raise ArtefactError(f"{path}: has no tensor {missing[0]!r}; it has {', '.join(names) or 'none'}")
     try:
-        described = json.loads(text)
+        described = json.loads(text or "{}")
         others = {name: described[name] for name in ("seed", "loss", "engine") if name in described}
         settings = TrainingSettings(**described.get("settings", {}))
-        return import_toy_model(**tensors, **others, settings=settings)
+        own: Layout | None = layout if text is None else "hidden_feature"
+        return import_toy_model(**tensors, **others, settings=settings, layout=own)
     except (AttributeError, TypeError, ValueError, TrainingError) as error:
         raise ArtefactError(f"{path}: holds no toy model ({error})") from None
-
-
-def import_toy_model(
-    W: Float[np.ndarray, "hidden feature"],
-    b: Float[np.ndarray, " feature"] | float = 0.0,
-    *,
-    probability: Float[np.ndarray, " feature"] | float,
-    importance: Float[np.ndarray, " feature"] | float = 1.0,
-    seed: int = 0,
-    loss: float | None = None,
-    engine: str = "imported",
-    settings: TrainingSettings | None = None,
-) -> ToyModels:
-    """A toy model from elsewhere as an ensemble of one, which metrics, figures and `train_saes` take.
-
-    Args:
-        W: weights; kept in float32.
-        b: bias, one number or one a feature; kept in float32.
-        probability: in (0, 1], one number or one a feature.
-        importance: at least 0, one number or one a feature.
-        seed: of the stream that its samples come from, 0 ≤ seed < 2^64.
-        loss: mean training loss, if it is known.
-        engine: what trained it.
-        settings: what it was trained for; output, centred_inputs and magnitudes decide what it computes and
-            on what. Nothing recorded comes with it: record_steps do not count.
-
-    Raises:
-        TrainingError: if an argument is not as above.
-    """
-    weights = np.asarray(W)
-    if weights.ndim != 2 or weights.size == 0:
-        raise TrainingError(f"W has shape {weights.shape}: must be [hidden, feature], of one toy model")
-    n_features = weights.shape[1]
-    values = {
-        "W": _finite("W", weights, weights.shape, np.float32),
-        "b": _finite("b", b, (n_features,), np.float32),
-        "importance": _finite("importance", importance, (n_features,), np.float64),
-        "probability": _finite("probability", probability, (n_features,), np.float64),
-    }
-    _require("importance", values["importance"], values["importance"] >= 0, "at least 0")
-    in_range = (values["probability"] > 0) & (values["probability"] <= 1)
-    _require("probability", values["probability"], in_range, "in (0, 1]")
-    if arguments.integer("seed", seed, least=0) >= 2**64:
-        raise TrainingError(f"seed is {seed}: must be below 2^64")
-    return ToyModels(
-        W=values["W"][None],
-        b=values["b"][None],
-        loss=np.array([nan if loss is None else arguments.number("loss", loss)]),
-        seeds=np.array([seed], dtype=np.uint64),
-        importance=values["importance"][None],
-        probability=values["probability"][None],
-        settings=replace(settings or TrainingSettings(), record_steps=()),
-        engine=engine,
-    )
-
-
-def _finite(name: str, values: Any, shape: tuple[int, ...], dtype: type[np.floating]) -> np.ndarray:
-    """The values in that shape, as floats; one number stands for all."""
-    array = np.asarray(values)
-    if array.shape not in ((), shape):
-        raise TrainingError(f"{name} has shape {array.shape}: must be one number or of shape {shape}")
-    if array.dtype.kind not in "fiu":
-        raise TrainingError(f"{name} is of type {array.dtype}: must be numbers")
-    with np.errstate(over="ignore"):  # what is too large for the type is not finite
-        whole = np.broadcast_to(array.astype(dtype), shape).copy()
-    _require(name, whole, np.isfinite(whole), "finite")
-    return whole
-
-
-def _require(name: str, values: np.ndarray, holds: np.ndarray, allowed: str) -> None:
-    if not holds.all():
-        position = tuple(np.argwhere(~holds)[0].tolist())
-        raise TrainingError(f"{name}{list(position)} is {values[position]}: must be {allowed}")
 
 
 def exported_provenance(path: Path) -> dict[str, Any] | None:

@@ -50,7 +50,7 @@ class Entry:
     template: str
     """Path below results/, with fields in braces."""
     kind: str
-    """What the file is, in words."""
+    """Kind of the file, in words."""
     command: str | None
     """Module in `superposition_atlas.cli.commands` that writes it; None where a run keeps it for itself."""
     tables: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class Place:
 
     @property
     def kind(self) -> str:
-        """What the file is, in words."""
+        """Kind of the file, in words."""
         return ENTRIES[self.name].kind
 
     @property
@@ -254,7 +254,7 @@ def answer() -> str:
 
 
 def effects() -> str:
-    """What moves the observations in the atlas."""
+    """Path of the effects of importance and sparsity over the atlas."""
     return _path("effects")
 
 
@@ -285,7 +285,7 @@ def pair_table(table: str) -> str:
 
 
 def attention_parts(heads: Iterable[int]) -> tuple[str, ...]:
-    """What is trained in a setting of attention: toy models, SAEs, and a layer for each number of heads."""
+    """Names of what a setting of attention trains: toy models, SAEs, a layer for each number of heads."""
     return ("toy_models", "saes", *(f"heads_{n_heads}" for n_heads in heads))
 
 

@@ -1,1 +1,1 @@
-"""What is best: a toy model's exact loss, the best solutions for a schedule, and which structure wins."""
+"""A toy model's exact loss, the best solutions for a schedule, and the structure that wins."""

@@ -9,6 +9,7 @@ Minima are told apart up to rotation (by WᵀW) and up to permutation of feature
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -20,6 +21,11 @@ from superposition_atlas.theory.exact_loss import checked_schedule
 from superposition_atlas.theory.starts import random_starts, structured_starts
 from superposition_atlas.theory.structures import PerFeature
 
+if TYPE_CHECKING:
+    from superposition_atlas.schedules import Schedule
+    from superposition_atlas.toy_model import ToyModels
+
+_MOST_STARTS = 1_000_000
 N_FOLLOWED, N_MOVES = 8, 4
 """Structures, and moves from the best, that are followed to the end: the most promising."""
 MOST_LEADERS, _FEW_STATES = 3, 1000
@@ -32,9 +38,9 @@ _NOTHING_LOST = 1e-10
 
 
 def best_solutions(
-    importance: PerFeature | Sequence[float],
-    probability: PerFeature | Sequence[float],
-    n_hidden: int,
+    importance: "PerFeature | Sequence[float] | Schedule | ToyModels",
+    probability: PerFeature | Sequence[float] | None = None,
+    n_hidden: int | None = None,
     n_starts: int = 12,
     seed: int = 0,
     bias: PerFeature | Sequence[float] | None = None,
@@ -42,25 +48,26 @@ def best_solutions(
     """All minima that were found, the best first.
 
     Args:
-        importance: I_i ≥ 0.
-        probability: 0 < p_i ≤ 1.
+        importance: I_i ≥ 0, [feature]; or a `Schedule`, which brings probability; or `ToyModels` of one
+            schedule, which bring n_hidden too.
+        probability: 0 < p_i ≤ 1, [feature].
         n_hidden: m ≥ 1.
-        n_starts: random starts that are followed to the end, beside structures: the most promising of up to
-            MOST_DRAWS times as many draws.
-        seed: of the random starts.
-        bias: held at these values, or None where it is free.
+        n_starts: random starts that are followed to the end, 0 to 1,000,000, beside structures: the most
+            promising of up to MOST_DRAWS times as many draws.
+        seed: of the random starts, 0 ≤ seed < 2^64.
+        bias: held at these values, [feature], or None where it is free.
 
     Raises:
         TheoryError: if the schedule is out of its range or has too many features for an exact loss, or if
             a bias is not finite.
-        TrainingError: if n_hidden, n_starts or seed is no such integer.
+        ArgumentError: if n_starts or seed is no such integer.
     """
     importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
-    arguments.integer("n_starts", n_starts, least=0)
-    arguments.integer("seed", seed, least=0, most=2**64 - 1)
-    held = None if bias is None else np.asarray(bias, np.float64)
-    if held is not None and (held.shape != probability.shape or not np.isfinite(held).all()):
-        raise TheoryError("bias must have a finite value a feature")
+    n_starts = arguments.integer("n_starts", n_starts, least=0, most=_MOST_STARTS)
+    seed = arguments.integer("seed", seed, least=0, most=2**64 - 1)
+    held = None if bias is None else arguments.numbers("bias", bias, "one finite number a feature", ndim=(1,))
+    if held is not None and held.shape != probability.shape:
+        raise TheoryError(f"bias has {len(held)} values: must be one finite number a feature")
     landscape = Landscape(importance, probability, n_hidden, held)
     ends = _first_ends(importance, probability, n_hidden, n_starts, seed, landscape)
     leaders = _distinct(ends, importance, probability, landscape)[: _n_leaders(landscape)]

@@ -1,4 +1,4 @@
-"""Where the matching ends: do five rare features in two dimensions beat two pairs?
+"""The limit of the matching: do five rare features in two dimensions beat two pairs?
 
 The matching represents at most two features a dimension. Where all are rare a pentagon, five features in two
 dimensions, costs less than two pairs and an absent feature, and so do other dense arrangements in more
@@ -15,7 +15,7 @@ _CORNERS = 5
 
 
 def pentagon_gain(importance: PerFeature, probability: PerFeature, matching: Matching) -> float:
-    """What is saved if the two rarest pairs take in the most valuable absent feature as a pentagon.
+    """Loss saved if the two rarest pairs and the most valuable absent feature form a pentagon.
 
     Costs are exact losses at the best shape (`predict`), in which pairs may change their lengths and biases
     as well; the gain is over the matching's cost of these five features.

@@ -1,11 +1,13 @@
 """Downhill on the exact loss, to a minimum: on from plateaus, where outputs are dead, and saddle points."""
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from superposition_atlas.ensemble import html
 from superposition_atlas.theory.exact_loss import objective_of
 from superposition_atlas.theory.moments import frequent_states, states
 from superposition_atlas.theory.quasi_newton import minimise
@@ -26,7 +28,7 @@ _BENT_DOWN, _STEP = -1e-5, 0.05
 Parameters = Float[np.ndarray, " parameter"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Minimum:
     """A local minimum of the exact loss."""
 
@@ -36,6 +38,28 @@ class Minimum:
     b: PerFeature
     n_starts: int
     """Starts that ended here; 0 where only moving features in another minimum led here."""
+
+    @property
+    def structure(self) -> str:
+        """How the features represented share dimensions, in words: `pentagon`, `pair, dedicated`, …"""
+        # By name: nothing is searched again where the words change.
+        words: str = import_module("superposition_atlas.theory.shapes").shape_of(self.W)
+        return words
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The features represented, ascending."""
+        kept = import_module("superposition_atlas.metrics.features").represented(self.W[None])[0]
+        return tuple(np.flatnonzero(kept).tolist())
+
+    def __repr__(self) -> str:
+        kept = ", ".join(map(str, self.kept)) or "none"
+        return (
+            f"Minimum({self.structure}: features {kept}; loss {self.loss:.6g}, from {self.n_starts} starts)"
+        )
+
+    def _repr_html_(self) -> str:
+        return html("result", self)
 
 
 class Landscape:

@@ -6,16 +6,20 @@ its slopes.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.arguments import LARGEST, integer
+from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.errors import TheoryError
+from superposition_atlas.errors import ArgumentError, TheoryError, value_text
+from superposition_atlas.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import go_down, go_up, states
 from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
+
+if TYPE_CHECKING:
+    from superposition_atlas.toy_model import ToyModels
 
 LARGEST_N_FEATURES = 10
 """Work grows with n² 3^n: 5 features take some 8 µs, 8 features 0.3 ms, 10 features 9 ms."""
@@ -26,10 +30,10 @@ _NO_NORM = 1e-250
 
 
 def exact_loss(
-    W: Float[np.ndarray, "*instance hidden feature"],
-    b: Float[np.ndarray, "*instance feature"],
-    importance: Float[np.ndarray, "*#instance feature"],
-    probability: Float[np.ndarray, "*#instance feature"],
+    W: "Float[np.ndarray, '*instance hidden feature'] | ToyModels",
+    b: Float[np.ndarray, "*instance feature"] | None = None,
+    importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
+    probability: Float[np.ndarray, "*#instance feature"] | None = None,
 ) -> Float[np.ndarray, "*instance feature"]:
     """I_i E(x_i - x'_i)² of every feature, float64: exact up to rounding, never negative.
 
@@ -39,14 +43,15 @@ def exact_loss(
     b - Wᵀ W E x in b's place.
 
     Args:
-        W: weights.
+        W: weights; or `ToyModels`, which need nothing else.
         b: biases of the outputs.
-        importance: I_i ≥ 0.
+        importance: I_i ≥ 0; or a `Schedule` (or toy models), which brings probability.
         probability: 0 ≤ p_i ≤ 1; one that is 0 says that the feature is never active.
 
     Raises:
-        TheoryError: if shapes do not fit, a value is out of its range, or there are more than
-            LARGEST_N_FEATURES features.
+        TheoryError: if an argument is missing, shapes do not fit, a value is out of its range, there are more
+            than LARGEST_N_FEATURES features, or toy models compute something else than ReLU(Wᵀ W x + b) on
+            magnitudes U[0, 1].
     """
     arrays = _checked(W, b, importance, probability)
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
@@ -59,10 +64,10 @@ def exact_loss(
 
 
 def exact_gradient(
-    W: Float[np.ndarray, "*instance hidden feature"],
-    b: Float[np.ndarray, "*instance feature"],
-    importance: Float[np.ndarray, "*#instance feature"],
-    probability: Float[np.ndarray, "*#instance feature"],
+    W: "Float[np.ndarray, '*instance hidden feature'] | ToyModels",
+    b: Float[np.ndarray, "*instance feature"] | None = None,
+    importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
+    probability: Float[np.ndarray, "*#instance feature"] | None = None,
 ) -> tuple[
     Float[np.ndarray, "*instance feature"],
     Float[np.ndarray, "*instance hidden feature"],
@@ -109,25 +114,20 @@ def objective_of(
 
 
 def checked_schedule(
-    importance: Any, probability: Any, n_hidden: Any
+    importance: Any, probability: Any = None, n_hidden: Any = None
 ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"], int]:
-    """One schedule of a search, and m ≥ 1, in the types that they should have.
+    """One schedule of a search, and m ≥ 1, in the types that they should have; see `one_schedule`.
 
     Raises:
-        TheoryError: unless both are [feature], of LARGEST_N_FEATURES at most, 0 ≤ I_i and 0 < p_i ≤ 1.
-        TrainingError: if n_hidden is no integer of at least 1.
+        TheoryError: unless both are [feature], of LARGEST_N_FEATURES at most, 0 ≤ I_i and 0 < p_i ≤ 1, and
+            n_hidden an integer of at least 1.
     """
-    importance, probability = (np.asarray(array, np.float64) for array in (importance, probability))
-    if importance.shape != probability.shape or probability.ndim != 1 or not probability.size:
-        raise TheoryError(
-            f"importance has shape {importance.shape} and probability {probability.shape}: must be [feature]"
-        )
+    try:
+        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden)
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
     check_n_features(len(probability))
-    if not np.all(np.isfinite(importance) & (importance >= 0)):
-        raise TheoryError("importance has a value that is not at least 0")
-    if not np.all((probability > 0) & (probability <= 1)):
-        raise TheoryError("probability has a value that is not in (0, 1]")
-    return importance, probability, integer("n_hidden", n_hidden)
+    return importance, probability, n_hidden
 
 
 def check_n_features(n_features: int) -> None:
@@ -140,9 +140,27 @@ def check_n_features(n_features: int) -> None:
 
 
 def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarray]:
-    W, b, importance, probability = (
-        np.asarray(array, np.float64) for array in (W, b, importance, probability)
-    )
+    """The arguments as float64 arrays of fitting shapes, contiguous."""
+    try:
+        if hasattr(W, "settings"):
+            W, b, importance, probability = _of_models(W, b, importance, probability)
+        elif hasattr(importance, "importance"):
+            if probability is not None:
+                raise ArgumentError("probability is given twice: must be left out beside a schedule")
+            schedule = as_schedule(importance, "importance")
+            importance, probability = schedule.importance, schedule.probability
+        for name, value in (("b", b), ("importance", importance), ("probability", probability)):
+            if value is None:
+                raise ArgumentError(f"{name} is missing: must be an array [.., feature]")
+        within: dict[str, Any] = {"most": arguments.LARGEST, "may_be_empty": True}
+        W = arguments.numbers("W", W, "[.., hidden, feature]", least=-arguments.LARGEST, **within)
+        b = arguments.numbers("b", b, "[.., feature]", least=-arguments.LARGEST, **within)
+        importance = arguments.numbers("importance", importance, "[.., feature]", least=0, may_be_empty=True)
+        probability = arguments.numbers(
+            "probability", probability, "[.., feature]", least=0, most=1, may_be_empty=True
+        )
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
     if W.ndim < 2 or b.ndim < 1 or W.shape[:-2] != b.shape[:-1] or W.shape[-1] != b.shape[-1]:
         raise TheoryError(
             f"W has shape {W.shape} and b {b.shape}: must be [.., hidden, feature] and [.., feature]"
@@ -150,19 +168,24 @@ def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarr
     if not W.shape[-1] or not W.shape[-2]:
         raise TheoryError(f"W has shape {W.shape}: must have a hidden dimension and a feature at least")
     check_n_features(b.shape[-1])
+    rows = []
     for name, array in (("importance", importance), ("probability", probability)):
         try:
-            np.broadcast_to(array, b.shape)
+            rows.append(np.ascontiguousarray(np.broadcast_to(array, b.shape)))
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
-        most = np.inf if name == "importance" else 1.0
-        if not np.all(np.isfinite(array) & (array >= 0) & (array <= most)):
-            raise TheoryError(f"{name} has a value that is not {'at least 0' if most > 1 else 'in [0, 1]'}")
-    if not (np.all(np.abs(W) <= LARGEST) and np.all(np.abs(b) <= LARGEST)):
-        raise TheoryError(f"W or b has a value that is not finite, or beyond {LARGEST:g}")
-    return [np.ascontiguousarray(W), np.ascontiguousarray(b)] + [
-        np.ascontiguousarray(np.broadcast_to(array, b.shape)) for array in (importance, probability)
-    ]
+    return [W, b, *rows]
+
+
+def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
+    """W, b, importance and probability of toy models."""
+    if any(other is not None for other in others):
+        raise ArgumentError("W is an ensemble of toy models: must be all that is given")
+    for name, allowed in (("output", "relu"), ("magnitudes", "uniform"), ("centred_inputs", False)):
+        if getattr(models.settings, name) != allowed:
+            value = value_text(getattr(models.settings, name))
+            raise ArgumentError(f"{name} of the toy models is {value}: must be {allowed!r} for an exact loss")
+    return models.W, models.b, models.importance, models.probability
 
 
 @compile_kernel(fastmath={"contract"})

@@ -18,9 +18,8 @@ from jaxtyping import Bool, Float, Integer
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
-from superposition_atlas.arguments import integer
-from superposition_atlas.errors import TheoryError
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.errors import ArgumentError, TheoryError
+from superposition_atlas.schedule import Schedule, one_schedule
 from superposition_atlas.theory.structures import PerFeature, Structure, drop_costs, pair_costs
 from superposition_atlas.toy_model import ToyModels
 
@@ -128,7 +127,6 @@ def match(
         TheoryError: if arguments are missing or given twice, shapes differ, a value is out of its range, the
             instances of a schedule differ, there are more than LARGEST_N_FEATURES features, or the magnitudes
             of toy models are not uniform.
-        TrainingError: if n_hidden is no integer of at least 1.
     """
     importance, probability, n_hidden = _arguments(importance, probability, n_hidden)
     kinds, kind_of = _kinds(importance, probability)
@@ -199,7 +197,7 @@ class _Groups:
         return coo_array((np.ones(len(rows)), (rows, columns)), shape=(n_kinds + 1, len(self)))
 
     def prices(self, price: Float[np.ndarray, " kind"], of_dimension: float) -> Float[np.ndarray, " group"]:
-        """What the features and the dimension of each group cost."""
+        """Price of the features and of the dimension of each group."""
         return price[self.first] + np.where(self.second >= 0, price[self.second], 0.0) + of_dimension
 
 
@@ -346,40 +344,20 @@ def _arguments(
 ) -> tuple[PerFeature, PerFeature, int]:
     if isinstance(importance, ToyModels):
         if probability is not None or n_hidden is not None:
-            raise TheoryError("toy models bring their probability and n_hidden: give match nothing else")
+            raise TheoryError(
+                "probability and n_hidden are given twice: must be left out, toy models bring them"
+            )
         if importance.settings.magnitudes != "uniform":
             raise TheoryError(
                 f"magnitudes of the toy models are {importance.settings.magnitudes}: must be uniform, which "
                 "the matching's two costs are for"
             )
-        n_hidden = importance.n_hidden
-    if isinstance(importance, Schedule | ToyModels):
-        if probability is not None:
-            raise TheoryError("a schedule brings its probability: give match n_hidden alone beside it")
-        importance, probability = (
-            _common_row(name, getattr(importance, name)) for name in ("importance", "probability")
-        )
-    if probability is None or n_hidden is None:
-        missing = "probability" if probability is None else "n_hidden"
-        raise TheoryError(f"{missing} is missing: match takes importance, probability and n_hidden")
-    importance, probability = (np.array(values, np.float64) for values in (importance, probability))
-    if importance.shape != probability.shape or probability.ndim != 1 or not probability.size:
-        raise TheoryError(
-            f"importance has shape {importance.shape} and probability {probability.shape}: must be [feature]"
-        )
+    try:
+        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden)
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
     if len(probability) > LARGEST_N_FEATURES:
         raise TheoryError(
             f"there are {len(probability)} features: at most {LARGEST_N_FEATURES} can be matched"
         )
-    if not np.all(np.isfinite(importance) & (importance >= 0)):
-        raise TheoryError("importance has a value that is not finite and at least 0")
-    if not np.all((probability > 0) & (probability <= 1)):
-        raise TheoryError("probability has a value that is not in (0, 1]")
-    return importance, probability, integer("n_hidden", n_hidden)
-
-
-def _common_row(name: str, values: Float[np.ndarray, "*instance feature"]) -> PerFeature:
-    rows = np.atleast_2d(values)
-    if np.any(rows != rows[0]):
-        raise TheoryError(f"{name} differs between instances: match one schedule at a time")
-    return rows[0]
+    return importance, probability, n_hidden

@@ -15,7 +15,7 @@ from superposition_atlas.theory.matching import match, partner_threshold
 from superposition_atlas.theory.structures import drop_costs
 
 PHASES = ("first", "second", "shared", "aligned", "neither")
-"""What one dimension represents: feature 1 or 2 alone; both, antipodal; both, in one direction; neither."""
+"""Features that one dimension represents: 1 or 2 alone; both, antipodal; both, in one direction; neither."""
 
 IMPORTANCE_RATIOS = (1.0, 0.6, 0.3)
 """I_2 / I_1 of the panels."""

@@ -9,10 +9,12 @@ their costs are exact losses.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.ensemble import html
 from superposition_atlas.theory.exact_loss import checked_schedule, exact_loss
 from superposition_atlas.theory.structures import (
     PerFeature,
@@ -26,6 +28,10 @@ from superposition_atlas.theory.structures import (
     polygons,
 )
 
+if TYPE_CHECKING:
+    from superposition_atlas.schedules import Schedule
+    from superposition_atlas.toy_model import ToyModels
+
 BIASES = (-0.4, -0.3, -0.2, -0.12, -0.06, 0.0, 0.04, 0.1, 0.2, 0.3, 0.45)
 PENTAGON_BIASES = (-0.7, -0.5, -0.4, -0.33, -0.27, -0.22, -0.18, -0.14, -0.1, -0.06, -0.03, 0.0)
 PAIR_NORMS = (0.8, 0.88, 0.94, 1.0, 1.06)
@@ -37,7 +43,7 @@ _ORDERS = 2
 """Pentagons whose deformations are all compared: those that come first at one of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Prediction:
     """A structure, its weights and its cost, the mean over the features of I_i E(x_i - x'_i)²."""
 
@@ -46,12 +52,32 @@ class Prediction:
     W: Float[np.ndarray, "hidden feature"]
     b: PerFeature
 
+    @property
+    def loss(self) -> float:
+        """`cost`, under the name that a `Minimum` has for it."""
+        return self.cost
 
-def predict_bare(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Prediction:
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The features represented, ascending."""
+        return tuple(sorted(self.structure.kept))
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.structure}; loss {self.cost:.6g})"
+
+    def _repr_html_(self) -> str:
+        return html("result", self)
+
+
+def predict_bare(
+    importance: "PerFeature | Schedule | ToyModels",
+    probability: PerFeature | None = None,
+    n_hidden: int | None = None,
+) -> Prediction:
     """The cheapest by V_i and c_ij alone: a dedicated feature costs 0, a pair c_ij, a dropped one V_i.
 
     Raises:
-        TheoryError, TrainingError: as `predict`.
+        TheoryError: as `predict`.
     """
     return ranked_axes(*checked_schedule(importance, probability, n_hidden))[0]
 
@@ -75,14 +101,23 @@ def _ranked_axes(
     return sorted(found, key=lambda prediction: prediction.cost)
 
 
-def predict(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Prediction:
+def predict(
+    importance: "PerFeature | Schedule | ToyModels",
+    probability: PerFeature | None = None,
+    n_hidden: int | None = None,
+) -> Prediction:
     """The cheapest of all structures at their best scales and biases.
 
     Polygons are known in two dimensions only.
 
+    Args:
+        importance: I_i ≥ 0, [feature]; or a `Schedule`, which brings probability; or `ToyModels` of one
+            schedule, which bring n_hidden too.
+        probability: 0 < p_i ≤ 1, [feature].
+        n_hidden: m ≥ 1.
+
     Raises:
-        TheoryError: if the schedule is out of its range or has too many features for an exact loss.
-        TrainingError: if n_hidden is no integer of at least 1.
+        TheoryError: if an argument is not as above, or there are too many features for an exact loss.
     """
     importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
     pairs = {

@@ -37,7 +37,7 @@ SHARES = (0.1, 0.9)
 """Range of the share of frequent features where there are two levels."""
 
 _SEED = 15_2026
-"""Of the generator. Purpose and steps below are its alone: maps draw from steps 1 to 4."""
+"""Seed of the generator. Only it uses the purpose and steps below: maps draw from steps 1 to 4."""
 _CHOICES, _PROBABILITY, _IMPORTANCE, _ORDER = 101, 102, 103, 104
 _SIGNIFICANT_DIGITS = 12
 

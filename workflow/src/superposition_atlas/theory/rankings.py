@@ -42,7 +42,7 @@ RANKINGS: dict[str, Callable[[PerFeature, PerFeature, int], Chosen]] = {
     "sparsity": rarest,
     "value": most_valuable,
 }
-"""By what features are ordered, and the rule that takes the first."""
+"""Quantities that features are ordered by, and the rule that takes the first features of each order."""
 
 
 def greedy(importance: PerFeature, probability: PerFeature, n_hidden: int) -> Structure:

@@ -122,15 +122,13 @@ def check_arguments(checkpoint: object, seconds: float) -> tuple[Path | None, fl
     """The arguments `checkpoint` and `checkpoint_seconds` of `train` and `train_saes`, checked.
 
     Raises:
-        TrainingError: if one is not what is allowed.
+        ArgumentError: if one is not what is allowed.
     """
-    if seconds != np.inf:
+    if not (isinstance(seconds, float) and seconds == np.inf):
         seconds = arguments.number("checkpoint_seconds", seconds, least=0)
     if checkpoint is None:
         return None, seconds
-    if not isinstance(checkpoint, str | Path) or "\0" in str(checkpoint):
-        raise TrainingError(f"checkpoint is {checkpoint!r}: must be a path")
-    return Path(checkpoint), seconds
+    return arguments.path("checkpoint", checkpoint), seconds
 
 
 def _fingerprint(value: Any) -> Any:

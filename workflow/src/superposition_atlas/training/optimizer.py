@@ -1,4 +1,4 @@
-"""What an optimizer does at each step, as one row of numbers a step: all that depends on the step alone."""
+"""The optimizer's coefficients, one row a step: everything that depends on the step alone."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class StepCoefficients:
 
     @classmethod
     def of(cls, settings: TrainingSettings, first_step: int, n_steps: int) -> "StepCoefficients":
-        """Of n_steps steps from `first_step` on, in the order of operations of torch.optim."""
+        """Coefficients of n_steps steps from `first_step` on, in the order of operations of torch.optim."""
         rate, weight_decay = learning_rates(settings, first_step, n_steps), float(settings.weight_decay)
         is_adamw = settings.optimizer == "adamw"
         decay = 1.0 - rate * (weight_decay if is_adamw else 0.0)

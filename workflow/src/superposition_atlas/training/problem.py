@@ -1,4 +1,4 @@
-"""What every training engine works on: the problem, and the state that steps carry forward."""
+"""Input of every training engine: the problem, and the state that steps carry forward."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,7 +15,7 @@ HELD_OUT_SAMPLES = 8192
 
 @dataclass(frozen=True)
 class Problem:
-    """What is trained: one toy model for each seed, on its own schedule."""
+    """The toy models to train: one for each seed, on its own schedule."""
 
     seeds: Integer[np.ndarray, " instance"]
     """uint64."""
@@ -37,7 +37,7 @@ class Problem:
 
     @property
     def centre(self) -> Float[np.ndarray, "instance feature"]:
-        """What is taken off the inputs before W sees them (float32)."""
+        """Mean subtracted from the inputs before W sees them (float32)."""
         return toy_model.centre(self.probability, self.settings)
 
     @property

@@ -7,13 +7,15 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Integer
+from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_problem, triton_problem
+from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.threads import available_threads
-from superposition_atlas.errors import TrainingError
+from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
-from superposition_atlas.schedules import Schedule
+from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.toy_model import (
     Bias,
     InitScale,
@@ -36,11 +38,15 @@ logger = logging.getLogger(__name__)
 EngineName = Literal["auto", "fused", "torch", "cuda"]
 Device = Literal["auto", "cpu", "cuda"]
 
+_MOST_THREADS = 4096
+_BYTES_A_WEIGHT = 48
+"""Memory that training takes at least: weights, two running means, and the normals that they start from."""
+
 
 def train(
-    schedule: Schedule,
+    schedule: Schedule | ToyModels | tuple[ArrayLike, ArrayLike],
     n_hidden: int,
-    seeds: Iterable[int],
+    seeds: Iterable[int] | int,
     *,
     steps: int = 10_000,
     batch_size: int = 1024,
@@ -59,7 +65,7 @@ def train(
     engine: EngineName = "auto",
     device: Device = "auto",
     threads: int | None = None,
-    progress: bool | None = False,
+    progress: bool | None = None,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 60.0,
 ) -> ToyModels:
@@ -70,9 +76,11 @@ def train(
     interruptions. How long it will take is logged after the first milliseconds of it (INFO).
 
     Args:
-        schedule: importance and probability, each [feature] (shared) or [instance, feature].
-        n_hidden: number of hidden dimensions, m.
-        seeds: one an instance, 0 ≤ seed < 2^64. Equal seeds see equal words of the stream.
+        schedule: importance and probability, each [feature] (shared) or [instance, feature]: a `Schedule`,
+            toy models whose schedule is taken, or a pair of arrays.
+        n_hidden: number of hidden dimensions, 1 ≤ m ≤ 2^24.
+        seeds: one an instance, 0 ≤ seed < 2^64; a number is how many: 8 means range(8). Equal seeds see equal
+            words of the stream.
         steps: Number of training steps. With 0 nothing is trained: the toy models are their initial weights.
         batch_size: Fresh samples a step, for each toy model by itself.
         learning_rate: Highest learning rate.
@@ -101,27 +109,27 @@ def train(
             "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton.
         device: "cpu", "cuda", or "auto": a GPU with engine "cuda", else the CPU.
         threads: CPU threads; None takes all that this process may use.
-        progress: True shows a bar on stderr, None shows it where stderr is a terminal, False never.
+        progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
         checkpoint: file in which training is kept while it runs, and from which the same call goes on if it
             was ended: by Ctrl-C or SIGTERM (which save once more) or in any other way. It stays, complete, if
             it was ever written: remove it when the result is safe.
         checkpoint_seconds: time between two checkpoints.
 
     Raises:
-        TrainingError: if an argument is not as above, if device or engine "cuda" is asked for and there is
-            none, or if a loss or weight stops being finite; the message names instance, seed, step and
-            setting.
+        ArgumentError: if an argument is not as above, or if the weights do not fit into memory.
+        TrainingError: if device or engine "cuda" is asked for and there is none, or if a loss or weight stops
+            being finite; the message names instance, seed, step and setting.
         DeviceError: if a GPU fails or has too little memory; the message names instances, seeds and steps.
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
-    if not isinstance(schedule, Schedule):
-        raise TrainingError(f"schedule is {schedule!r:.60}: must be a Schedule, as sa.schedules makes them")
+    schedule = as_schedule(schedule)
     seed_array = _seeds(seeds)
+    n_hidden = arguments.size("n_hidden", n_hidden)
     problem = Problem(
         seeds=seed_array,
         importance=_per_instance("importance", schedule.importance, len(seed_array)),
         probability=_per_instance("probability", schedule.probability, len(seed_array)),
-        n_hidden=arguments.integer("n_hidden", n_hidden),
+        n_hidden=n_hidden,
         settings=TrainingSettings(
             steps=steps,
             batch_size=batch_size,
@@ -139,6 +147,18 @@ def train(
             record_steps=tuple(arguments.several("record_steps", record_steps)),
         ),
     )
+    check_memory(
+        (_BYTES_A_WEIGHT + 4 * len(problem.settings.record_steps))
+        * len(seed_array)
+        * n_hidden
+        * problem.n_features,
+        n_hidden=n_hidden,
+        n_features=problem.n_features,
+        n_seeds=problem.n_instances,
+        n_records=len(problem.settings.record_steps),
+    )
+    if progress is not None:
+        progress = arguments.flag("progress", progress)
     path, seconds = check_arguments(checkpoint, checkpoint_seconds)
     training = ToyModelTraining(problem, _engine(engine, device, threads))
     loop.run(training, _checkpoint(training, path, seconds), progress)
@@ -146,13 +166,25 @@ def train(
 
 
 def random_dictionaries(
-    schedule: Schedule, n_hidden: int, seeds: Iterable[int], magnitudes: MagnitudesName = "uniform"
+    schedule: Schedule | ToyModels | tuple[ArrayLike, ArrayLike],
+    n_hidden: int,
+    seeds: Iterable[int] | int,
+    magnitudes: MagnitudesName = "uniform",
 ) -> ToyModels:
     """Known dictionaries for SAEs: features that are random unit vectors, a toy model that nobody trained.
 
     Args and errors as those of `train`.
     """
-    return train(schedule, n_hidden, seeds, steps=0, init_scale="unit", magnitudes=magnitudes, device="cpu")
+    return train(
+        schedule,
+        n_hidden,
+        seeds,
+        steps=0,
+        init_scale="unit",
+        magnitudes=magnitudes,
+        device="cpu",
+        progress=False,
+    )
 
 
 def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
@@ -182,7 +214,9 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         raise TrainingError(
             "engine cuda runs on a GPU only: use engine fused or torch (or auto) with device cpu"
         )
-    threads = available_threads() if threads is None else arguments.integer("threads", threads)
+    threads = (
+        available_threads() if threads is None else arguments.integer("threads", threads, most=_MOST_THREADS)
+    )
     on_cuda = gpu_is_asked_for(name, device)
     if on_cuda:
         key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
@@ -208,14 +242,11 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
     return FusedEngine(threads)
 
 
-def _seeds(seeds: Iterable[int]) -> Integer[np.ndarray, " instance"]:
-    values = [
-        arguments.integer("a seed", seed, least=0, most=2**64 - 1)
-        for seed in arguments.several("seeds", seeds)
-    ]
-    if not values:
-        raise TrainingError("seeds is empty: there is no toy model to train")
-    return np.array(values, dtype=np.uint64)
+def _seeds(seeds: Iterable[int] | int) -> Integer[np.ndarray, " instance"]:
+    found = arguments.seeds("seeds", seeds)
+    if not len(found):
+        raise ArgumentError("seeds is empty: must have one a toy model, 1 at least")
+    return found
 
 
 def _per_instance(
@@ -223,8 +254,8 @@ def _per_instance(
 ) -> Float[np.ndarray, "instance feature"]:
     rows = np.atleast_2d(values)
     if values.ndim == 2 and len(rows) != n_instances:
-        raise TrainingError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
+        raise ArgumentError(f"{name} has {len(rows)} rows for {n_instances} seeds: must have one row a seed")
     if not np.all(np.abs(rows) <= arguments.LARGEST):
-        raise TrainingError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
+        raise ArgumentError(f"{name} is {rows.max():g} somewhere: must be at most {arguments.LARGEST:g}")
     # Not the caller's own; and rows in one piece, where a copy of what is broadcast would have columns so.
     return np.array(np.broadcast_to(rows, (n_instances, rows.shape[1])), order="C")

@@ -53,7 +53,7 @@ def _as_json(content: dict[str, Any]) -> str:
 
 
 def _provenance(path: Path) -> dict[str, Any]:
-    """What the file carries.
+    """Provenance that the file carries.
 
     Raises:
         ArtefactError: if it carries nothing, or is missing or damaged.

@@ -63,6 +63,6 @@ def _atlas(spec: Mapping[str, Any], arguments: argparse.Namespace) -> dict[str, 
 
 
 def _provenance(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """With a digest of the page's program, which is no Python."""
+    """Provenance with a digest of the page's program, which is not Python."""
     code = code_digest("superposition_atlas.cli.commands.explorer")
     return provenance_of(spec, code, engine="page", page=page_digest())

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _description(experiment: config.Experiment) -> dict[str, Any]:
-    """What later stages need to know beside the numbers; `experiment_files.read_experiment` reads it back."""
+    """Everything but numbers that later stages need; `experiment_files.read_experiment` reads them back."""
     cases = {
         case.name: {"title": case.title, "role": case.role, "training": case.training.as_dict()}
         for case in experiment.cases.values()

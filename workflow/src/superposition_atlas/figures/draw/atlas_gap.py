@@ -1,4 +1,4 @@
-"""What training misses of the best solutions, over schedules: the features that they keep, and their loss."""
+"""How far training is from the best solutions, over schedules: features represented, and loss."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ _EXCESS = Look(
     {1e-4: "0.01", 1e-3: "0.1", 1e-2: "1", 1e-1: "10"},
     lambda value: "<.01" if value < 1e-4 else f"{100 * value:.1g}".removeprefix("0"),
 )
-"""In other colours than shares, since here much is bad."""
+"""Colours differ from those of shares, since here a large value is bad."""
 
 
 def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> Figure:

@@ -1,4 +1,4 @@
-"""Where the talk's observations hold, over schedules: of trained toy models, and of the best solutions."""
+"""The talk's observations over schedules: where they hold for toy models and for the best solutions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> F
 
 
 def _without_the_densest_of_equals(atlas: Atlas) -> Atlas:
-    """Where all features are equally dense there is no densest one."""
+    """Blanks the densest feature where all features are equally dense."""
     columns = ["densest_dropped", "best_densest_dropped"]
     differ = atlas.table["steepness"] > 1
     blank = {name: atlas.table[name].where(differ) for name in columns}

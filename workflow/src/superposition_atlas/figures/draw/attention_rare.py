@@ -1,4 +1,4 @@
-"""What rare features lose: their direction, their row of the planted rule, or the attention itself."""
+"""Losses of rare features: their direction, their row of the planted rule, or the attention itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ _TOP, _HEIGHT, _ROW = 0.44, 1.25, 2.0
 
 
 def draw(paths: Mapping[str, Path], setting: str, control: str = "") -> Figure:
-    """By feature probability, over the seeds.
+    """Shares and mean attention by feature probability, over the seeds.
 
     Args:
         paths: `rules`.
@@ -157,7 +157,7 @@ def _control(look: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _aside(places: Iterable[Any], index: int, n_series: int) -> list[float]:
-    """Beside one another, so that equal values don't hide one another."""
+    """Places side by side, so that equal values don't hide one another."""
     factor = 1.05 ** (index - (n_series - 1) / 2)
     return [float(place) * factor for place in places]
 

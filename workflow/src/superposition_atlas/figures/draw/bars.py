@@ -22,7 +22,7 @@ _SCALE = 2.2
 
 
 def draw(paths: Mapping[str, Path], title: str = "") -> Figure:
-    """Of the first seeds that are shown: bars and WᵀW, features downwards; on the left the case's schedule.
+    """Bars and WᵀW of the first shown seeds, features downwards; on the left the case's schedule.
 
     Args:
         paths: `features`, the case's table.

@@ -1,4 +1,4 @@
-"""What the bias is for: which features are represented where it is trained, held, or spared the mean."""
+"""Role of the bias: features represented with a bias that is trained, fixed, or relieved of the mean."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ _FEATURES = (
     "best_bias",
 )
 _MOST_SCHEDULES = 9
-"""That fit on a page."""
+"""Number of schedules that fit on a page."""
 _SHARE: dict[str, Any] = {"facecolor": "#cfe0ee", "edgecolor": "#7fa6c6", "linewidth": 0.5}
 _TRAINED: dict[str, Any] = {"color": "#20639b", "marker": "o", "markersize": 3.4}
 _BEST: dict[str, Any] = {"color": style.ACCENT, "marker": "D", "markersize": 4.4, "markerfacecolor": "none"}

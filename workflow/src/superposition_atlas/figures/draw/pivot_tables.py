@@ -40,11 +40,11 @@ _BAR = 0.07
 
 @dataclass(frozen=True)
 class _Tables:
-    """What a layer of attention and a dictionary show, by measure; rows and columns in the rule's order."""
+    """Tables of a layer of attention and a dictionary, by measure; rows and columns in the rule's order."""
 
     name: str
     largest: dict[str, Float[np.ndarray, "row column"]]
-    """Over the heads."""
+    """Largest values over the heads."""
     tied: Bool[np.ndarray, "query key"]
     all_heads: dict[str, pd.DataFrame]
     """Value and `planted` of every head's cells, in one order for all dictionaries."""

@@ -22,7 +22,7 @@ _HEIGHT = 4.35
 _TOP, _BOTTOM = 0.62, 3.78
 """Between which the units stand."""
 _INPUTS, _HIDDEN, _OUTPUT = 0.62, (1.55, 3.75), 4.55
-"""From the left: the input features, where hidden layers begin and end, the output."""
+"""Inches from the left: the input features, the first and last hidden layer, the output."""
 _WIDEST = 0.38
 _SIDE = 1.8
 
@@ -44,7 +44,7 @@ _NAMED = 3  # hidden layers, beyond which there is room for their numbers of neu
 
 @dataclass(frozen=True)
 class _Square:
-    """Where a unit's picture stands, in inches from the top left corner."""
+    """Position of a unit's picture, in inches from the top left corner."""
 
     left: float
     middle: float
@@ -52,7 +52,7 @@ class _Square:
 
 
 _Squares = dict[tuple[int, int], _Square]
-"""By layer and unit."""
+"""Squares by layer and unit."""
 
 
 def draw(paths: Mapping[str, Path], network: str, title: str) -> Figure:
@@ -164,7 +164,7 @@ def _name_layers(axes: Axes, sizes: list[int], squares: _Squares) -> None:
 
 
 def _losses(axes: Axes, curves: pd.DataFrame) -> None:
-    """Of the drawn network and, fainter, the test losses of the other seeds."""
+    """Losses of the drawn network and, fainter, the test losses of the other seeds."""
     for _, other in curves[~curves["shown"]].groupby("seed"):
         axes.plot(other["step"], other["test_loss"], color=style.FAINT, linewidth=0.5, zorder=1)
     own = curves[curves["shown"]]

@@ -179,7 +179,7 @@ def _counts(axes: Axes, units: pd.DataFrame, column: str, most: int) -> None:
 
 
 def _reading(axes: Axes, features: pd.DataFrame, units: pd.DataFrame) -> None:
-    """For each represented feature the F1 of its best neuron and best latent, and of always saying yes."""
+    """F1 of the best neuron and best latent of each represented feature, and of always saying yes."""
     there = features[features["represented"]].set_index(["case", "seed"])
     best = {
         kind: units[units["kind"] == kind]

@@ -31,7 +31,7 @@ _RULES = {
     "bare": ("bare_agrees", "bare rule"),
     "predicted": ("agrees", "full rule"),
 }
-"""By prefix of the columns: the one that says whether it agrees, and what the rule is called."""
+"""Column of agreement and name of each rule, by the prefix of its columns."""
 _LOOKS: dict[str, dict[str, Any]] = {
     "bare": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
     "predicted": {"color": style.INK, "marker": "o"},

@@ -24,7 +24,7 @@ _COLUMNS = (
     "agrees",
 )
 _MOST_FEATURES = 8
-"""That a table of numbers has room for."""
+"""Number of features that a table of numbers has room for."""
 _ROWS = {"importance": "$I_i$", "probability": "$p_i$", "best_norm": r"$\|W_i\|$", "best_b": "$b_i$"}
 # Inches.
 _COLUMNS_OF_PLANES, _GAP, _TITLE, _HEADING, _LINE, _LABELS = 4, 0.14, 0.34, 0.24, 0.115, 0.3
@@ -115,7 +115,7 @@ def _numbers(
 
 
 def _short(value: float) -> str:
-    """To two decimals, or three below 0.1, without the zero in front."""
+    """The value to two decimals, or three below 0.1, without the zero in front."""
     text = f"{value:.3f}" if 0 < abs(value) < 0.1 else f"{value:.2f}"
     short = text.replace("0.", ".", 1) if abs(value) < 1 else text
     return short.replace("-", "−")

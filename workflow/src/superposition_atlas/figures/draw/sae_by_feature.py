@@ -29,7 +29,7 @@ _LETTER = 0.055
 
 @dataclass(frozen=True)
 class _Bins:
-    """Where a panel's features go; `of` is one number a row of the table, its bin."""
+    """Bins of a panel's features; `of` has one number a row of the table, its bin."""
 
     title: str
     labels: list[str]

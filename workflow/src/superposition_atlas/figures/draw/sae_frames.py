@@ -19,7 +19,7 @@ from superposition_atlas.figures.parts.sae_series import SYMBOLS
 from superposition_atlas.sae.architectures import registry
 
 LEVEL = ["sae", "sparsity_coefficient", "k"]
-"""What sets apart the SAEs of one toy model and architecture."""
+"""Columns that distinguish the SAEs of one toy model and architecture."""
 _SAE_COLUMNS = ("case", "seed", "architecture", "recall_represented_alive", *LEVEL)
 _LATENT_COLUMNS = ("case", "seed", "latent", "dead", "decoder", "encoder", *LEVEL)
 
@@ -31,7 +31,7 @@ _LABELS, _ABOVE, _BELOW = 0.8, 0.36, 0.3
 
 
 def draw(paths: Mapping[str, Path]) -> Figure:
-    """Of each case the first toy model that is shown, with one SAE of each architecture.
+    """The first toy model of each case, with one SAE of each architecture.
 
     Of an architecture with several λ, k or schemes it is the one that recovers the largest share of the
     represented features on average over the experiment: the same in all rows.

@@ -1,4 +1,4 @@
-"""What an SAE's level does, its λ or k: recall, cosines and dead latents, by architecture and case."""
+"""The effect of an SAE's level, its λ or k: recall, cosines and dead latents, by architecture and case."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,7 +105,7 @@ def _lines(axes: Axes, series: Sequence[Series], measure: str, values: np.ndarra
 
 
 def _places(values: np.ndarray) -> dict[float, float]:
-    """Where levels stand: at their decimal logarithm, and 0 half a decade before the first."""
+    """Places of levels: their decimal logarithm, with 0 half a decade before the first."""
     positive = values[values > 0]
     first = float(np.log10(positive.min())) if positive.size else 0.0
     return {float(value): float(np.log10(value)) if value > 0 else first - 0.5 for value in values}

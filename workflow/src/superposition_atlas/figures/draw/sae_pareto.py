@@ -1,4 +1,4 @@
-"""What sparsity costs: L0 against what is left unexplained and against what is recovered, by architecture."""
+"""The cost of sparsity: L0 against unexplained variance and against recovery, by architecture."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,7 +96,7 @@ def _panel(axes: Axes, series: Sequence[Series], measure: str) -> None:
 
 
 def _scale(axes: Axes, measure: str, highest: float) -> None:
-    """From 0 to 1; FVU beyond 1, which is worse than the mean, goes on in powers of ten."""
+    """Scale from 0 to 1; FVU above 1, which is worse than the mean, continues in powers of ten."""
     axes.set_ylim(-0.06, 1.06)
     axes.set_yticks([0, 0.5, 1], ["0", "½", "1"])
     if measure == "fvu" and highest > 1.06:
@@ -109,7 +109,7 @@ def _scale(axes: Axes, measure: str, highest: float) -> None:
 
 
 def _highest(series: Sequence[Series], cases: Sequence[str], measure: str) -> float:
-    """Where the highest interval ends, or the highest cross stands."""
+    """Height of the highest interval or cross."""
     ends = [0.0]
     for one in series:
         ends.append(one.table.loc[one.table["collapsed"], measure].max())

@@ -1,4 +1,4 @@
-"""What SAEs recover of each case's features, by the scheme that resamples dead latents."""
+"""Recovery of each case's features by SAEs, by the scheme that resamples dead latents."""
 
 from collections.abc import Mapping
 from pathlib import Path

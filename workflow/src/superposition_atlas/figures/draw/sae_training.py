@@ -80,7 +80,7 @@ def _evenly(steps: list[int], most: int) -> list[int]:
 
 
 def _onto_plane(weights: Float[np.ndarray, "feature hidden"]) -> Float[np.ndarray, "hidden 2"]:
-    """What takes hidden activations to the plane in which `planes.in_plane` shows these features."""
+    """Projection of hidden activations to the plane in which `planes.in_plane` draws these features."""
     n_hidden = weights.shape[1]
     if n_hidden <= 2:
         return np.eye(n_hidden, 2)

@@ -1,4 +1,4 @@
-"""What training finds against the best solution, by how long it goes on or where it starts."""
+"""Trained toy models against the best solution, by number of steps or initial scale."""
 
 from collections.abc import Mapping
 from pathlib import Path

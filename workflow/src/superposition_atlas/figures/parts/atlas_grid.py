@@ -29,19 +29,19 @@ class Column:
 
     @property
     def importance(self) -> str:
-        """As a formula."""
+        """The importance as a formula."""
         return "$I_i=1$" if self.importance_ratio == 1 else f"$I_i={self.importance_ratio:g}^i$"
 
     @property
     def order_words(self) -> str:
-        """For headings. Where all features are equally important, every order is the same."""
+        """The order as a heading. With equally important features every order is the same."""
         if self.importance_ratio == 1:
             return "any order"
         return self.order if self.order in ("aligned", "reversed") else f"random {self.order}"
 
     @property
     def rank(self) -> tuple[float, int, int]:
-        """From equal importance on; of orders from aligned over random to reversed."""
+        """Sort key: equal importance first; orders from aligned over random to reversed."""
         place = {"aligned": 0, "reversed": 2}.get(self.order, 1)
         return -self.importance_ratio, place, int(self.order) if place == 1 else 0
 
@@ -56,12 +56,12 @@ class Atlas:
 
     @cached_property
     def families(self) -> list[str]:
-        """Of the probabilities."""
+        """Families of the probabilities."""
         return sorted(self.table["family"].unique())
 
     @cached_property
     def columns(self) -> list[Column]:
-        """In the order of the figures."""
+        """Columns in the order of the figures."""
         pairs = self.table[["importance_ratio", "order"]].drop_duplicates()
         columns = [Column(float(ratio), str(order)) for ratio, order in pairs.itertuples(index=False)]
         return sorted(columns, key=lambda column: column.rank)
@@ -84,7 +84,7 @@ class Atlas:
         return grid
 
     def case_cells(self, family: str, column: Column) -> list[tuple[int, int]]:
-        """Where the talk's cases are: places in `densities` and `steepnesses`."""
+        """Cells of the talk's cases: indices into `densities` and `steepnesses`."""
         own = self._own(family, column)
         return list(zip(*self._places(own[own["key"].isin(self.cases)]), strict=True))
 

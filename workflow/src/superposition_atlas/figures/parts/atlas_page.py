@@ -44,7 +44,7 @@ class Line:
     """Names may have braces for that of the group."""
 
     def of(self, group: Group) -> Layers:
-        """What its panels in this group show."""
+        """Layers of its panels in this group."""
         names = ("cells", "boundary", "agreement")
         filled = {name: getattr(self.layers, name).format(group.name) for name in names}
         return replace(self.layers, **filled)
@@ -189,7 +189,7 @@ def _legend(canvas: Canvas, top: float, boundary: str, has_agreement: bool) -> N
 
 
 def _scales(canvas: Canvas, top: float, looks: Sequence[Look]) -> None:
-    """Those that are labelled, each once, on the right."""
+    """Draws the labelled colour scales, each once, on the right."""
     shown = [look for look in dict.fromkeys(looks) if look.label]
     for index, look in enumerate(reversed(shown), start=1):
         left = style.WIDTH - index * (_SCALE + _BETWEEN_SCALES) + _BETWEEN_SCALES - 0.15

@@ -20,7 +20,7 @@ from superposition_atlas.figures.parts import style
 from superposition_atlas.figures.parts.atlas_grid import Atlas, Cells, Column, edges
 
 _MOST_NAMED = 5
-"""So many values of an axis are all named."""
+"""Largest number of values of an axis that are all labelled."""
 _ROOM_FOR_A_VALUE = (0.18, 0.085)
 """Inches that every cell has where values are written into them."""
 _OVERLAP = 0.05
@@ -48,7 +48,7 @@ class Look:
     colours: Colormap
     norm: Normalize
     label: str
-    """Of its scale; without one it has none."""
+    """Label of its scale; an empty one draws no scale."""
     ticks: dict[float, str]
     written: Callable[[float], str]
 
@@ -74,14 +74,14 @@ ANSWER = replace(SHARE, label="", written=lambda value: "yes" if value else "no"
 
 @dataclass(frozen=True)
 class Layers:
-    """What a panel shows; names are columns of the table."""
+    """Layers of a panel; names are columns of the table."""
 
     look: Look
     cells: str
     boundary: str
     """A line stands between cells whose values differ."""
     agreement: str = ""
-    """If there is one: cells where it is false have a dot."""
+    """Column whose false cells have a dot; empty for none."""
 
 
 def draw_panel(axes: Axes, atlas: Atlas, family: str, column: Column, layers: Layers) -> None:

@@ -51,7 +51,7 @@ def read(path: Path, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
 
 
 def widest(claims: pd.DataFrame) -> pd.DataFrame:
-    """Of each claim the row on all seeds where there is one, else that on the shown seeds."""
+    """The row of each claim on all seeds if there is one, else that on the shown seeds."""
     on_all = claims["sample"] == "all"
     return claims[on_all | ~claims.duplicated(_ONE_OF_EACH, keep=False)]
 

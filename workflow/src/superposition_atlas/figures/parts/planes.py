@@ -111,7 +111,7 @@ def draw_features(
 def label_positions(
     tips: Points, named: Iterable[int], gap: float = 0.24, apart: float = 0.3
 ) -> Float[np.ndarray, "label 2"]:
-    """Where numbers stand: beyond the tips, pushed away from each other and from the lines.
+    """Places of labels: beyond the tips, pushed away from each other and from the lines.
 
     Args:
         tips: all features' ends.
@@ -146,7 +146,7 @@ def label_positions(
 
 
 def _repulsion(difference: Float[np.ndarray, "*pair 2"], least: float) -> Float[np.ndarray, "*pair 2"]:
-    """What is missing to the least distance, in the direction of the difference."""
+    """Vector in the direction of the difference that makes up the missing distance."""
     distance = np.linalg.norm(difference, axis=-1, keepdims=True)
     unit = np.divide(difference, distance, out=np.zeros_like(difference), where=distance > 1e-9)
     return np.asarray(unit * np.maximum(least - distance, 0.0))

@@ -12,7 +12,7 @@ from superposition_atlas.figures.parts import style
 EXTENT = 6.0
 """The plane is [-EXTENT, EXTENT]²."""
 POSITIVE, NEGATIVE = "#20639b", "#c8440b"
-"""Of weights and of labels; dashes and diamonds say the same."""
+"""Colours of weights and labels; dashes and diamonds say the same."""
 BEHIND_POINTS = 0.6
 """How strong the colours of a response are behind points."""
 

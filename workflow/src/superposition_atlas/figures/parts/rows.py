@@ -14,7 +14,7 @@ from superposition_atlas.figures.parts import style
 from superposition_atlas.storage.parquet import read_table
 
 PLANE_COLUMNS = ("case", "seed", "shown", "feature", "weights", "represented")
-"""What `toy_models` needs at least."""
+"""Columns that `toy_models` needs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ToyModelRows:
 
     @property
     def represented(self) -> Bool[np.ndarray, " feature"]:
-        """As the table has it."""
+        """The table's column of represented features."""
         return self.values("represented").astype(bool)
 
     @property

@@ -15,7 +15,7 @@ from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.experiment_files import ExperimentDescription
 
 COLUMNS = ("case", "sae", "seed", "architecture", "sparsity_coefficient", "k")
-"""What `split` needs at least."""
+"""Columns that `split` needs."""
 SYMBOLS = {"sparsity_coefficient": "λ", "k": "k"}
 CROSS: dict[str, Any] = {"marker": "x", "linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8}
 """An SAE that has collapsed."""
@@ -91,7 +91,7 @@ class Mean:
 
 
 def mean(values: pd.Series) -> Mean:
-    """Over the values that are there."""
+    """Mean over the values that are not missing."""
     there = values.dropna().to_numpy(dtype=float)
     return Mean(float(there.mean()) if there.size else np.nan, *t_interval(there))
 

@@ -24,7 +24,7 @@ def kind_of(shape: str) -> str:
 
 
 def named(structure: str) -> str:
-    """In words: `pair, pair without feature 0` as `2 pairs without feature 0`."""
+    """The structure in words: `pair, pair without feature 0` as `2 pairs without feature 0`."""
     shape, _, without = structure.partition(" without ")
     parts = shape.split(", ")
     words = []

@@ -31,15 +31,15 @@ SMALL = 6.5
 """Points: the smallest type, for numbers inside panels."""
 
 FRAMES_A_SECOND, FRAMES_DPI = 5, 110
-"""Of moving figures."""
+"""Frames a second and resolution of moving figures."""
 
 INK = "#222222"
 MUTED = "#8a8a8a"
-"""What is not represented, and what is only there for comparison."""
+"""Colour of features that are not represented, and of comparisons."""
 FAINT = "#d9d9d9"
 SHADE = "#efefef"
 ACCENT = "#c8440b"
-"""What an SAE has learned, against the features' grey; and what was published."""
+"""Colour of an SAE's directions, against the features' grey; and of published values."""
 
 FEATURE = "#b5b5b5"
 """Features behind the latents that are to find them."""
@@ -55,7 +55,7 @@ DEAD_LATENT: dict[str, Any] = {
 
 POLYSEMANTICITY: Colormap = mpl.colormaps["viridis"]
 POLYSEMANTICITY_RANGE = Normalize(0.0, 1.0)
-"""As in the bar figures of the post: purple is a dimension of one's own, yellow is superposition."""
+"""Range of the bars' colours, as in the post: purple is a dimension of its own, yellow is superposition."""
 SIGNED: Colormap = LinearSegmentedColormap.from_list(
     "signed", ["#d9541a", "#f5c8ad", "#f7f7f7", "#a5c4e0", "#0a2f66"]
 )
@@ -79,7 +79,7 @@ SERIES: tuple[dict[str, Any], ...] = (
     {"color": "#3c8d5a", "marker": "^", "linestyle": (0, (1, 1))},
     {"color": "#7b4f9d", "marker": "D", "linestyle": (0, (4, 1, 1, 1))},
 )
-"""What is drawn side by side (experiments, resampling schemes), told apart by shape as well."""
+"""Looks of series drawn side by side (experiments, resampling schemes), which shape tells apart as well."""
 
 
 def series(index: int) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
 
 
 def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
-    """As `relu`, with threshold 0."""
+    """Initial parameters of `relu`, with threshold 0."""
     parameters = shared.initial(data, settings)
     return parameters | {"threshold": np.zeros((len(data.seeds), 1), dtype=np.float32)}
 

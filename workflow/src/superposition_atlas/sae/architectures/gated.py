@@ -43,7 +43,7 @@ def shapes(n_hidden: int, n_latents: int) -> Shapes:
 
 
 def initial(data: TrainingData, settings: "SAESettings") -> Parameters:
-    """As `relu`, with r_mag and b_mag 0."""
+    """Initial parameters of `relu`, with r_mag and b_mag 0."""
     parameters = shared.initial(data, settings)
     return parameters | {name: np.zeros_like(parameters["b_enc"]) for name in ("r_mag", "b_mag")}
 

@@ -20,7 +20,7 @@ _added: dict[str, Architecture] = {}
 
 @cache
 def _of_this_package() -> dict[str, Architecture]:
-    """In the order of tables and figures. No torch or numba is imported here."""
+    """Architectures in the order of tables and figures. No torch or numba is imported here."""
     from superposition_atlas.sae.architectures import (
         batch_topk,
         frozen,

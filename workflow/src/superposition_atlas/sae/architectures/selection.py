@@ -37,7 +37,7 @@ def largest(values: "torch.Tensor", count: "torch.Tensor") -> "torch.Tensor":
 def numpy_largest(
     values: Float[np.ndarray, "instance batch latent"], count: Integer[np.ndarray, " instance"]
 ) -> Bool[np.ndarray, "instance batch latent"]:
-    """As `largest`, of each sample."""
+    """The result of `largest`, for each sample."""
     order = np.argsort(-values, axis=-1, kind="stable")
     rank = np.argsort(order, axis=-1)
     return np.asarray(rank < count[:, None, None])

@@ -1,4 +1,4 @@
-"""What architectures have in common: parameters, their start, pre-activations, unit rows, the error."""
+"""Code common to architectures: parameters, their start, pre-activations, unit rows, the error."""
 
 from collections.abc import Mapping
 from math import sqrt

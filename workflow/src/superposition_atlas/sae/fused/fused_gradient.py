@@ -25,9 +25,9 @@ class Sizes(NamedTuple):
     n_hidden: int
     n_latents: int
     W_dec: int
-    """Where W_dec begins in a row of parameters."""
+    """Index at which W_dec begins in a row of parameters."""
     own: int
-    """Where the parameters begin that only this architecture has."""
+    """Index at which the parameters begin that only this architecture has."""
 
 
 class Model(NamedTuple):
@@ -44,7 +44,7 @@ class Model(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """What the loss depends on beside the model, at one step."""
+    """Input of the loss beside the model, at one step."""
 
     sparsity_slope: np.float32
     """λ n_hidden / 2."""
@@ -68,16 +68,16 @@ class Rows(NamedTuple):
     residual: np.ndarray
     """r, of each prefix."""
     other_residual: np.ndarray
-    """That of `other_activations`."""
+    """Residual of `other_activations`."""
     slope: np.ndarray
     other_slope: np.ndarray
 
 
 class Sums(NamedTuple):
-    """What a step adds up over the batch."""
+    """Sums of a step over the batch."""
 
     gradient: np.ndarray
-    """In the order of the parameters."""
+    """Gradient in the order of the parameters."""
     slopes: np.ndarray
     """Σ δ_j."""
     activity: np.ndarray

@@ -82,7 +82,7 @@ def fits(n_features: int, n_hidden: int, n_latents: int) -> bool:
 
 @dataclass(frozen=True)
 class Form:
-    """What a kernel is compiled for."""
+    """Constants that a kernel is compiled for."""
 
     gradient: str
     """Name of the architecture's module."""
@@ -93,7 +93,7 @@ class Form:
     n_latents: int
     n_parameters: int
     n_prefixes: int
-    """Of matryoshka, all latents together among them; else 1."""
+    """Number of prefixes of matryoshka, all latents together among them; else 1."""
 
 
 def advance(

@@ -21,7 +21,7 @@ from superposition_atlas.training.problem import Problem, TrainingState, Weights
 logger = logging.getLogger(__name__)
 
 _SHARE_OF_MEMORY = 0.8
-"""Of what is free: the rest is for the libraries' own work space."""
+"""Share of free memory that training takes; the rest is for the libraries' work space."""
 
 
 class CudaEngine:

@@ -12,14 +12,14 @@ from superposition_atlas.training.problem import Problem, Weights
 
 @dataclass(frozen=True)
 class DeviceInputs:
-    """Of some instances."""
+    """Inputs of some instances."""
 
     importance: Float32[torch.Tensor, "instance feature"]
     samples: Samples
 
     @classmethod
     def of(cls, problem: Problem, device: torch.device) -> "DeviceInputs":
-        """Of a problem's instances."""
+        """The inputs of a problem's instances."""
         importance = on_device(problem.importance.astype(np.float32), device)
         magnitudes = problem.settings.magnitudes
         samples = Samples.of(problem.seeds, problem.probability, problem.centre, magnitudes, device)
@@ -38,7 +38,7 @@ class DeviceInputs:
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """The device that holds them."""
         return self.importance.device
 
 

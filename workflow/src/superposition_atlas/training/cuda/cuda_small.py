@@ -26,7 +26,7 @@ _MOST_WARPS = 4
 _MOST_FEATURES, _MOST_WEIGHTS = 8, 28
 """Weights are those of W and b together. With more of either, registers run out."""
 _MOST_SAMPLES = 2**16
-"""Of a batch: with more, float32 part-sums over the samples of a lane get coarse."""
+"""Largest batch: with more samples, float32 partial sums over the samples of a lane get coarse."""
 
 
 def fits(problem: Problem) -> bool:
@@ -37,7 +37,7 @@ def fits(problem: Problem) -> bool:
 
 
 def bytes_an_instance(problem: Problem) -> int:
-    """Of memory on the device: weights, running means, inputs, loss."""
+    """Bytes of device memory for one instance: weights, running means, inputs, loss."""
     return 4 * (3 * problem.n_features * (problem.n_hidden + 1) + 5 * problem.n_features + 4)
 
 
@@ -103,7 +103,7 @@ def n_warps(problem: Problem) -> int:
 
 
 def variant(problem: Problem) -> dict[str, Any]:
-    """What the kernels are compiled for."""
+    """Constants that the kernels are compiled for."""
     settings = problem.settings
     return {
         "N": problem.n_features,

@@ -26,9 +26,9 @@ _STEPS_AHEAD = 4096
 """Steps whose coefficients lie on the device at a time."""
 
 _ROWS, _FEATURES = 64, 32
-"""Of one program that takes errors: samples, of which one part-sum is left, and features."""
+"""Samples, summed into one partial sum, and features of one program that computes errors."""
 _WEIGHTS = 256
-"""Of one turn of the optimizer."""
+"""Weights that one program of the optimizer updates."""
 
 
 def group_size(problem: Problem) -> int:
@@ -39,7 +39,7 @@ def group_size(problem: Problem) -> int:
 
 
 def bytes_an_instance(problem: Problem) -> int:
-    """Of memory on the device, for the larger of a training and a held-out batch."""
+    """Bytes of device memory for one instance, for the larger of a training and a held-out batch."""
     batch = max(problem.settings.batch_size, HELD_OUT_SAMPLES if problem.settings.record_steps else 0)
     n, m = problem.n_features, problem.n_hidden
     partial = 2 * -(-batch // _ROWS) * n
@@ -66,9 +66,9 @@ class _Batches:
         self.inputs = DeviceInputs.zeros(n_instances, self.n_features, device)
         self.rows = zeros((self.n_hidden + 1) * self.n_features)
         self.W = zeros(self.n_hidden, self.n_features)
-        """Of the rows, in one piece as products want it."""
+        """Weights of the rows, contiguous as products need them."""
         self.x = zeros(batch_size, self.n_features)
-        """As W sees it, centred or not."""
+        """The input of W, centred or not."""
         self.h = zeros(batch_size, self.n_hidden)
         self.g = zeros(batch_size, self.n_features)
         """z at first."""

@@ -1,4 +1,4 @@
-"""What one step is, in Triton: the error of a reconstruction, and the optimizer's update."""
+"""One step in Triton: the error of a reconstruction, and the optimizer's update."""
 
 import triton
 import triton.language as tl

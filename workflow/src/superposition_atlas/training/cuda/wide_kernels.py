@@ -1,4 +1,4 @@
-"""What lies between the matrix products of a step of wide toy models; see `cuda_wide`."""
+"""Kernels between the matrix products of a step of wide toy models; see `cuda_wide`."""
 
 import triton
 import triton.language as tl
@@ -12,7 +12,7 @@ def respond(
     batch_size, n, m, n_blocks,
     RELU: tl.constexpr, CENTRED: tl.constexpr, ROWS: tl.constexpr, FEATURES: tl.constexpr,
 ):  # fmt: skip
-    """From z without b, g in its place; sums of g and of I e² over the samples of a block."""
+    """Replaces z (without b) by g, and sums g and I e² over the samples of a block."""
     instance, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
     sample = block * ROWS + tl.arange(0, ROWS)[:, None]
     feature = tl.program_id(2) * FEATURES + tl.arange(0, FEATURES)[None, :]

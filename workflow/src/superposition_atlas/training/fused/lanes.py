@@ -148,7 +148,7 @@ class Traced:
         return self._new(self.builder.sitofp(self.value, _FLOATS))
 
     def square_root(self) -> "Traced":
-        """Of sixteen float32."""
+        """Square root of sixteen float32."""
         return self._new(_call(self.builder, "llvm.sqrt.v16f32", _FLOATS, [self.value]))
 
     def count(self) -> "Traced":
@@ -374,7 +374,7 @@ def loop_while(builder: Any, condition: Callable[[], Traced]) -> Iterator[None]:
 
 @contextmanager
 def if_holds(condition: Traced) -> Iterator[None]:
-    """What the compiled program does only if the (scalar) condition holds."""
+    """Body that the compiled program runs only if the (scalar) condition holds."""
     with condition.builder.if_then(condition.value):
         yield
 

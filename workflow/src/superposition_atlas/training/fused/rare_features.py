@@ -135,7 +135,7 @@ class RareFeatures:
 
 
 class _NonZeros:
-    """Where a chunk's values of x or g are not 0: each feature's samples, one list behind the other."""
+    """Nonzero values of x or g in a chunk: the samples of each feature, one list after the other."""
 
     def __init__(self, batch: TracedBatch, scratch: Memory) -> None:
         self._batch = batch
@@ -180,7 +180,7 @@ class _Rows:
         self._starts = range(0, self._length, LANES)
 
     def place(self, row: Traced, k: Traced | int) -> Traced:
-        """Where an element lies."""
+        """Address of an element."""
         return row * self._length + k
 
     def clear(self, n_rows: Traced) -> None:
@@ -216,5 +216,5 @@ class _Rows:
 
 
 def _padded(length: int) -> int:
-    """So many elements, filled up to a whole number of vectors."""
+    """Number of elements, rounded up to a whole number of vectors."""
     return -(-length // LANES) * LANES

@@ -44,7 +44,7 @@ _LOW_WORD = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Variant:
-    """What programs are compiled for, each by itself."""
+    """Settings that programs are compiled for, one program each."""
 
     n_features: int
     n_hidden: int
