@@ -40,6 +40,7 @@ check: $(VENV)/.installed-dev
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
 	mypy
+	lint-imports --no-cache --no-logo
 	snakemake --lint
 
 format: $(VENV)/.installed-dev
@@ -61,7 +62,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "error: $(PYTHON) has no venv (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes, 2 GB)"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
+	$(PIP) --editable '.[workflow]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

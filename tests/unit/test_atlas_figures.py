@@ -338,7 +338,7 @@ def test_a_fine_grid_fits_on_the_page(fine: pd.DataFrame, tmp_path: Path, module
 
 
 def test_columns_run_from_aligned_over_random_to_reversed(fine: pd.DataFrame, tmp_path: Path) -> None:
-    atlas = atlas_grid.read(changed(fine, tmp_path), "standard", {}, [])
+    atlas = atlas_grid.read_atlas(changed(fine, tmp_path), "standard", {}, [])
     assert [(column.importance_ratio, column.order) for column in atlas.columns] == [
         (1.0, "aligned"),
         *((ratio, order) for ratio in (0.9, 0.7) for order in ("aligned", "3", "4", "reversed")),

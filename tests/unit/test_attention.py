@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from superposition_atlas import schedules
 from superposition_atlas.attention import cell_tables, pivot, sequences
 from superposition_atlas.attention.attention_settings import AttentionSettings
-from superposition_atlas.attention.heads import AttentionModels, attend, initial_weights
+from superposition_atlas.attention.heads import AttentionModels, attend, initial_attention_weights
 from superposition_atlas.attention.train_attention import train_attention
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError, TrainingError
@@ -37,7 +37,7 @@ def dictionaries(n_features: int, n_hidden: int, seeds: range, probability: floa
 
 
 def untrained(models: ToyModels, n_heads: int, n_keys: int = 4) -> AttentionModels:
-    weights = initial_weights(models.seeds, n_heads, models.n_hidden, models.n_features)
+    weights = initial_attention_weights(models.seeds, n_heads, models.n_hidden, models.n_features)
     return AttentionModels(
         **weights,
         loss=np.zeros(len(models)),
@@ -304,11 +304,11 @@ def test_the_true_dictionary_as_an_sae_gives_the_true_tables() -> None:
     saes = replace(template, parameters=parameters)
     attention = by_hand(models, sequences.planted_rule(models.seeds, n), 10.0)
     measured = cell_tables.measure(models, attention, saes, n_sequences=256)
-    table = cell_tables.model_table(measured).query("dictionary == 'sae'")
+    table = cell_tables.attention_model_table(measured).query("dictionary == 'sae'")
     for agreement in ("agreement", "attention_agreement", "output_agreement", "same_key"):
         np.testing.assert_allclose(table[agreement], 1.0, atol=1e-4)
     assert (table["error_share"] < 1e-8).all()
-    assert (cell_tables.model_table(measured)["max_deviation"] < 1e-5).all()
+    assert (cell_tables.attention_model_table(measured)["max_deviation"] < 1e-5).all()
 
 
 # --- training ----------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_four_heads_learn_the_rule_and_the_table_shows_it(
     trained: tuple[ToyModels, dict[int, AttentionModels]],
 ) -> None:
     models, layers = trained
-    table = cell_tables.model_table(cell_tables.measure(models, layers[4]))
+    table = cell_tables.attention_model_table(cell_tables.measure(models, layers[4]))
     assert (table["n_read"] >= 11).all()
     assert (table["n_read"] == 12).sum() >= 3
     assert (table["loss"] < 0.6).all()

@@ -18,7 +18,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from superposition_atlas.backends import gpu
+from superposition_atlas.backends import optional_packages
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
@@ -337,8 +337,8 @@ def test_without_a_cuda_device_the_engine_says_so_in_one_line():
 
 def test_without_triton_the_engine_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(training, "gpu_problem", lambda: None)
-    monkeypatch.setattr(gpu, "find_spec", lambda name: None)
-    with pytest.raises(TrainingError, match=r"Triton is not installed \(pip install .*\[gpu\]"):
+    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None if name == "triton" else True)
+    with pytest.raises(TrainingError, match=r"triton is not installed \(pip install .*\[gpu\]"):
         train(SCHEDULE, 2, [0], steps=2, engine="cuda")
     assert training.engine_name("auto", "cuda") == "torch-cuda"
     with pytest.raises(TrainingError, match="engine cuda runs on a GPU only"):

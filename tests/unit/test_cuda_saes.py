@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from superposition_atlas.backends import gpu
+from superposition_atlas.backends import optional_packages
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training.train_toy_models import random_dictionaries
@@ -87,6 +87,6 @@ def test_without_a_gpu_it_says_so(monkeypatch):
     with pytest.raises(TrainingError, match="torch finds no CUDA device"):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")
     monkeypatch.setattr(sae_training, "gpu_problem", lambda: None)
-    monkeypatch.setattr(gpu, "find_spec", lambda name: None)
-    with pytest.raises(TrainingError, match=r"Triton is not installed \(pip install"):
+    monkeypatch.setattr(optional_packages, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match=r"triton is not installed \(pip install"):
         train_saes(models(1), n_latents=5, steps=2, engine="cuda")

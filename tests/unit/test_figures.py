@@ -18,9 +18,9 @@ from superposition_atlas.attention import cell_tables as attention_tables
 from superposition_atlas.attention.train_attention import train_attention
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.figures.parts import claim_rows, planes, rows, structures, style
+from superposition_atlas.figures.parts import claim_rows, planes, rows, structure_style, style
 from superposition_atlas.maps import measures
-from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.norms import case_norm_table, schedule_table
 from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
@@ -28,8 +28,8 @@ from superposition_atlas.metrics.recovery import evaluate, latent_table, recover
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.observations import claims
 from superposition_atlas.playground.network_settings import Settings
-from superposition_atlas.playground.run_tables import joined
-from superposition_atlas.playground.train_networks import train as train_playground
+from superposition_atlas.playground.run_tables import joined_networks
+from superposition_atlas.playground.train_networks import train_networks
 from superposition_atlas.report import captions
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage import layout
@@ -147,9 +147,9 @@ class Tables:
             ],
             ignore_index=True,
         )
-        self.playground = joined(
+        self.playground = joined_networks(
             {
-                name: train_playground(Settings(**{**own.settings.as_dict(), "steps": 30}), range(3))
+                name: train_networks(Settings(**{**own.settings.as_dict(), "steps": 30}), range(3))
                 for name, own in PLAYGROUND.items()
             }
         )
@@ -228,7 +228,7 @@ class Tables:
                 for row, point in enumerate(points)
             ]
         )
-        return norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
+        return case_norm_table(described, models, pd.read_csv(REPOSITORY / catalogue.PUBLISHED_NORMS))
 
     def inputs(self, module: str) -> tuple[dict[str, Path], dict[str, Any]]:
         """What the catalogue would give the module."""
@@ -660,7 +660,7 @@ def test_six_layers_of_eight_fit_on_the_page(tmp_path: Path) -> None:
     wanted = Settings("plane", hidden_layers=(8,) * 6, n_points=20, steps=1)
     paths = {
         name: write(table, tmp_path / f"{name}.parquet")
-        for name, table in joined({"deep": train_playground(wanted, [0])}).items()
+        for name, table in joined_networks({"deep": train_networks(wanted, [0])}).items()
     }
     figure = draw("playground", paths, {"network": "deep", "title": "Deep"})
     assert len(drawn_responses(figure)) == 7 + 48 + 1
@@ -763,10 +763,10 @@ def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> N
     table = read_table(tables.inputs("predictor")[0]["predictions"])
     axes = tables.draw("predictor").axes[3]
     n_marks = [len(line.get_xdata()) for line in axes.lines]
-    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structures.kind_of)
+    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structure_style.kind_of)
     assert n_marks == [
         int(table["bare_agrees"].sum()),
-        *(int((kinds == kind).sum()) for kind in structures.KINDS),
+        *(int((kinds == kind).sum()) for kind in structure_style.KINDS),
     ]
     assert sum(n_marks[1:]) > 0
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.cli.main import main
-from superposition_atlas.config import load
-from superposition_atlas.plan import costs
+from superposition_atlas.config import costs, load
 from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.storage.tensors import read_tensors
 from superposition_atlas.toy_model import TENSORS

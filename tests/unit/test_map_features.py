@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from superposition_atlas.cli.main import main
-from superposition_atlas.maps.features import best_features, feature_table, trained_features
+from superposition_atlas.maps.feature_fates import best_features, fate_table, trained_features
 from superposition_atlas.storage.parquet import read_table
 from superposition_atlas.theory.best import best_solutions
 from superposition_atlas.toy_model import TrainingSettings
@@ -144,7 +144,7 @@ def test_the_best_minimum_speaks_for_its_search() -> None:
     b = np.stack([*(minimum.b for minimum in minima), np.zeros(3)])
     best = best_features(pd.DataFrame(rows), W, b)
     points = pd.DataFrame({"key": ["k"], "importance": [importance], "probability": [probability]})
-    table = feature_table(points, [], best)
+    table = fate_table(points, [], best)
     np.testing.assert_allclose(table["best_norm"], np.abs(minima[0].W[0]))
     np.testing.assert_allclose(table["best_bias"], minima[0].b)
     np.testing.assert_array_equal(table["probability"], probability)

@@ -17,9 +17,9 @@ from superposition_atlas.maps.measures import (
     QUESTIONS,
     Schedules,
     as_uncentred,
+    excess_table,
     kept_names,
     looks,
-    model_table,
     solution_table,
 )
 from superposition_atlas.maps.solutions import HELD_BIASES, solutions_of
@@ -352,7 +352,7 @@ def as_models(found: pd.DataFrame, points: MapPoints, order: Any = slice(None)) 
     all_W = np.stack(found["W"].to_list()).reshape(len(found), 2, -1)
     solved = solution_table(found, all_W, Schedules.at(points, found["key"]))
     names = pd.DataFrame({"key": best["key"].to_numpy()})
-    return model_table(names, W, b, schedules, [SETTINGS.as_dict()] * len(best), solved)
+    return excess_table(names, W, b, schedules, [SETTINGS.as_dict()] * len(best), solved)
 
 
 def test_the_best_solution_itself_is_the_best(made: Path, solved_points: MapPoints) -> None:

@@ -19,7 +19,7 @@ from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.draw import frobenius_norms_band, frobenius_norms_map
 from superposition_atlas.figures.parts import style
-from superposition_atlas.maps.norms import NON_UNIFORM, case_of, density_of, norm_table, schedule_table
+from superposition_atlas.maps.norms import NON_UNIFORM, case_norm_table, case_of, density_of, schedule_table
 from superposition_atlas.maps.points import make_points, points_of
 from superposition_atlas.metrics.features import dedicated, represented
 from superposition_atlas.metrics.maxima import largest_quantile
@@ -161,7 +161,7 @@ def models_at(points: pd.DataFrame, seeds: int, norm: Any = None, **columns: Any
 def test_a_row_has_the_norms_of_its_toy_models() -> None:
     points = frame(GRID, UNIFORM)
     models = models_at(points, 4)
-    table = norm_table(points, models, PUBLISHED)
+    table = case_norm_table(points, models, PUBLISHED)
     counts = table["case"].value_counts().to_dict()
     assert counts == {**dict.fromkeys(NON_UNIFORM, 2 * 2 * 2), "uniform": 3}
     by_key = models.groupby("key")["frobenius_norm"]
@@ -188,7 +188,7 @@ def test_a_row_has_the_norms_of_its_toy_models() -> None:
 def test_the_spread_is_pooled_over_the_schedules_of_a_case() -> None:
     points = frame(GRID)
     models = models_at(points, 3)
-    table = norm_table(points, models, PUBLISHED)
+    table = case_norm_table(points, models, PUBLISHED)
     for _, of_case in table.groupby("case"):
         dof = of_case["n_models"] - 1
         expected = np.sqrt((dof * of_case["norm_sd"] ** 2).sum() / dof.sum())
@@ -201,7 +201,7 @@ def test_a_toy_model_in_two_maps_counts_once() -> None:
     models = models_at(points, 2)
     more = models_at(near, 4, norm=lambda key, seed: 6.0 + seed)
     both = pd.concat([models, more], ignore_index=True)
-    table = norm_table(pd.concat([points, near], ignore_index=True), both, PUBLISHED)
+    table = case_norm_table(pd.concat([points, near], ignore_index=True), both, PUBLISHED)
     is_near = (table["first"] == 1.0) & (table["last"] == 0.02)
     n_models = table["n_models"] / np.where(table["case"] == "case3", 2, 1)
     assert set(n_models[is_near]) == {4}
@@ -214,7 +214,7 @@ def test_other_units_move_the_interval_with_the_norms(shift: float, factor: floa
     points = frame({**GRID, "family": ["geometric"], "first": [1.0]})
     models = models_at(points, 3)
     moved = models.assign(frobenius_norm=shift + factor * models["frobenius_norm"])
-    one, other = (norm_table(points, each, PUBLISHED) for each in (models, moved))
+    one, other = (case_norm_table(points, each, PUBLISHED) for each in (models, moved))
     for name in ("norm_mean", "norm_max", "largest_low", "largest", "largest_high"):
         np.testing.assert_allclose(other[name], shift + factor * one[name], rtol=1e-9, atol=1e-9)
 
@@ -225,7 +225,7 @@ def test_a_published_norm_is_met_if_it_lies_in_the_interval_to_its_last_digit(of
     points = frame({**GRID, "family": ["geometric"], "first": [1.0], "last": [0.1]})
     models = models_at(points, 7)
     published = PUBLISHED.assign(published_norm=6.2 + offset)
-    for row in norm_table(points, models, published).to_dict("records"):
+    for row in case_norm_table(points, models, published).to_dict("records"):
         norm = row["published_norm"]
         beyond = max(row["largest_low"] - norm, norm - row["largest_high"])
         assume(abs(beyond - 0.005) > 1e-9)
@@ -246,7 +246,7 @@ def test_the_true_schedule_is_met_as_often_as_the_confidence_says() -> None:
         }
     )
     models = models_at(points, 3, norm=lambda key, seed: random.normal(5.0, 0.1))
-    table = norm_table(points, models, PUBLISHED)
+    table = case_norm_table(points, models, PUBLISHED)
     drawn = random.normal(5.0, 0.1, (len(table), 8)).max(axis=1)
     met = (drawn >= table["largest_low"]) & (drawn <= table["largest_high"])
     assert len(table) == 400
@@ -256,7 +256,7 @@ def test_the_true_schedule_is_met_as_often_as_the_confidence_says() -> None:
 @pytest.mark.parametrize(("seeds", "first"), [(1, [1.0, 0.6]), (2, [1.0])])
 def test_too_few_seeds_say_nothing_of_the_spread(seeds: int, first: list[float]) -> None:
     points = frame({**GRID, "first": first, "order": ["aligned", "reversed", 3]}, UNIFORM)
-    table = norm_table(points, models_at(points, seeds), PUBLISHED)
+    table = case_norm_table(points, models_at(points, seeds), PUBLISHED)
     assert table["within"].isna().all()
     assert table[["largest_low", "largest", "largest_high", "uniform_norm"]].isna().all(axis=None)
     schedules = schedule_table(table)
@@ -269,7 +269,7 @@ def test_uniform_sparsity_of_equal_density_is_interpolated() -> None:
     points = frame({**GRID, "first": [0.9, 0.3, 0.015], "last": [0.1, 0.05, 0.01]}, UNIFORM)
     density = {row["key"]: row["probability"].mean() for row in points.to_dict("records")}
     models = models_at(points, 4, norm=lambda key, seed: 5 - np.log(density[key]) + 0.1 * (-1) ** seed)
-    table = norm_table(points, models, PUBLISHED)
+    table = case_norm_table(points, models, PUBLISHED)
     rows = table[table["importance_ratio"] == 0.9]
     inside = rows["mean_density"].between(0.02, 0.4)
     assert inside.any()
@@ -308,7 +308,7 @@ def test_the_density_of_a_norm_gives_that_norm_back(
 
 def test_a_schedule_has_its_four_cases_together() -> None:
     points = frame(GRID, UNIFORM)
-    norms = norm_table(points, models_at(points, 4), PUBLISHED)
+    norms = case_norm_table(points, models_at(points, 4), PUBLISHED)
     table = schedule_table(norms)
     assert len(table) == 2 * 2 * 2
     for row in table.to_dict("records"):
@@ -340,7 +340,7 @@ def test_a_planted_schedule_is_found() -> None:
         off = 0.0 if true and ratio in (0.9, 1.0) else 0.5
         return float(random.normal(published[case_of(point["importance"], p)] - 0.14 + off, 0.1))
 
-    table = schedule_table(norm_table(points, models_at(points, 8, norm=norm), PUBLISHED))
+    table = schedule_table(case_norm_table(points, models_at(points, 8, norm=norm), PUBLISHED))
     best = table.loc[table["largest_difference"].idxmin()]
     assert (best["family"], best["first"], best["last"], best["importance_ratio"]) == (
         "linear",
@@ -360,12 +360,12 @@ def test_the_pictures_are_those_of_case_2_and_the_posts_case_4(
 ) -> None:
     points = frame(GRID)
     models = models_at(points, 2, n_dedicated=n_dedicated, densest_dropped=densest_dropped)
-    assert set(schedule_table(norm_table(points, models, PUBLISHED))["as_pictured"]) == {expected}
+    assert set(schedule_table(case_norm_table(points, models, PUBLISHED))["as_pictured"]) == {expected}
 
 
 def test_a_schedule_without_constant_importance_has_three_cases() -> None:
     points = frame({**GRID, "importance_ratio": [0.9]})
-    table = schedule_table(norm_table(points, models_at(points, 3), PUBLISHED))
+    table = schedule_table(case_norm_table(points, models_at(points, 3), PUBLISHED))
     assert set(table["n_compared"]) == {3}
     assert table["post4"].isna().all()
     assert table["uniform_density"].isna().all()
@@ -374,13 +374,13 @@ def test_a_schedule_without_constant_importance_has_three_cases() -> None:
 def test_variants_are_kept_apart() -> None:
     points = frame(GRID)
     models = pd.concat([models_at(points, 2), models_at(points, 3).assign(variant="longer")])
-    table = schedule_table(norm_table(points, models, PUBLISHED))
+    table = schedule_table(case_norm_table(points, models, PUBLISHED))
     assert table.groupby("variant")["fewest_models"].agg(set).to_dict() == {"standard": {2}, "longer": {3}}
 
 
 def test_without_non_uniform_schedules_there_is_none() -> None:
     points = frame(UNIFORM)
-    assert schedule_table(norm_table(points, models_at(points, 2), PUBLISHED)).empty
+    assert schedule_table(case_norm_table(points, models_at(points, 2), PUBLISHED)).empty
 
 
 # --- configuration -----------------------------------------------------------------------------------------

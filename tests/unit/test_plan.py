@@ -65,7 +65,7 @@ def test_every_target_is_a_file_that_a_command_makes_and_is_named_once() -> None
 
 
 def test_all_that_the_report_and_the_figures_read_is_a_target_or_a_source() -> None:
-    files = {*targets.all_files(CONFIG), "workflow/resources/published_frobenius_norms.csv"}
+    files = {*targets.all_files(CONFIG), catalogue.PUBLISHED_NORMS}
     assert set(targets.report_sources(CONFIG)) <= files
     for name in targets.figures_by_name(CONFIG):
         assert set(INPUTS.figure(job(figure=name))) <= files

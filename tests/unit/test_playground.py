@@ -14,11 +14,11 @@ from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.data_sets import DATA_SETS, Points, draw_points
-from superposition_atlas.playground.inputs import INPUTS, input_features
+from superposition_atlas.playground.input_features import INPUTS, input_features
 from superposition_atlas.playground.network_settings import DataSetName, InputName, Settings
 from superposition_atlas.playground.networks import ACTIVATIONS, Networks, initial_networks, losses
-from superposition_atlas.playground.run_tables import GRID, SOLVED, joined, tables
-from superposition_atlas.playground.train_networks import N_RECORDED, train
+from superposition_atlas.playground.run_tables import GRID, SOLVED, joined_networks, tables
+from superposition_atlas.playground.train_networks import N_RECORDED, train_networks
 from superposition_atlas.storage.parquet import read_table, table_provenance
 
 CONFIGURED = config.load(config.read(Path(__file__).parents[2] / "config/config.yaml")).playground
@@ -227,7 +227,7 @@ def test_steps_are_torchs(optimizer: Any, batch_size: int) -> None:
         "xor", n_points=60, steps=25, batch_size=batch_size, optimizer=optimizer, learning_rate=0.05
     )
     several = [3, 9]
-    trained = train(wanted, several)
+    trained = train_networks(wanted, several)
     drawn = draw_points("xor", several, 60, 30)
     features = input_features(wanted.inputs, drawn.x)
     networks = initial_networks(several, [2, 4, 2, 1], "tanh", "tanh")
@@ -247,14 +247,14 @@ def test_steps_are_torchs(optimizer: Any, batch_size: int) -> None:
 @pytest.mark.parametrize("name", ["circle", "multi_gaussian"])
 def test_a_seeds_network_does_not_depend_on_the_others(name: DataSetName) -> None:
     wanted = Settings(name, inputs=("x1", "x2", "sin_x1"), hidden_layers=(8, 3), steps=200)
-    together, alone = train(wanted, [5, 2**63, 0]), train(wanted, [2**63])
+    together, alone = train_networks(wanted, [5, 2**63, 0]), train_networks(wanted, [2**63])
     np.testing.assert_array_equal(together.networks.parameters[1], alone.networks.parameters[0])
     np.testing.assert_array_equal(together.test_loss[:, 1], alone.test_loss[:, 0])
 
 
 def test_losses_are_recorded_from_before_the_first_step_to_after_the_last() -> None:
     for steps, n_records in ((7, 8), (1234, N_RECORDED + 1)):
-        trained = train(Settings("gaussian", n_points=40, steps=steps), [0, 1])
+        trained = train_networks(Settings("gaussian", n_points=40, steps=steps), [0, 1])
         assert (trained.recorded_steps[0], trained.recorded_steps[-1]) == (0, steps)
         assert len(trained.recorded_steps) == len(trained.test_loss) == n_records
         features = input_features(["x1", "x2"], trained.points.x)
@@ -269,8 +269,8 @@ def test_losses_are_recorded_from_before_the_first_step_to_after_the_last() -> N
 def test_l2_shrinks_weights_in_proportion_and_leaves_biases() -> None:
     """With an optimizer that does nothing else: the learning rate alone is next to 0."""
     wanted = {"data_set": "circle", "n_points": 20, "steps": 10, "learning_rate": 1e-9}
-    plain = train(Settings(**wanted), [0])
-    shrunk = train(Settings(**wanted, regularization="l2", regularization_rate=1e8), [0])
+    plain = train_networks(Settings(**wanted), [0])
+    shrunk = train_networks(Settings(**wanted, regularization="l2", regularization_rate=1e8), [0])
     for before, after in zip(plain.networks.weights, shrunk.networks.weights, strict=True):
         np.testing.assert_allclose(after, 0.9**10 * before, rtol=1e-5)
     for before, after in zip(plain.networks.biases, shrunk.networks.biases, strict=True):
@@ -280,7 +280,7 @@ def test_l2_shrinks_weights_in_proportion_and_leaves_biases() -> None:
 def test_l1_leaves_few_weights_and_what_is_0_stays_0() -> None:
     def weights(**changes: Any) -> np.ndarray:
         wanted = {"data_set": "gaussian", "hidden_layers": (8,), "steps": 2000, "regularization": "l1"}
-        trained = train(Settings(**{**wanted, **changes}), range(4))
+        trained = train_networks(Settings(**{**wanted, **changes}), range(4))
         return np.concatenate([layer.reshape(4, -1) for layer in trained.networks.weights], axis=1)
 
     assert (weights(regularization_rate=0.0) != 0).all()
@@ -293,14 +293,14 @@ def test_l1_leaves_few_weights_and_what_is_0_stays_0() -> None:
 def test_training_that_diverges_is_one_line() -> None:
     wanted = Settings("plane", activation="relu", learning_rate=100.0, steps=500)
     with pytest.raises(TrainingError, match=r"diverged by step \d+ \(seed 4\)") as caught:
-        train(wanted, [4])
+        train_networks(wanted, [4])
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGURED if name != "spiral_raw"])
 def test_every_data_set_is_solved(name: str) -> None:
     """The talk's configuration, on four seeds of which the worst may fail."""
-    runs = tables(name, train(CONFIGURED[name].settings, FRESH))["runs"]
+    runs = tables(name, train_networks(CONFIGURED[name].settings, FRESH))["runs"]
     assert runs["solved"].sum() >= 3
     assert runs["test_loss"].median() < 0.05
 
@@ -310,7 +310,7 @@ def test_the_spiral_needs_its_inputs() -> None:
     errors = {}
     for name in ("spiral", "spiral_raw"):
         shorter = {**CONFIGURED[name].settings.as_dict(), "steps": 5000}
-        errors[name] = tables(name, train(Settings(**shorter), FRESH))["runs"]["test_error"].median()
+        errors[name] = tables(name, train_networks(Settings(**shorter), FRESH))["runs"]["test_error"].median()
     assert errors["spiral"] + 0.1 < errors["spiral_raw"]
 
 
@@ -359,7 +359,7 @@ COLUMNS = {
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, pd.DataFrame]:
-    return joined({name: train(own, [8, 1, 6]) for name, own in SETTINGS.items()})
+    return joined_networks({name: train_networks(own, [8, 1, 6]) for name, own in SETTINGS.items()})
 
 
 def test_tables_have_their_columns_and_rows(found: dict[str, pd.DataFrame]) -> None:
@@ -452,7 +452,7 @@ def test_the_command_writes_the_same_bytes_each_time(tmp_path: Path) -> None:
         once, again = (tmp_path / folder / f"{name}.parquet" for folder in ("once", "again"))
         assert once.read_bytes() == again.read_bytes()
         assert table_provenance(once)["spec"] == {"networks": spec}
-    expected = tables("mine", train(SETTINGS["first"], [4, 2]))["runs"]
+    expected = tables("mine", train_networks(SETTINGS["first"], [4, 2]))["runs"]
     pd.testing.assert_frame_equal(read_table(tmp_path / "once/runs.parquet"), expected)
 
 

@@ -285,7 +285,7 @@ def rule_table(measured: Measured) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def model_table(measured: Measured) -> pd.DataFrame:
+def attention_model_table(measured: Measured) -> pd.DataFrame:
     """One row a layer of attention.
 
     loss: squared error over that of always answering 0. n_read, n_read_by_score, n_read_by_attention: rows of

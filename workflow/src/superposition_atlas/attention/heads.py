@@ -73,7 +73,7 @@ SILENT_SCALE = 0.3
 """Scale of the first W_V and W_O: the layer starts by writing little, and scores form before outputs do."""
 
 
-def initial_weights(
+def initial_attention_weights(
     seeds: Integer[np.ndarray, " instance"], n_heads: int, n_hidden: int, n_outputs: int
 ) -> dict[str, Float[np.ndarray, "instance head row column"]]:
     """Normal weights of each seed, float32; queries and keys have about the scale of the tokens.

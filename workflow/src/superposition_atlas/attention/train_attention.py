@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from superposition_atlas.attention import sequences
 from superposition_atlas.attention.attention_settings import AttentionSettings
-from superposition_atlas.attention.heads import AttentionModels, initial_weights
+from superposition_atlas.attention.heads import AttentionModels, initial_attention_weights
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import one_torch_thread
 from superposition_atlas.errors import TrainingError
@@ -58,7 +58,7 @@ def train_attention(
     rule = sequences.planted_rule(models.seeds, models.n_features)
     weights = {
         name: torch.tensor(array).requires_grad_()
-        for name, array in initial_weights(
+        for name, array in initial_attention_weights(
             models.seeds, settings.n_heads, models.n_hidden, models.n_features
         ).items()
     }

@@ -5,9 +5,8 @@ machine that it comes to happens to have.
 """
 
 import os
-from importlib.util import find_spec
 
-INSTALL_TRITON = "pip install 'superposition-atlas[gpu]'"
+from superposition_atlas.backends.optional_packages import missing
 
 NOT_YET_RUN = (
     "engine cuda has been tested in Triton's interpreter, and not yet run on a GPU: compare a few seeds with "
@@ -26,6 +25,8 @@ def gpu_problem() -> str | None:
     It computes there to know: a GPU can be visible and of no use, with another driver than torch was built
     for, with no memory left, or in a process that was forked.
     """
+    if (absent := missing("torch")) is not None:
+        return absent
     import torch
 
     if not torch.cuda.is_available():
@@ -39,8 +40,8 @@ def gpu_problem() -> str | None:
 
 def triton_problem() -> str | None:
     """Why Triton can't compile kernels here, in half a sentence; None if it can."""
-    if find_spec("triton") is None:
-        return f"Triton is not installed ({INSTALL_TRITON})"
+    if (absent := missing("triton")) is not None:
+        return absent
     if os.environ.get("TRITON_INTERPRET") == "1":
         return None
     try:

@@ -9,6 +9,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import TextIO
 
+from superposition_atlas.backends.optional_packages import explained
 from superposition_atlas.errors import AtlasError
 
 COMMANDS = {
@@ -63,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except AtlasError as error:
         _say(f"error: {error}")
+        return 1
+    except ModuleNotFoundError as error:
+        if (absent := explained(error)) is None:
+            raise
+        _say(f"error: {next(iter(arguments), 'it')} can't run: {absent}")
         return 1
     except BrokenPipeError:
         # Whoever read this has had enough, as in `explain FILE | head`.

@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config import costs
 from superposition_atlas.config.checking import check_names_differ, plain_value
 from superposition_atlas.config.configuration import SAE, Case, Experiment
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.plan import costs
 from superposition_atlas.sae.settings import SAESettings
 from superposition_atlas.settings.rules import fields_of
 from superposition_atlas.toy_model import TrainingSettings
 
 
-def read_experiment(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
+def experiment_of(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -> Experiment:
     """An experiment of a configuration that has been checked and filled in.
 
     Args:

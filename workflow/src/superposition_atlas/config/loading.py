@@ -8,7 +8,7 @@ from typing import Any
 from superposition_atlas.config.attention import attention_settings
 from superposition_atlas.config.checking import check_names_differ, with_defaults
 from superposition_atlas.config.configuration import Config
-from superposition_atlas.config.experiments import read_experiment
+from superposition_atlas.config.experiments import experiment_of
 from superposition_atlas.config.layers import whole
 from superposition_atlas.config.maps import read_map
 from superposition_atlas.config.messages import refused
@@ -46,7 +46,7 @@ def load(raw: Mapping[str, Any]) -> Config:
         engine=filled["engine"],
         device=filled["device"],
         experiments={
-            name: read_experiment(name, experiment, written=written["experiments"][name])
+            name: experiment_of(name, experiment, written=written["experiments"][name])
             for name, experiment in filled["experiments"].items()
         },
         maps=maps,

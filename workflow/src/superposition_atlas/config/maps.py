@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from superposition_atlas.config import costs
 from superposition_atlas.config.checking import check_names_differ
 from superposition_atlas.config.configuration import Map
 from superposition_atlas.config.messages import Key, key_text, refused
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
-from superposition_atlas.plan import costs
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import TrainingSettings
 

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.colors import Colormap, to_hex
 
-from superposition_atlas.figures.parts import style
+from superposition_atlas.backends.optional_packages import require
 
 MOST_STORED_VALUES = 1_000_000
 """Weights of stored toy models that a page holds, 4 bytes each before base64: of a finer map fewer seeds."""
@@ -78,7 +76,17 @@ def page_data(
 
 
 def palette() -> dict[str, list[str]]:
-    """The figures' colour scales as hex codes."""
+    """The figures' colour scales as hex codes.
+
+    Raises:
+        AtlasError: if matplotlib is not installed.
+    """
+    require("matplotlib", "the explorer's palette", extra="notebook")
+    import matplotlib as mpl
+    from matplotlib.colors import Colormap, to_hex
+
+    from superposition_atlas.figures.parts import style
+
     scales: dict[str, Colormap] = {
         "plasma": mpl.colormaps["plasma"],
         "viridis": style.POLYSEMANTICITY,
@@ -115,7 +123,7 @@ def atlas_data(
     Args:
         title: of the map.
         shape: n_hidden and n_features.
-        points: one row a point of one variant, as `maps.measures.summary_table` has them.
+        points: one row a point of one variant, as `maps.measures.point_table` has them.
         schedules: key, importance, probability.
         models: key, seed, W and b of that variant; there may be none.
         solutions: key, loss, W and b of the best solution of each schedule; there may be none.

@@ -83,7 +83,8 @@ def solved_maps(config: Config, kind: str) -> list[str]:
 OBSERVED_ROLES = ("aligned", "reversed", "equal")
 """Roles of cases that observations speak of: where none is configured, there is none to draw."""
 
-PUBLISHED_NORMS = "workflow/resources/published_frobenius_norms.csv"
+PUBLISHED_NORMS = "workflow/src/superposition_atlas/maps/published_frobenius_norms.csv"
+"""In the checkout, as rules name it; it is a file of the package."""
 NORMS = "Published against reproduced"
 
 

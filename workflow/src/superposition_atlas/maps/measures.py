@@ -136,7 +136,7 @@ def solution_table(solutions: pd.DataFrame, W: Weights, schedules: Schedules) ->
     return table
 
 
-def model_table(
+def excess_table(
     models: pd.DataFrame,
     W: Weights,
     b: PerFeature,
@@ -209,11 +209,11 @@ def _exact_losses(
     return losses
 
 
-def summary_table(models: pd.DataFrame, solved: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+def point_table(models: pd.DataFrame, solved: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     """One row a point and variant (without toy models, a point and search).
 
     Args:
-        models: `model_table` with the column variant; there may be none.
+        models: `excess_table` with the column variant; there may be none.
         solved: `solution_table`; there may be none.
         points: with coordinates; a schedule may stand at several.
 

@@ -5,6 +5,7 @@ uniform sparsity. A case is known by its schedule: which probability goes with w
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from jaxtyping import Float
 from superposition_atlas.metrics.intervals import CONFIDENCE
 from superposition_atlas.metrics.maxima import largest_quantile
 
+PUBLISHED_NORMS = Path(__file__).with_name("published_frobenius_norms.csv")
+"""The post's norms by case, with a note on each."""
 PUBLISHED_STEP = 0.01
 """The post rounds to two digits after the point."""
 LEAST_DOF = 5
@@ -37,7 +40,7 @@ def case_of(importance: Float[np.ndarray, " feature"], probability: Float[np.nda
     return "case1" if np.all(steps <= 0) else "case2" if np.all(steps >= 0) else "case3"
 
 
-def norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def case_norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """One row a schedule and case: what its toy models have, and what new ones are foretold.
 
     The spread of norms is pooled over all schedules and variants of a case, since each has few seeds; random

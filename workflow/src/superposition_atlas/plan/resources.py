@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from superposition_atlas.backends.gpu import gpu_is_asked_for
-from superposition_atlas.config import Config
+from superposition_atlas.config import Config, costs
 from superposition_atlas.maps.comparison import searches_of
-from superposition_atlas.plan import costs
 from superposition_atlas.plan.names import Wildcards
 from superposition_atlas.plan.specs import JobSpecs
 from superposition_atlas.toy_model import TrainingSettings

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Integer
 
 from superposition_atlas.playground.data_sets import DATA_SETS, EXTENT
-from superposition_atlas.playground.inputs import INPUTS, input_features
+from superposition_atlas.playground.input_features import INPUTS, input_features
 from superposition_atlas.playground.train_networks import Playground
 
 SOLVED = 0.05
@@ -146,7 +146,7 @@ def weights(trained: Playground) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def joined(several: Mapping[str, Playground]) -> dict[str, pd.DataFrame]:
+def joined_networks(several: Mapping[str, Playground]) -> dict[str, pd.DataFrame]:
     """The tables of networks of several names, one below the other."""
     found = [tables(name, trained) for name, trained in several.items()]
     return {name: pd.concat([own[name] for own in found], ignore_index=True) for name in found[0]}

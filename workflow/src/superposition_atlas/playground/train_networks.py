@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.data_sets import DATA_SETS, Points, draw_points
-from superposition_atlas.playground.inputs import input_features
+from superposition_atlas.playground.input_features import input_features
 from superposition_atlas.playground.network_settings import ActivationName, Settings
 from superposition_atlas.playground.networks import Networks, initial_networks, losses
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
@@ -34,7 +34,7 @@ class Playground:
     test_loss: Float[np.ndarray, "record instance"]
 
 
-def train(settings: Settings, seeds: Sequence[int]) -> Playground:
+def train_networks(settings: Settings, seeds: Sequence[int]) -> Playground:
     """Networks trained together; the result of a seed does not depend on the others.
 
     Args:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.figures.parts import structures
+from superposition_atlas.figures.parts import structure_style
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
@@ -103,7 +103,7 @@ def _read(sources: Sources, figure: FigureTarget, role: str, columns: tuple[str,
 
 def _predictions(sources: Sources, figure: FigureTarget) -> list[Row]:
     table = _read(sources, figure, "predictions", _PREDICTIONS)
-    kinds = table["best_shape"].map(structures.kind_of)
+    kinds = table["best_shape"].map(structure_style.kind_of)
     rules = {}
     for rule, agrees in _RULES.items():
         right = table[agrees].astype(bool)
@@ -116,7 +116,7 @@ def _predictions(sources: Sources, figure: FigureTarget) -> list[Row]:
             },
             "missed": {
                 kind: {"n_best": int((kinds == kind).sum()), "n_wrong": int((~right & (kinds == kind)).sum())}
-                for kind in structures.KINDS
+                for kind in structure_style.KINDS
             },
             "excess": {"median": finite(excess.median()), "high": finite(excess.max())},
         }
@@ -160,13 +160,17 @@ def _branches(sources: Sources, figure: FigureTarget) -> list[Row]:
             "n_places": len(best),
             "n_seeds": int(models.groupby("varied").size().max()),
             "structures": [
-                {"name": structures.named(str(name)), "low": own["varied"].min(), "high": own["varied"].max()}
+                {
+                    "name": structure_style.named(str(name)),
+                    "low": own["varied"].min(),
+                    "high": own["varied"].max(),
+                }
                 for name, own in branches.groupby("structure", sort=False)
             ],
             "crossings": [
                 {
-                    "below": structures.named(row["below"]),
-                    "above": structures.named(row["above"]),
+                    "below": structure_style.named(row["below"]),
+                    "above": structure_style.named(row["above"]),
                     "varied": row["varied"],
                 }
                 for row in crossings[crossings["is_best"].astype(bool)].to_dict("records")

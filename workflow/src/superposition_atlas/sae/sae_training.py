@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, join, split
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
@@ -154,6 +155,8 @@ class SAETraining:
             from superposition_atlas.sae.cuda_engine import CudaSAEs
 
             return CudaSAEs(architecture, data, settings).advance
+        if (absent := missing("torch")) is not None:
+            raise TrainingError(f"SAEs of this architecture or size need engine torch, but {absent}")
         from superposition_atlas.sae import torch_engine
 
         return lambda state, n: torch_engine.advance(architecture, state, n, data, settings, self._threads)

@@ -5,7 +5,8 @@ It holds no time of day, so the same inputs give the same bytes.
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from superposition_atlas.storage import checksums
 
 PROVENANCE_KEY = "superposition_atlas"
 
-
 _VERSIONS_OF = ("superposition-atlas", "numpy", "numba", "torch", "pandas", "pyarrow", "scipy")
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that decide numbers."""
-    return {name: version(name) for name in _VERSIONS_OF}
+    """Versions of the packages that decide numbers, of those that are installed: torch need not be."""
+    versions = {}
+    for name in _VERSIONS_OF:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def provenance_of(spec: Mapping[str, Any], code: str, engine: str = "numpy", **more: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Store(Generic[Items]):
         """`spec` and `code` say how items are made."""
         versions = package_versions()
         self._folder = folder
-        self._spec = {**spec, "versions": {name: versions[name] for name in _DECIDE_BITS}}
+        self._spec = {**spec, "versions": {name: versions[name] for name in _DECIDE_BITS if name in versions}}
         self._code = code
         self._format = file_format
 

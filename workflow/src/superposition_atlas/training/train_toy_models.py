@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_problem, triton_problem
 from superposition_atlas.backends.memory import check_memory
+from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
@@ -234,6 +235,8 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         if problem is not None:
             raise TrainingError(f"{key} is cuda, but {problem}: use {key} {others} or auto")
     if name == "torch" or on_cuda:
+        if (absent := missing("torch")) is not None:
+            raise TrainingError(f"engine is torch, but {absent}: use engine fused or auto")
         from superposition_atlas.training.torch_engine import TorchEngine
 
         return TorchEngine("cuda" if on_cuda else "cpu", threads)

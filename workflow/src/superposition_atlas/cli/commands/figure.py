@@ -36,7 +36,9 @@ def run(arguments: argparse.Namespace) -> None:
         raise AtlasError(f"--spec: module is {name!r:.60}: must be the name of a figure's module")
     try:
         module = import_module(f"superposition_atlas.figures.draw.{name}")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("superposition_atlas."):
+            raise
         raise AtlasError(f"--spec: module is {name!r}: there is no such figure") from None
     paths = {role: Path(path) for role, path in inputs.items()}
     moving = [path for path in arguments.output if path.suffix == ".gif"]

@@ -9,7 +9,7 @@ import pandas as pd
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.comparison import searches_of
 from superposition_atlas.maps.feedback import with_descents
-from superposition_atlas.maps.measures import Schedules, as_uncentred, model_table, solution_table
+from superposition_atlas.maps.measures import Schedules, as_uncentred, excess_table, solution_table
 from superposition_atlas.maps.points import point_key, rounded
 from superposition_atlas.maps.solutions import solutions_of
 from superposition_atlas.storage.code_digest import code_digest
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     found = with_descents(found, points, keys, W, b, trainings)
     found_W = np.stack(found["W"].to_list()).reshape(len(found), *W.shape[1:])
     solved = solution_table(found, found_W, Schedules.at(points, found["key"]))
-    losses = model_table(
+    losses = excess_table(
         pd.DataFrame(names).assign(key=keys),
         W,
         as_uncentred(b, W, schedules.probability, trainings),

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.maps.features import best_features, feature_table, trained_features
+from superposition_atlas.maps.feature_fates import best_features, fate_table, trained_features
 from superposition_atlas.maps.measures import (
     Schedules,
     as_uncentred,
-    model_table,
+    excess_table,
+    point_table,
     solution_table,
-    summary_table,
 )
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import (
@@ -91,8 +91,8 @@ def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> 
     return {
         "models": models,
         "solutions": solved,
-        "points": summary_table(models, solved, frame),
-        "features": feature_table(frame, [features] if weights else [], best),
+        "points": point_table(models, solved, frame),
+        "features": fate_table(frame, [features] if weights else [], best),
     }
 
 
@@ -111,7 +111,7 @@ def _measured(
     schedules = Schedules.at(points, models.key)
     trainings = [variants[name] for name in models.variant]
     b = as_uncentred(models.b, models.W, schedules.probability, trainings)
-    measured = model_table(table, models.W, b, schedules, trainings, solved)
+    measured = excess_table(table, models.W, b, schedules, trainings, solved)
     return measured, trained_features(measured, models.W, b)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.maps.norms import norm_table, schedule_table
+from superposition_atlas.maps.norms import case_norm_table, schedule_table
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import read_point_frame
 from superposition_atlas.storage.parquet import read_table, write_table
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     points = pd.concat([read_point_frame(path) for path in arguments.points], ignore_index=True)
     models = pd.concat([read_table(path, _MODELS) for path in arguments.models], ignore_index=True)
-    norms = norm_table(points, models, _published(arguments.published))
+    norms = case_norm_table(points, models, _published(arguments.published))
     files = (*arguments.points, *arguments.models, arguments.published)
     provenance = provenance_of(
         {"tables": [str(path) for path in files]}, code_digest("superposition_atlas.cli.commands.map_norms")

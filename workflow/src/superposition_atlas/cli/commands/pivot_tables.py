@@ -20,7 +20,7 @@ TABLES: dict[str, Callable[[Measured], pd.DataFrame]] = {
     "cells": cell_tables.cell_table,
     "outputs": cell_tables.output_table,
     "rules": cell_tables.rule_table,
-    "models": cell_tables.model_table,
+    "models": cell_tables.attention_model_table,
 }
 
 

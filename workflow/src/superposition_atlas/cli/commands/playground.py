@@ -7,8 +7,8 @@ from pathlib import Path
 from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.playground.network_settings import Settings
-from superposition_atlas.playground.run_tables import joined
-from superposition_atlas.playground.train_networks import Playground, train
+from superposition_atlas.playground.run_tables import joined_networks
+from superposition_atlas.playground.train_networks import Playground, train_networks
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.parquet import write_table
 from superposition_atlas.storage.provenance import provenance_of
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     provenance = provenance_of(
         {"networks": arguments.spec}, code_digest("superposition_atlas.cli.commands.playground")
     )
-    for name, table in joined(trained).items():
+    for name, table in joined_networks(trained).items():
         write_table(table, getattr(arguments, f"output_{name}"), provenance)
 
 
@@ -39,7 +39,7 @@ def _trained(name: str, spec: dict[str, object]) -> Playground:
     settings = dict(spec)
     seeds = settings.pop("seeds")
     try:
-        trained = train(Settings(**settings), seeds)  # type: ignore[arg-type]  # as the configuration has them
+        trained = train_networks(Settings(**settings), seeds)  # type: ignore[arg-type]  # as the configuration has them
     except TrainingError as error:
         raise TrainingError(f"playground.{name}: {error}") from None
     logger.info(

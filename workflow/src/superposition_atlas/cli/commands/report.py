@@ -8,7 +8,7 @@ from typing import Any
 
 from superposition_atlas import config
 from superposition_atlas.cli.shared_options import add_spec
-from superposition_atlas.figures import catalogue
+from superposition_atlas.maps.norms import PUBLISHED_NORMS
 from superposition_atlas.report.contents import gather
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.typesetting import compile_pdf
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--benchmarks", required=True, type=Path, help="folder with Snakemake's benchmarks")
     parser.add_argument(
         "--published",
-        default=Path(catalogue.PUBLISHED_NORMS),
+        default=PUBLISHED_NORMS,
         type=Path,
         help="published Frobenius norms (CSV)",
     )

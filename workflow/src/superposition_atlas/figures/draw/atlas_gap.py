@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from superposition_atlas.figures.parts.atlas_grid import read
-from superposition_atlas.figures.parts.atlas_page import Line, Strip, by_importance, page
+from superposition_atlas.figures.parts.atlas_grid import read_atlas
+from superposition_atlas.figures.parts.atlas_page import Line, Strip, by_importance, draw_page
 from superposition_atlas.figures.parts.atlas_panel import SHARE, Layers, Look
 
 _TALLEST = 1.0  # inches
@@ -32,11 +32,11 @@ def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> F
         cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = ["keeps_best", "median_excess", "least_excess", "best_n_represented"]
-    atlas = read(paths["points"], variant, cases, names)
+    atlas = read_atlas(paths["points"], variant, cases, names)
     lines = [
         Line("keep the best's", Layers(SHARE, "keeps_best", "best_{}")),
         Line("median excess", Layers(_EXCESS, "median_excess", "best_{}")),
         Line("least excess", Layers(_EXCESS, "least_excess", "best_{}")),
     ]
     strip = Strip(by_importance(atlas, "n_represented"), lines)
-    return page(atlas, [strip], _TALLEST, "the best's number represented changes").figure
+    return draw_page(atlas, [strip], _TALLEST, "the best's number represented changes").figure

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from superposition_atlas.figures.parts.atlas_grid import Atlas, read
-from superposition_atlas.figures.parts.atlas_page import Group, Line, Strip, by_importance, page
+from superposition_atlas.figures.parts.atlas_grid import Atlas, read_atlas
+from superposition_atlas.figures.parts.atlas_page import Group, Line, Strip, by_importance, draw_page
 from superposition_atlas.figures.parts.atlas_panel import ANSWER, SHARE, Layers
 from superposition_atlas.observations.map_observations import OBSERVATIONS, MapObservation
 
@@ -23,7 +23,7 @@ def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> F
         cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = [f"{prefix}{own.column}" for own in OBSERVATIONS for prefix in ("", "best_")]
-    atlas = _without_the_densest_of_equals(read(paths["points"], variant, cases, names))
+    atlas = _without_the_densest_of_equals(read_atlas(paths["points"], variant, cases, names))
     lines = [
         Line("trained", Layers(SHARE, "{}", "best_{}")),
         Line("best", Layers(ANSWER, "best_{}", "best_{}")),
@@ -33,7 +33,7 @@ def draw(paths: Mapping[str, Path], variant: str, cases: Mapping[str, str]) -> F
     groups = [group for own in others for group in _groups(atlas, own)]
     if groups:
         strips.append(Strip(groups, lines, title_room=_TITLE_ROOM))
-    return page(atlas, strips, _TALLEST, "the best's answer changes").figure
+    return draw_page(atlas, strips, _TALLEST, "the best's answer changes").figure
 
 
 def _without_the_densest_of_equals(atlas: Atlas) -> Atlas:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from superposition_atlas.figures.parts.atlas_grid import read
-from superposition_atlas.figures.parts.atlas_page import Line, Strip, by_importance, page
+from superposition_atlas.figures.parts.atlas_grid import read_atlas
+from superposition_atlas.figures.parts.atlas_page import Line, Strip, by_importance, draw_page
 from superposition_atlas.figures.parts.atlas_panel import Layers, count_look
 
 _TALLEST = 1.0  # inches
@@ -22,7 +22,7 @@ def draw(paths: Mapping[str, Path], variant: str, n_features: int, cases: Mappin
         cases: names of the talk's cases, by the key of the schedule that they are.
     """
     names = [f"{prefix}n_represented" for prefix in ("", "best_", "predicted_")]
-    atlas = read(paths["points"], variant, cases, [*names, "agrees"])
+    atlas = read_atlas(paths["points"], variant, cases, [*names, "agrees"])
     most = n_features
     fewest = int(atlas.table[names].astype(float).min().min())
     look = count_look(min(fewest, most - 1), most, "features represented")
@@ -32,4 +32,4 @@ def draw(paths: Mapping[str, Path], variant: str, n_features: int, cases: Mappin
         Line("predicted", Layers(look, "predicted_{}", "best_{}", "agrees")),
     ]
     strip = Strip(by_importance(atlas, "n_represented"), lines)
-    return page(atlas, [strip], _TALLEST, "the best's number changes").figure
+    return draw_page(atlas, [strip], _TALLEST, "the best's number changes").figure

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from superposition_atlas.figures.parts import rows, structures, style
+from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.storage.map_files import of_variant
 from superposition_atlas.storage.parquet import read_table
@@ -178,7 +178,7 @@ def _ticks(axes: Axes) -> list[float]:
 
 def _handles(looks: Mapping[str, Mapping[str, Any]], has_others: bool) -> list[Line2D | Patch]:
     lines: list[Line2D | Patch] = [
-        Line2D([], [], label=structures.named(name), markersize=2.8, **{"linewidth": 1.4, **look})
+        Line2D([], [], label=structure_style.named(name), markersize=2.8, **{"linewidth": 1.4, **look})
         for name, look in looks.items()
     ]
     if has_others:

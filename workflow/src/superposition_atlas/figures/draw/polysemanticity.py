@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -124,35 +124,24 @@ def _matrix(canvas: Canvas, left: float, units: pd.DataFrame, kind: str, title: 
     n_units, n_features = response.shape
     height = min(_MATRIX, _MATRIX / n_features * n_units) if n_units <= n_features else _MATRIX
     axes = canvas.axes(left, _TOP, _MATRIX, height)
-    axes.pcolormesh(
-        response, cmap=style.SIGNED, vmin=-1, vmax=1, edgecolors="white", linewidth=0.4, rasterized=False
-    )
-    axes.set_ylim(n_units, 0)
+    written = np.vectorize(_written)(response) if max(n_units, n_features) <= _WRITTEN else None
+    sns.heatmap(
+        response, vmin=-1, vmax=1, cmap=style.SIGNED, cbar=False, linewidth=0.4, linecolor="white",
+        annot=written, fmt="", annot_kws={"fontsize": 6}, xticklabels=False, yticklabels=False, ax=axes,
+    )  # fmt: skip
     axes.set_title(title, fontsize=7.5, pad=4)
     axes.set_xlabel("feature")
     axes.set_ylabel(kind)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, rotation=0)
     shown = style.feature_ticks(n_features)
     axes.set_xticks([feature + 0.5 for feature in shown], [str(feature) for feature in shown])
     named = range(n_units) if height / n_units > _LEAST_ROW else []
     axes.set_yticks([row + 0.5 for row in named], [str(names[row]) for row in named])
-    if max(n_units, n_features) <= _WRITTEN:
-        _numbers(axes, response)
     return _TOP + height
 
 
-def _numbers(axes: Axes, response: Float[np.ndarray, "unit feature"]) -> None:
-    for (row, column), value in np.ndenumerate(response):
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            f"{round(value, 1) + 0.0:.1f}".replace("-", "−") if abs(value) >= 0.05 else "0",
-            ha="center",
-            va="center_baseline",
-            fontsize=6,
-            color="white" if value > 0.6 else style.INK,
-        )
+def _written(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−") if abs(value) >= 0.05 else "0"
 
 
 def _colour_bar(canvas: Canvas) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from superposition_atlas.figures.parts import rows, structures, style
+from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.intervals import wilson_interval
 
@@ -90,34 +91,24 @@ def draw(paths: Mapping[str, Path]) -> Figure:
 
 def _confusion(axes: Axes, table: pd.DataFrame, rule: str, numbers: np.ndarray) -> None:
     """Counts of schedules: a row a predicted number, a column the best solution's; right ones are framed."""
-    counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"])
-    counts = counts.reindex(index=numbers, columns=numbers, fill_value=0)
-    shares = counts.to_numpy() / len(table)
-    axes.pcolormesh(np.sqrt(shares), cmap=style.AMOUNT, vmin=0, vmax=1, edgecolors="white", linewidth=0.8)
-    agrees = _RULES[rule][0]
-    for i, predicted in enumerate(numbers):
-        for j, best in enumerate(numbers):
-            here = table[
-                (table[f"{rule}_n_represented"] == predicted) & (table["best_n_represented"] == best)
-            ]
-            n_wrong = int((~here[agrees]).sum())
-            if len(here):
-                dark = shares[i, j] > 0.3
-                text = str(len(here)) if predicted != best or not n_wrong else f"{len(here)}\n{n_wrong} wrong"
-                axes.text(
-                    j + 0.5,
-                    i + 0.5,
-                    text,
-                    ha="center",
-                    va="center",
-                    fontsize=style.SMALL if text.isdigit() else 5.0,
-                    color="white" if dark else style.INK,
-                )
-    ticks = np.arange(len(numbers)) + 0.5
-    axes.set_xticks(ticks, [str(number) for number in numbers])
-    axes.set_yticks(ticks, [str(number) for number in numbers])
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    predicted, best = table[f"{rule}_n_represented"], table["best_n_represented"]
+    counts = pd.crosstab(predicted, best).reindex(index=numbers, columns=numbers, fill_value=0).to_numpy()
+    wrong = (predicted == best) & ~table[_RULES[rule][0]]
+    n_wrong = [int(wrong[best == number].sum()) for number in numbers]
+    labels = counts.astype(str).astype(object)
+    for place, n in enumerate(n_wrong):
+        if n:
+            labels[place, place] = f"{counts[place, place]}\n{n} wrong"
+    sns.heatmap(
+        np.sqrt(counts / len(table)), vmin=0, vmax=1, cmap=style.AMOUNT, cbar=False, mask=counts == 0,
+        annot=labels, fmt="", annot_kws={"fontsize": style.SMALL}, linewidth=0.8, linecolor="white",
+        xticklabels=numbers, yticklabels=numbers, ax=axes,
+    )  # fmt: skip
+    axes.invert_yaxis()
+    for text in axes.texts:
+        if not text.get_text().isdigit():
+            text.set_fontsize(5.0)
+    axes.tick_params(length=0, rotation=0)
     axes.set_xlabel("number that the best keeps")
 
 
@@ -174,8 +165,8 @@ def _failures(axes: Axes, table: pd.DataFrame, agrees: str, height: str) -> None
     right = table[table[agrees].astype(bool)]
     wrong = table[~table[agrees].astype(bool)]
     axes.plot(right["mean_density"], right[height], **_RIGHT)
-    kinds = wrong["best_shape"].map(structures.kind_of)
-    for kind, look in structures.KINDS.items():
+    kinds = wrong["best_shape"].map(structure_style.kind_of)
+    for kind, look in structure_style.KINDS.items():
         own = wrong[kinds == kind]
         axes.plot(own["mean_density"], own[height], **look, **_WRONG)
     axes.set_xscale("log")
@@ -195,8 +186,8 @@ def _percent(share: float) -> str:
 
 def _handles() -> list[Line2D]:
     missed = [
-        Line2D([], [], label=f"wrong: misses {structures.WORDS[kind]}", **{**look, **_WRONG})
-        for kind, look in structures.KINDS.items()
+        Line2D([], [], label=f"wrong: misses {structure_style.WORDS[kind]}", **{**look, **_WRONG})
+        for kind, look in structure_style.KINDS.items()
     ]
     right = Line2D([], [], label="a schedule where it is right", **{**_RIGHT, "markersize": 4})
     rules = [

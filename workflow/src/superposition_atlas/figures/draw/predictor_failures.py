@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superposition_atlas.figures.parts import planes, rows, structures, style
+from superposition_atlas.figures.parts import planes, rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.features import REPRESENTED_NORM
 
@@ -38,8 +38,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """
     table = rows.read(paths["predictions"], _COLUMNS)
     wrong = table[~table["agrees"].astype(bool)].sort_values("predicted_excess", ascending=False)
-    kinds = wrong["best_shape"].map(structures.kind_of)
-    groups = {kind: wrong[kinds == kind] for kind in structures.KINDS if (kinds == kind).any()}
+    kinds = wrong["best_shape"].map(structure_style.kind_of)
+    groups = {kind: wrong[kinds == kind] for kind in structure_style.KINDS if (kinds == kind).any()}
     width = (style.WIDTH - _LABELS) / _COLUMNS_OF_PLANES
     plane = width - _GAP
     row = _HEADING + _TITLE + plane + (len(_ROWS) + 1) * _LINE + 0.16
@@ -53,7 +53,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     limit = planes.common_limit(weights.values())
     for number, (kind, own) in enumerate(examples.items()):
         top = number * row
-        said = f"The best has {structures.WORDS[kind]}: {len(groups[kind])} of {len(wrong)} wrong predictions"
+        share = f"{len(groups[kind])} of {len(wrong)} wrong predictions"
+        said = f"The best has {structure_style.WORDS[kind]}: {share}"
         canvas.text(0.02, top + 0.02, said, fontsize=7, fontweight="bold", va="top")
         for column, (index, best) in enumerate(own.iterrows()):
             left = _LABELS + column * width
@@ -75,7 +76,7 @@ def _plane(axes: Axes, weights: np.ndarray, best: "pd.Series[Any]", limit: float
     planes.draw_features(axes, weights, np.linalg.norm(weights, axis=1) > REPRESENTED_NORM)
     excess = 100 * best["predicted_excess"]
     axes.set_title(
-        f"best: {structures.named(best['best_shape'])}\npredicted: {best['predicted_structure']}\n"
+        f"best: {structure_style.named(best['best_shape'])}\npredicted: {best['predicted_structure']}\n"
         f"loses {style.short(excess)} % more",
         fontsize=5.8,
         linespacing=1.25,

@@ -105,7 +105,7 @@ class Atlas:
         return table[same & (table["family"] == family)]
 
 
-def read(path: Path, variant: str, cases: Mapping[str, str], names: Sequence[str]) -> Atlas:
+def read_atlas(path: Path, variant: str, cases: Mapping[str, str], names: Sequence[str]) -> Atlas:
     """The atlas with the named columns of its table of points.
 
     Raises:

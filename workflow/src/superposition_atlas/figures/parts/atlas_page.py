@@ -99,7 +99,7 @@ def by_importance(atlas: Atlas, name: str) -> list[Group]:
     ]
 
 
-def page(atlas: Atlas, strips: Sequence[Strip], tallest: float, boundary: str) -> Canvas:
+def draw_page(atlas: Atlas, strips: Sequence[Strip], tallest: float, boundary: str) -> Canvas:
     """A page with these strips below each other, and below them a legend and the scales.
 
     Args:

@@ -50,7 +50,7 @@ def best_features(solutions: pd.DataFrame, W: Weights, b: PerFeature) -> pd.Data
     return rows.rename(columns=names)
 
 
-def feature_table(
+def fate_table(
     points: pd.DataFrame, trained: Sequence[pd.DataFrame], best: pd.DataFrame | None
 ) -> pd.DataFrame:
     """One row a schedule, variant and feature, with the feature's importance and probability.
