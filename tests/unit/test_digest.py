@@ -168,7 +168,7 @@ MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
     "storage/atomic.py": (set(COMMANDS) - {"check-config"}, {"check-config"}),
-    "schedules.py": ({"schedules", "train"}, {"collect"}),
+    "schedules/__init__.py": ({"schedules", "train"}, {"collect"}),
     "toy_model.py": ({"train", "features", "saes", "recovery"}, {"collect"}),
     "training": (
         {"train", "map-weights"},

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
-from superposition_atlas.ensemble import Ensemble, ShortSettings
 from superposition_atlas.errors import SettingError
+from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Integer
 from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
-from superposition_atlas.ensemble import Ensemble
+from superposition_atlas.objects.ensemble import Ensemble
 from superposition_atlas.sae.settings import Resampling, SAESettings
 
 __all__ = ["Resampling", "SAESettings", "SAEs"]

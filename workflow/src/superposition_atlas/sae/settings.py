@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from superposition_atlas.ensemble import ShortSettings
 from superposition_atlas.errors import SettingError
+from superposition_atlas.objects.ensemble import ShortSettings
 from superposition_atlas.settings.rules import DISTINCT, OR_ONE, Length, Range, Worded, hold
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from superposition_atlas.ensemble import html
+from superposition_atlas.objects.ensemble import html
 from superposition_atlas.theory.exact_loss import objective_of
 from superposition_atlas.theory.moments import frequent_states, states
 from superposition_atlas.theory.quasi_newton import minimise

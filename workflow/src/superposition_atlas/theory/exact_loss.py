@@ -14,7 +14,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.errors import ArgumentError, TheoryError, value_text
-from superposition_atlas.schedule import Schedule, as_schedule, one_schedule
+from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import go_down, go_up, states
 from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
 

@@ -19,7 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
 from superposition_atlas.errors import ArgumentError, TheoryError
-from superposition_atlas.schedule import Schedule, one_schedule
+from superposition_atlas.schedules.schedule import Schedule, one_schedule
 from superposition_atlas.theory.structures import PerFeature, Structure, drop_costs, pair_costs
 from superposition_atlas.toy_model import ToyModels
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.ensemble import html
+from superposition_atlas.objects.ensemble import html
 from superposition_atlas.theory.exact_loss import checked_schedule, exact_loss
 from superposition_atlas.theory.structures import (
     PerFeature,

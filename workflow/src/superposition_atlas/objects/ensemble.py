@@ -17,7 +17,7 @@ from superposition_atlas.errors import ArgumentError
 
 def html(kind: str, shown: Any) -> str:
     """What a notebook shows of an object: `kind`_html of the module `notebook`."""
-    made: str = getattr(import_module("superposition_atlas.notebook"), f"{kind}_html")(shown)
+    made: str = getattr(import_module("superposition_atlas.objects.html"), f"{kind}_html")(shown)
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from superposition_atlas.ensemble import Ensemble, ShortSettings
+    from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
     from superposition_atlas.schedules import Schedule
 
 _ROWS, _COLUMNS = 12, 8

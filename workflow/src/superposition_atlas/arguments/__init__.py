@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.conversion import ANY_SHAPE, is_array
-from superposition_atlas.conversion import LARGEST_SIZE as LARGEST_SIZE
-from superposition_atlas.conversion import plain as plain
-from superposition_atlas.conversion import scalar as scalar
-from superposition_atlas.conversion import several as several
-from superposition_atlas.conversion import wrong as wrong
-from superposition_atlas.conversion import wrong_type as wrong_type
+from superposition_atlas.arguments.conversion import ANY_SHAPE, is_array
+from superposition_atlas.arguments.conversion import LARGEST_SIZE as LARGEST_SIZE
+from superposition_atlas.arguments.conversion import plain as plain
+from superposition_atlas.arguments.conversion import scalar as scalar
+from superposition_atlas.arguments.conversion import several as several
+from superposition_atlas.arguments.conversion import wrong as wrong
+from superposition_atlas.arguments.conversion import wrong_type as wrong_type
 from superposition_atlas.errors import ArgumentError, ArgumentIndexError, SettingError
 
 LARGEST = 1e36

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
-from superposition_atlas.ensemble import html
 from superposition_atlas.errors import ArgumentError
+from superposition_atlas.objects.ensemble import html
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels

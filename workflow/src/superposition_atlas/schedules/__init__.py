@@ -12,23 +12,23 @@ from jaxtyping import Float
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError, value_text
-from superposition_atlas.families import FAMILIES as FAMILIES
-from superposition_atlas.families import SERIES as SERIES
-from superposition_atlas.families import Spec as Spec
-from superposition_atlas.families import Values as Values
-from superposition_atlas.families import constant_values as constant_values
-from superposition_atlas.families import explicit_values as explicit_values
-from superposition_atlas.families import feature_count
-from superposition_atlas.families import geometric_values as geometric_values
-from superposition_atlas.families import linear_values as linear_values
-from superposition_atlas.families import log_uniform_values as log_uniform_values
-from superposition_atlas.families import permuted as permuted
-from superposition_atlas.families import random_uniform_values as random_uniform_values
-from superposition_atlas.families import values as values
-from superposition_atlas.families import zipf_values as zipf_values
-from superposition_atlas.schedule import Schedule as Schedule
-from superposition_atlas.schedule import as_schedule as as_schedule
-from superposition_atlas.schedule import one_schedule as one_schedule
+from superposition_atlas.schedules.families import FAMILIES as FAMILIES
+from superposition_atlas.schedules.families import SERIES as SERIES
+from superposition_atlas.schedules.families import Spec as Spec
+from superposition_atlas.schedules.families import Values as Values
+from superposition_atlas.schedules.families import constant_values as constant_values
+from superposition_atlas.schedules.families import explicit_values as explicit_values
+from superposition_atlas.schedules.families import feature_count
+from superposition_atlas.schedules.families import geometric_values as geometric_values
+from superposition_atlas.schedules.families import linear_values as linear_values
+from superposition_atlas.schedules.families import log_uniform_values as log_uniform_values
+from superposition_atlas.schedules.families import permuted as permuted
+from superposition_atlas.schedules.families import random_uniform_values as random_uniform_values
+from superposition_atlas.schedules.families import values as values
+from superposition_atlas.schedules.families import zipf_values as zipf_values
+from superposition_atlas.schedules.schedule import Schedule as Schedule
+from superposition_atlas.schedules.schedule import as_schedule as as_schedule
+from superposition_atlas.schedules.schedule import one_schedule as one_schedule
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels

@@ -1,0 +1,1 @@
+"""How ensembles, settings and schedules behave in Python and in a notebook."""
