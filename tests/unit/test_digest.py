@@ -160,6 +160,10 @@ def test_documentation_added_or_taken_away_does_not_count(tmp_path: Path) -> Non
     assert code_digest(root, "superposition_atlas.a") == before
 
 
+SEARCHING = {"map-solutions", "losses", "pair-phases"}
+MATCHING = {"matching", "map-matching", "prospective"}
+"""Commands that ask the predictor whether a pentagon pays."""
+
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
@@ -217,12 +221,12 @@ MOVES = {
     ),
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
-    "theory/best.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "theory/predictor.py": (
-        {"map-solutions", "losses", "prospective"},
-        set(COMMANDS) - {"map-solutions", "losses", "prospective"},
+    "maps/measures.py": (
+        {"map-measures", "map-solutions", "losses"},
+        set(COMMANDS) - {"map-measures", "map-solutions", "losses"},
     ),
+    "theory/best.py": (SEARCHING, set(COMMANDS) - SEARCHING),
+    "theory/predictor.py": (SEARCHING | MATCHING, set(COMMANDS) - SEARCHING - MATCHING),
     "theory/exact_loss.py": (
         {"map-solutions", "map-measures", "losses"},
         {"map-points", "map-weights", "train", "saes", "features", "claims", "collect", "figure"},

@@ -82,6 +82,7 @@ def test_a_configuration_without_roles_has_the_figures_that_need_none() -> None:
     assert found < with_roles
     assert with_roles - found == {
         *("motivation", "uniform", "plane", "frobenius_norms", "observations", "thresholds", "initial_scale"),
+        "answer_matching",
         *(module for module in with_roles if module.startswith("atlas_")),
     }
     assert not catalogue.answers(plain)

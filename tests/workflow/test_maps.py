@@ -20,6 +20,7 @@ TRAINING = "    seeds: 2\n    training: {steps: 20,"
 MAP = "results/maps/atlas"
 SHARDS, VARIANTS, SEEDS = 2, 2, 2
 TABLES = {f"{MAP}/{table}.parquet" for table in ("models", "solutions", "points", "features")}
+MATCHING = {f"{MAP}/matching.parquet"}
 
 
 def made(workflow: Workflow) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -157,6 +158,7 @@ def test_a_new_point_concerns_its_own_shard_only(workflow: Workflow) -> None:
         "map_weights": shards_of("weights", shard),
         "map_solutions": shards_of("solutions", shard),
         "map_measures": TABLES,
+        "map_matching": MATCHING,
     }
 
 
@@ -172,6 +174,7 @@ def test_other_training_trains_again_and_solves_what_it_is_compared_with(workflo
         "map_weights": shards_of("weights", 0, 1),
         "map_solutions": shards_of("solutions", 0, 1),
         "map_measures": TABLES,
+        "map_matching": MATCHING,
     }
     workflow.edit("tiny.yaml", "zero: {bias: zero}}", "zero: {steps: 20, bias: zero}, mean: {bias: mean}}")
     # What is said of `zero` comes to what it was: it alone is not trained again.
@@ -194,6 +197,7 @@ def test_a_deleted_shard_is_written_again_and_nothing_trained_or_solved(workflow
         "map_weights": shards_of("weights", 0),
         "map_solutions": shards_of("solutions", 0),
         "map_measures": TABLES,
+        "map_matching": MATCHING,
     }
     (trained, _), (solved, _) = made(workflow)
     assert (trained, solved) == (0, 0)
@@ -204,4 +208,4 @@ def test_without_seeds_schedules_are_solved_alone(workflow: Workflow) -> None:
     workflow.edit("tiny.yaml", TRAINING, TRAINING.replace("seeds: 2", "seeds: 0"))
     shutil.rmtree(workflow.folder / MAP)
     plan = planned(workflow)
-    assert set(plan) == {"map_points", "map_solutions", "map_measures"}
+    assert set(plan) == {"map_points", "map_solutions", "map_measures", "map_matching"}
