@@ -12,17 +12,17 @@ import numpy as np
 from superposition_atlas.errors import ArgumentError, ArgumentTypeError, SettingError
 
 LARGEST_SIZE = 2**24
-"""Of one axis of an array: features, hidden dimensions, latents, samples, instances."""
+"""Most entries along one axis of an array: features, hidden dimensions, latents, samples, instances."""
 _LONGEST_GENERATOR = 2**22
 ANY_SHAPE = "a number or an array of numbers"
 
 
-def wrong(name: str, value: Any, allowed: str) -> SettingError:
+def refused(name: str, value: Any, allowed: str) -> SettingError:
     """The error for a value out of its range."""
     return SettingError(name, value, allowed)
 
 
-def wrong_type(name: str, value: Any, allowed: str) -> ArgumentTypeError:
+def refused_type(name: str, value: Any, allowed: str) -> ArgumentTypeError:
     """The error for a value of a type that is never allowed."""
     return ArgumentTypeError(name, value, allowed)
 
@@ -34,7 +34,7 @@ def scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
-def several(name: str, values: Any) -> list[Any]:
+def listed(name: str, values: Any) -> list[Any]:
     """The values as a list; a generator may have no end, so of a generator there may be 2^22 at most.
 
     Raises:
@@ -54,7 +54,7 @@ def several(name: str, values: Any) -> list[Any]:
         raise
     except TypeError:
         pass
-    raise wrong_type(name, values, "a list")
+    raise refused_type(name, values, "a list")
 
 
 def is_tensor(value: Any) -> bool:
@@ -69,7 +69,7 @@ def plain(name: str, value: Any, allowed: str = ANY_SHAPE) -> np.ndarray:
         ArgumentError: if it is none, or hides some of its values.
     """
     if isinstance(value, str | bytes | Mapping | set | frozenset) or value is None:
-        raise wrong_type(name, value, allowed)
+        raise refused_type(name, value, allowed)
     if np.ma.is_masked(value):
         raise ArgumentError(f"{name} has masked values: must be {allowed}")
     try:
@@ -81,7 +81,7 @@ def plain(name: str, value: Any, allowed: str = ANY_SHAPE) -> np.ndarray:
         raise
     except Exception:  # whatever a stranger's object raises when it is asked for its numbers
         is_ragged = isinstance(value, list | tuple)
-        raise wrong_type(name, value, f"{allowed}, rows of one length" if is_ragged else allowed) from None
+        raise refused_type(name, value, f"{allowed}, rows of one length" if is_ragged else allowed) from None
 
 
 def _numpy(name: str, value: Any) -> Any:
@@ -96,7 +96,7 @@ def _numpy(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_numpy(name, item) for item in value] if _holds_more(value) else value
     if isinstance(value, Iterable) and not hasattr(value, "__array__") and not isinstance(value, range):
-        return [_numpy(name, item) for item in several(name, value)]
+        return [_numpy(name, item) for item in listed(name, value)]
     return value
 
 

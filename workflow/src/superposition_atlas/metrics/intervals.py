@@ -10,7 +10,7 @@ from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 
 CONFIDENCE = 0.95
-"""Of every interval, unless a caller asks for another."""
+"""Default confidence of an interval."""
 _MOST = 2**53
 
 
@@ -56,5 +56,5 @@ def t_interval(values: Float[np.ndarray, " value"], confidence: float = CONFIDEN
 def _share(confidence: float) -> float:
     confidence = arguments.number("confidence", confidence, above=0)
     if confidence >= 1:
-        raise arguments.wrong("confidence", confidence, "a number above 0 and below 1")
+        raise arguments.refused("confidence", confidence, "a number above 0 and below 1")
     return confidence

@@ -122,7 +122,7 @@ def train_saes(
         tied=tied,
         initial_threshold=initial_threshold,
         bandwidth=bandwidth,
-        prefixes=tuple(arguments.several("prefixes", prefixes)),
+        prefixes=tuple(arguments.listed("prefixes", prefixes)),
         auxiliary_coefficient=auxiliary_coefficient,
         resampling=resampling,
         steps=steps,
@@ -176,7 +176,7 @@ def _several(name: str, value: object) -> tuple[Any, ...]:
     """One number as a tuple of one; several as they are. What is neither is for `SAESettings` to refuse."""
     value = arguments.scalar(value)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
-        return tuple(arguments.several(name, value))
+        return tuple(arguments.listed(name, value))
     return (value,)
 
 

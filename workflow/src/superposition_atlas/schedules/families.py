@@ -100,12 +100,12 @@ def permuted(values: Values, order: Sequence[int] | str | None = None, seed: int
         return values[::-1].copy()
     allowed = f"reversed, or the features 0 … {len(values) - 1} each once"
     if isinstance(order, str):
-        raise arguments.wrong("order", order, allowed)
+        raise arguments.refused("order", order, allowed)
     places = [
-        arguments.integer("a feature of order", one, least=0) for one in arguments.several("order", order)
+        arguments.integer("a feature of order", one, least=0) for one in arguments.listed("order", order)
     ]
     if sorted(places) != list(range(len(values))):
-        raise arguments.wrong("order", places, allowed)
+        raise arguments.refused("order", places, allowed)
     return values[places]
 
 

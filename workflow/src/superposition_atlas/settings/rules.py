@@ -279,7 +279,7 @@ def _held_either(name: str, alternatives: tuple[Rule, ...], value: Any) -> Any:
 
 def _held_list(name: str, rule: ListOf, value: Any, item: str = "") -> tuple[Any, ...]:
     values = []
-    for each in arguments.several(name, value):
+    for each in arguments.listed(name, value):
         try:
             values.append(_held(name, rule.item, each))
         except SettingError as error:

@@ -76,7 +76,7 @@ def frequent_states(
 
 @lru_cache(maxsize=_STATES_KEPT)
 def _states_of(n_features: int, supports: bytes | None) -> States:
-    """Those whose present features are one of the supports, a truth for each binary number."""
+    """States whose present features are one of the supports: true or false for each binary number."""
     powers = 3 ** np.arange(n_features)
     digits = (np.arange(3**n_features)[:, None] // powers) % 3  # 0 absent, 1 at one, 2 random
     if supports is not None:

@@ -11,7 +11,7 @@ from superposition_atlas.theory.exact_loss import fill_losses, memory_for
 
 PATIENCE = 10
 _DECREASE, _CURVATURE = 1e-4, 0.9
-"""Of the Wolfe conditions."""
+"""c₁ (sufficient decrease) and c₂ (curvature) of the strong Wolfe conditions (Nocedal and Wright 2006)."""
 _BRACKETS, _SECTIONS = 30, 30
 """Steps tried while a line search looks for an interval with a minimum, and in it."""
 _LONGEST = 1e3

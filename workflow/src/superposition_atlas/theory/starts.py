@@ -29,7 +29,7 @@ _KEY_DIGITS = 12
 _FIRST_RANDOM = 2**16
 """Number of the first random start: structures have numbers of their own, before it."""
 _OVERLAP = 0.72
-"""Of what two neighbours on a polygon or polyhedron add to each other, the bias takes this share away."""
+"""Share that the bias takes away of what two neighbours on a polygon or polyhedron add to each other."""
 _HEIGHT = 1.1
 """What an output of a polygon has at a magnitude of 1 when no other feature is active."""
 

@@ -145,7 +145,7 @@ def train(
             bias=bias,
             centred_inputs=centred_inputs,
             magnitudes=magnitudes,
-            record_steps=tuple(arguments.several("record_steps", record_steps)),
+            record_steps=tuple(arguments.listed("record_steps", record_steps)),
         ),
     )
     check_memory(
