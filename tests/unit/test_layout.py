@@ -93,7 +93,7 @@ def test_no_other_module_spells_a_path_below_results() -> None:
         if path != package / "storage" / "layout.py":
             for line, text in literals(path):
                 # A message may speak of the folder, as in "delete all of results/".
-                # Nothing that trains or measures may import the layout; `explore` has an argument of that name.
+                # What measures may not import the layout; `explore` has an argument of that name.
                 if path.name in ("checksums.py", "notebook.py") and text == "results":
                     continue
                 assert not re.match("results/|results$", text), (path, line, text)

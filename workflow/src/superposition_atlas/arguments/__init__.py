@@ -18,9 +18,9 @@ from jaxtyping import Bool, Float, Integer
 from superposition_atlas.arguments.conversion import ANY_SHAPE, is_array
 from superposition_atlas.arguments.conversion import LARGEST_SIZE as LARGEST_SIZE
 from superposition_atlas.arguments.conversion import listed as listed
+from superposition_atlas.arguments.conversion import not_allowed as not_allowed
+from superposition_atlas.arguments.conversion import not_allowed_type as not_allowed_type
 from superposition_atlas.arguments.conversion import plain as plain
-from superposition_atlas.arguments.conversion import refused as refused
-from superposition_atlas.arguments.conversion import refused_type as refused_type
 from superposition_atlas.arguments.conversion import scalar as scalar
 from superposition_atlas.errors import ArgumentError, ArgumentIndexError, SettingError
 
@@ -43,14 +43,14 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> i
     try:
         number = operator.index(value)
     except TypeError:
-        raise refused_type(name, value, "an integer") from None
+        raise not_allowed_type(name, value, "an integer") from None
     # A boolean is an integer to Python, not to a user.
     if isinstance(value, bool | np.bool_):
-        raise refused_type(name, value, "an integer")
+        raise not_allowed_type(name, value, "an integer")
     if number < least:
-        raise refused(name, number, f"at least {least}")
+        raise not_allowed(name, number, f"at least {least}")
     if most is not None and number > most:
-        raise refused(name, number, f"at most {most}")
+        raise not_allowed(name, number, f"at most {most}")
     return number
 
 
@@ -85,13 +85,13 @@ def number(
     if most is not None:
         allowed += f", at most {most:g}"
     if not _is_number(found):
-        raise refused_type(name, found, allowed)
+        raise not_allowed_type(name, found, allowed)
     if most is None and LARGEST < abs(found) < math.inf:
         allowed += f", at most {LARGEST:g}"
     # Compared, not converted: an integer may have a thousand digits.
     in_range = abs(found) <= LARGEST and (most is None or found <= most)
     if not in_range or (above is not None and found <= above) or (least is not None and found < least):
-        raise refused(name, found, allowed)
+        raise not_allowed(name, found, allowed)
     return float(found)
 
 
@@ -107,7 +107,7 @@ def flag(name: str, value: Any) -> bool:
     """
     value = scalar(value)
     if not isinstance(value, bool | np.bool_):
-        raise refused_type(name, value, "True or False")
+        raise not_allowed_type(name, value, "True or False")
     return bool(value)
 
 
@@ -115,13 +115,13 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> None:
     """Raises ArgumentError unless the value is one of the allowed words."""
     words = list(allowed)
     if not isinstance(value, str) or value not in words:
-        raise refused(name, value, f"{', '.join(words[:-1])} or {words[-1]}")
+        raise not_allowed(name, value, f"{', '.join(words[:-1])} or {words[-1]}")
 
 
 def instance(name: str, value: Any, kinds: type | tuple[type, ...], allowed: str) -> None:
     """Raises ArgumentError unless the value is of one of the types."""
     if not isinstance(value, kinds):
-        raise refused_type(name, value, allowed)
+        raise not_allowed_type(name, value, allowed)
 
 
 def path(name: str, value: Any) -> Path:
@@ -131,15 +131,15 @@ def path(name: str, value: Any) -> Path:
         ArgumentError: if it is no path that a file can have.
     """
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
-        raise refused_type(name, value, "a path")
+        raise not_allowed_type(name, value, "a path")
     text = os.fspath(value)
     allowed = "a path: of one line, with names of at most 255 bytes"
     if not text or any(character in text for character in "\0\n\r"):
-        raise refused(name, text, allowed)
+        raise not_allowed(name, text, allowed)
     if len(os.fsencode(text)) > _LONGEST_PATH or any(
         len(os.fsencode(part)) > 255 for part in Path(text).parts
     ):
-        raise refused(name, text, allowed)
+        raise not_allowed(name, text, allowed)
     try:
         return Path(text).expanduser()
     except RuntimeError:  # ~somebody without a home
@@ -172,11 +172,11 @@ def seeds(name: str, value: Any) -> Integer[np.ndarray, " instance"]:
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return np.arange(size(name, value), dtype=np.uint64)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
-        raise refused_type(name, value, f"a list of integers, or a number ({name}=8 means range(8))")
+        raise not_allowed_type(name, value, f"a list of integers, or a number ({name}=8 means range(8))")
     values = plain(name, value) if is_array(value) else value
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iu":
         if (least := int(values.min(initial=0))) < 0:
-            raise refused(f"{name}[{values.argmin()}]", least, "at least 0")
+            raise not_allowed(f"{name}[{values.argmin()}]", least, "at least 0")
         return values.astype(np.uint64)
     whole = [
         integer(f"{name}[{place}]", seed, least=0, most=2**64 - 1)
@@ -195,18 +195,18 @@ def positions(name: str, value: Any, n: int) -> Integer[np.ndarray, " chosen"] |
         try:
             value.indices(n)
         except TypeError:
-            raise refused_type(name, value, "a slice of integers") from None
+            raise not_allowed_type(name, value, "a slice of integers") from None
         return value
     allowed = "an index, a slice, a list of indices or a mask of booleans"
     if isinstance(value, str | bytes | Mapping | set) or value is None:
-        raise refused_type(name, value, allowed)
+        raise not_allowed_type(name, value, allowed)
     chosen = plain(name, value, allowed)
     if chosen.dtype == bool and chosen.shape == (n,):
         return np.flatnonzero(chosen)
     if chosen.size == 0 and chosen.ndim == 1:
         return np.zeros(0, dtype=np.int64)
     if chosen.dtype.kind not in "iu" or chosen.ndim > 1:
-        raise refused_type(name, value, f"{allowed}, for {n} instances")
+        raise not_allowed_type(name, value, f"{allowed}, for {n} instances")
     for index in (chosen.min(), chosen.max()):
         if not -n <= int(index) < n:
             place = (
@@ -256,9 +256,9 @@ def numbers(
         try:
             array = array.astype(np.float64)
         except OverflowError:
-            raise refused(name, value, f"{allowed}, each at most {LARGEST:g}") from None
+            raise not_allowed(name, value, f"{allowed}, each at most {LARGEST:g}") from None
     if array.dtype.kind not in "fiu":
-        raise refused_type(name, value, f"{allowed} (it holds {_held(array)})")
+        raise not_allowed_type(name, value, f"{allowed} (it holds {_held(array)})")
     if (ndim is not None and array.ndim not in ndim) or (array.size == 0 and not may_be_empty):
         raise ArgumentError(f"{name} has shape {array.shape}: must be {allowed}")
     if dtype is None:
@@ -287,7 +287,7 @@ def mask(name: str, value: Any, n: int, of: str) -> Bool[np.ndarray, " n"]:
     allowed = f"{n} booleans, one {of}"
     array = plain(name, value, allowed)
     if array.dtype != bool or array.shape != (n,):
-        raise refused_type(name, value, allowed)
+        raise not_allowed_type(name, value, allowed)
     return array
 
 

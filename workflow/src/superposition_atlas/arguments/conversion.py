@@ -17,12 +17,12 @@ _LONGEST_GENERATOR = 2**22
 ANY_SHAPE = "a number or an array of numbers"
 
 
-def refused(name: str, value: Any, allowed: str) -> SettingError:
+def not_allowed(name: str, value: Any, allowed: str) -> SettingError:
     """The error for a value out of its range."""
     return SettingError(name, value, allowed)
 
 
-def refused_type(name: str, value: Any, allowed: str) -> ArgumentTypeError:
+def not_allowed_type(name: str, value: Any, allowed: str) -> ArgumentTypeError:
     """The error for a value of a type that is never allowed."""
     return ArgumentTypeError(name, value, allowed)
 
@@ -54,7 +54,7 @@ def listed(name: str, values: Any) -> list[Any]:
         raise
     except TypeError:
         pass
-    raise refused_type(name, values, "a list")
+    raise not_allowed_type(name, values, "a list")
 
 
 def is_tensor(value: Any) -> bool:
@@ -69,7 +69,7 @@ def plain(name: str, value: Any, allowed: str = ANY_SHAPE) -> np.ndarray:
         ArgumentError: if it is none, or hides some of its values.
     """
     if isinstance(value, str | bytes | Mapping | set | frozenset) or value is None:
-        raise refused_type(name, value, allowed)
+        raise not_allowed_type(name, value, allowed)
     if np.ma.is_masked(value):
         raise ArgumentError(f"{name} has masked values: must be {allowed}")
     try:
@@ -81,7 +81,9 @@ def plain(name: str, value: Any, allowed: str = ANY_SHAPE) -> np.ndarray:
         raise
     except Exception:  # whatever a stranger's object raises when it is asked for its numbers
         is_ragged = isinstance(value, list | tuple)
-        raise refused_type(name, value, f"{allowed}, rows of one length" if is_ragged else allowed) from None
+        raise not_allowed_type(
+            name, value, f"{allowed}, rows of one length" if is_ragged else allowed
+        ) from None
 
 
 def _numpy(name: str, value: Any) -> Any:

@@ -56,5 +56,5 @@ def t_interval(values: Float[np.ndarray, " value"], confidence: float = CONFIDEN
 def _share(confidence: float) -> float:
     confidence = arguments.number("confidence", confidence, above=0)
     if confidence >= 1:
-        raise arguments.refused("confidence", confidence, "a number above 0 and below 1")
+        raise arguments.not_allowed("confidence", confidence, "a number above 0 and below 1")
     return confidence

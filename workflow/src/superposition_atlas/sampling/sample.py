@@ -51,7 +51,7 @@ def sample(
     batch_size = arguments.size("batch_size", batch_size, least=0)
     arguments.choice("magnitudes", magnitudes, NAMES)
     if not isinstance(purpose, Purpose):
-        raise arguments.wrong_type("purpose", purpose, "a Purpose, of sampling.stream")
+        raise arguments.not_allowed_type("purpose", purpose, "a Purpose, of sampling.stream")
     check_memory(4.0 * len(seed) * batch_size * p.shape[1], batch_size=batch_size, n_features=p.shape[1])
     threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), (len(seed), p.shape[1])))
     scale = scales(threshold)

@@ -100,12 +100,12 @@ def permuted(values: Values, order: Sequence[int] | str | None = None, seed: int
         return values[::-1].copy()
     allowed = f"reversed, or the features 0 … {len(values) - 1} each once"
     if isinstance(order, str):
-        raise arguments.refused("order", order, allowed)
+        raise arguments.not_allowed("order", order, allowed)
     places = [
         arguments.integer("a feature of order", one, least=0) for one in arguments.listed("order", order)
     ]
     if sorted(places) != list(range(len(values))):
-        raise arguments.refused("order", places, allowed)
+        raise arguments.not_allowed("order", places, allowed)
     return values[places]
 
 

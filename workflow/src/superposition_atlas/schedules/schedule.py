@@ -117,7 +117,7 @@ def as_schedule(value: Any, name: str = "schedule") -> Schedule:
             return Schedule(value[0], value[1])
         except ArgumentError as error:
             raise ArgumentError(f"{name}: {error}") from None
-    raise arguments.wrong_type(name, value, allowed)
+    raise arguments.not_allowed_type(name, value, allowed)
 
 
 def one_schedule(
