@@ -160,6 +160,11 @@ def test_documentation_added_or_taken_away_does_not_count(tmp_path: Path) -> Non
     assert code_digest(root, "superposition_atlas.a") == before
 
 
+def exactly(*commands: str) -> tuple[set[str], set[str]]:
+    """These commands follow, and no other."""
+    return set(commands), set(COMMANDS) - set(commands)
+
+
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
@@ -217,11 +222,10 @@ MOVES = {
     ),
     "maps/train_points.py": ({"map-weights"}, set(COMMANDS) - {"map-weights"}),
     "maps/solutions.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "maps/measures.py": ({"map-measures", "losses"}, set(COMMANDS) - {"map-measures", "losses"}),
-    "theory/best.py": ({"map-solutions", "losses"}, set(COMMANDS) - {"map-solutions", "losses"}),
-    "theory/predictor.py": (
-        {"map-solutions", "losses", "prospective"},
-        set(COMMANDS) - {"map-solutions", "losses", "prospective"},
+    "maps/measures.py": exactly("map-measures", "map-solutions", "losses"),
+    "theory/best.py": exactly("map-solutions", "losses", "pair-phases"),
+    "theory/predictor.py": exactly(
+        *("map-solutions", "losses", "prospective"), *("matching", "map-matching", "pair-phases")
     ),
     "theory/exact_loss.py": (
         {"map-solutions", "map-measures", "losses"},
