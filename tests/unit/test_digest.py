@@ -164,6 +164,12 @@ SEARCHING = {"map-solutions", "losses", "pair-phases"}
 MATCHING = {"matching", "map-matching", "prospective"}
 """Commands that ask the predictor whether a pentagon pays."""
 
+
+def exactly(*commands: str) -> tuple[set[str], set[str]]:
+    """These commands follow, and no other."""
+    return set(commands), set(COMMANDS) - set(commands)
+
+
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),

@@ -21,7 +21,7 @@ def test_a_title_trains_nothing(workflow: Workflow) -> None:
 
 
 def test_what_is_measured_trains_nothing(workflow: Workflow) -> None:
-    workflow.edit(f"{PACKAGE}/attention/tables.py", "N_SEQUENCES = 2048", "N_SEQUENCES = 1024")
+    workflow.edit(f"{PACKAGE}/attention/cell_tables.py", "N_SEQUENCES = 2048", "N_SEQUENCES = 1024")
     assert set(workflow.planned("all")) == {"pivot_tables", *DRAWN}
 
 
