@@ -165,11 +165,6 @@ MATCHING = {"matching", "map-matching", "prospective"}
 """Commands that ask the predictor whether a pentagon pays."""
 
 
-def exactly(*commands: str) -> tuple[set[str], set[str]]:
-    """These commands follow, and no other."""
-    return set(commands), set(COMMANDS) - set(commands)
-
-
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
