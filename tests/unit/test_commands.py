@@ -418,6 +418,12 @@ def wrong_spec(**changes: Any) -> str:
     return json.dumps({"experiments": {"talk": SPEC["experiments"]["talk"] | changes}})
 
 
+def written(path: Path) -> Path:
+    """A file that is not one of the pipeline's."""
+    path.write_bytes(b"PK")
+    return path
+
+
 def truncated(path: Path, folder: Path) -> Path:
     copy = folder / path.name
     copy.write_bytes(path.read_bytes()[:-7])
@@ -487,7 +493,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
             *("train", "--schedules", truncated(c.schedules, t), "--case", "case1"),
             *("--output", t / OUT),
         ],
-        "schedules.parquet: a Parquet file that ends early",
+        "schedules.parquet: not the Parquet file that this pipeline wrote",
     ),
     "train: no threads": (
         lambda c, t: [
@@ -554,7 +560,7 @@ BAD: dict[str, tuple[Arguments, str]] = {
         "--features: got 2 files, allowed is one a file of --schedules (1)",
     ),
     "explain: another kind of file": (
-        lambda c, t: ["explain", t / "report.zip"],
+        lambda c, t: ["explain", written(t / "report.zip")],
         "got a file that carries no provenance, allowed is one of .gif, .html, .json, .parquet, .pdf, .png",
     ),
     "explain: no file": (lambda c, t: ["explain", t / "none.parquet"], "none.parquet: no such file"),
@@ -705,7 +711,7 @@ def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
 
 def test_rules_give_specs_through_standard_input() -> None:
     rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
-    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 9
+    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 11
 
 
 def test_an_interruption_is_one_line(
@@ -714,7 +720,7 @@ def test_an_interruption_is_one_line(
     def interrupted(path: Path) -> dict[str, Any]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(explain, "table_provenance", interrupted)
+    monkeypatch.setattr(explain, "require_file", interrupted)
     assert main(["explain", "x.parquet"]) == 130
     assert capsys.readouterr().err == "error: explain was interrupted; run the same command again\n"
 
@@ -723,7 +729,7 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(monkeypatch: pytest.MonkeyP
     def broken(path: Path) -> dict[str, Any]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(explain, "table_provenance", broken)
+    monkeypatch.setattr(explain, "require_file", broken)
     with pytest.raises(ZeroDivisionError):
         main(["explain", "x.parquet"])
 
