@@ -89,6 +89,6 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
             name=name,
             importance=table["importance"][rows].reshape(shape),
             probability=table["probability"][rows].reshape(shape),
-            **descriptions[name],
+            **{"role": "", **descriptions[name]},
         )
     return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)
