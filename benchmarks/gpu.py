@@ -36,8 +36,10 @@ import torch
 import torch_loops
 from sae_loops import LOOPS
 from superposition_atlas.sae import cuda_engine as sae_cuda
+from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.sae.train_saes import _initial_state, _training_data
+from superposition_atlas.sae.sae_training import SAETraining
+from superposition_atlas.sae.train_saes import _training_data
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.cuda.cuda_engine import CudaEngine
@@ -225,9 +227,10 @@ def saes(architecture: str, n_instances: int, size: Size) -> dict[str, Any]:
     models = random_dictionaries(Schedule(np.ones(5), np.full(5, 0.025)), 2, range(n_instances))
     own = OWN_SETTINGS.get(architecture, {})
     settings = SAESettings(n_latents=5, architecture=architecture, batch_size=size.batch_size, **own)
-    _, data = _training_data(models, settings, None)
+    toy_model, data = _training_data(models, settings, None)
     chosen = by_name(architecture)
-    state = _initial_state(chosen, data, settings)
+    training = SAETraining(chosen, settings, toy_model, data, records=(), engine_name="torch", threads=1)
+    state = training.state
     engine = sae_cuda.CudaSAEs(chosen, data, settings, size.device)
 
     def recorded(n_steps: int) -> None:

@@ -16,11 +16,12 @@ from .test_report import build, change, draw, elements, report, run, text_of
 SPEC: dict[str, Any] = {
     "experiments": {
         "controls": {
+            "role": "known_answers",
             "n_features": 5,
             "n_hidden": 2,
             "seeds": 2,
             "training": {"steps": 20, "batch_size": 16},
-            "cases": {f"sparsity_{k}": {} for k in (0, 80, 90)},
+            "cases": {f"sparsity_{k}": {"slide": 5} for k in (0, 80, 90)},
         }
     },
     "attention": {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.feedback import with_descents
-from superposition_atlas.maps.measures import Schedules, model_table, solution_table
+from superposition_atlas.maps.measures import Schedules, excess_table, solution_table
 from superposition_atlas.maps.solutions import solutions_of
 from superposition_atlas.storage.map_files import SOLUTION_SCHEMA, MapPoints
 from superposition_atlas.theory.exact_loss import exact_loss
@@ -87,7 +87,7 @@ def measured(found: pd.DataFrame, key: str, W: np.ndarray, b: np.ndarray) -> pd.
     )
     models = pd.DataFrame({"key": [key] * len(W), "seed": np.arange(40, 40 + len(W), dtype=np.uint64)})
     schedules = Schedules.at(POINTS, models["key"])
-    return model_table(models, W, b, schedules, [FREE] * len(W), solved)
+    return excess_table(models, W, b, schedules, [FREE] * len(W), solved)
 
 
 def test_a_toy_model_below_the_best_is_refused_with_its_schedule_and_seed(found: pd.DataFrame) -> None:

@@ -496,13 +496,13 @@ def test_the_readme_names_every_column(tables: Tables) -> None:
         section[section.index(start) :].partition(end)[0]
         for start, end in (
             *((f"| `{name}.parquet` |", "\n") for name in TABLES),
-            ("What weights look like:", "\n\n"),
+            ("The columns of weights are", "\n\n"),
         )
     )
     axes = set(GRID)
     for name, row in zip(TABLES, rows, strict=True):
         named = set(re.findall(r"`(\w+)`", row))
-        if "what weights look like" in row:
+        if "the columns of weights" in row:
             named |= set(re.findall(r"`(\w+)`", looked_at))
         columns = set(tables[name]) - {"key"} - (axes if name == "points" else set())
         assert columns <= named, columns - named

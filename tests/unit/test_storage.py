@@ -294,7 +294,9 @@ def assert_not_ours(read: Callable[[Path], Any], path: Path) -> None:
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
     content = path.read_bytes()
-    assert ("delete it" in message) == (re.search(rb"sha256:[0-9a-f]{64}:[0-9a-f]{16}", content) is not None)
+    assert ("delete it" in message) == (
+        re.search(rb"superposition_atlas:sha256:[0-9a-f]{64}:[0-9a-f]{16}", content) is not None
+    )
     assert re.search(r"this pipeline wrote \(|that ends early, or|got .*, allowed|carries no pro", message)
 
 

@@ -28,6 +28,12 @@ NETWORK = {
     *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "fsspec"),
     *("huggingface_hub", "datasets", "wandb"),
 }
+MAY_IMPORT = {
+    "numba_cache.py": {"pickle"},  # numba's own format for machine code, in the user's own cache folder
+    "notebook.py": {"urllib"},  # reads links
+    "gpu_failures.py": {"subprocess"},  # the name of an exception
+}
+MAY_CALL = {"registry.py": {"spec.loader.exec_module"}}  # a file that the user names as code of their own
 EXECUTES = {"eval", "exec", "compile", "__import__", "execfile"}
 METHODS = {
     *("system", "popen", "spawnl", "spawnv", "execv", "execve", "execl", "execlp", "execvp", "posix_spawn"),
@@ -101,8 +107,11 @@ def test_the_package_runs_nothing_it_is_given_and_speaks_to_nobody() -> None:
     assert len(PACKAGE) > 100
     for path in PACKAGE:
         tree = ast.parse(path.read_bytes())
-        assert not imported(tree) & (UNTRUSTED_FORMATS | PROCESSES | NETWORK), path
-        assert what_runs_things(tree) == [], path
+        allowed = MAY_IMPORT.get(path.name, set())
+        assert not imported(tree) & (UNTRUSTED_FORMATS | PROCESSES | NETWORK) - allowed, path
+        assert [
+            name for name in what_runs_things(tree) if name not in MAY_CALL.get(path.name, set())
+        ] == [], path
 
 
 def test_yaml_is_read_as_data_alone() -> None:
@@ -130,11 +139,11 @@ def test_modules_that_are_imported_by_name_are_the_packages_own() -> None:
         for call in calls(ast.parse(path.read_bytes()))
         if ast.unparse(call.func).endswith("import_module")
     }
-    # What the package offers, by a table of its own.
-    named.remove(("__init__.py", "module_name"))
+    # The module with an architecture's gradient, which the kernel's maker hands on.
+    named.remove(("fused_saes.py", "gradient_name"))
     assert named
     for file, argument in named:
-        assert re.match(r"""f['"]superposition_atlas\.""", argument), (file, argument)
+        assert re.match(r"""f?['"](superposition_atlas\.|\{__name__\}\.)""", argument), (file, argument)
 
 
 def test_rules_run_no_python_of_their_own_and_quote_what_they_pass_on() -> None:
@@ -148,7 +157,8 @@ def test_rules_run_no_python_of_their_own_and_quote_what_they_pass_on() -> None:
         "params.n_starts",
         "params.shown_seeds",
         "params.part",
-        "params.points",  # these three are paths of shards, which bash is to write out
+        "params.schedules",
+        "params.points",  # these four are paths of shards, which bash is to write out
         "params.weights",
         "params.solutions",
         "wildcards.experiment",

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from superposition_atlas.config import costs
 from superposition_atlas.config.checking import check_names_differ, plain_value
 from superposition_atlas.config.configuration import SAE, Case, Experiment
+from superposition_atlas.config.costs import shards, training_operations
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
@@ -121,8 +121,8 @@ def _shards(filled: Mapping[str, Any], n_seeds: int, trainings: Sequence[Trainin
     if filled["shards"] != "auto":
         return int(filled["shards"])
     size = (n_seeds, filled["n_features"], filled["n_hidden"])
-    work = [costs.training_operations(*size, training.steps, training.batch_size) for training in trainings]
-    return costs.shards(n_seeds, max(work, default=0.0))
+    work = [training_operations(*size, training.steps, training.batch_size) for training in trainings]
+    return shards(n_seeds, max(work, default=0.0))
 
 
 def _at_most(limit: int, meaning: str) -> str:

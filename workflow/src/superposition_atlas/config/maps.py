@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from superposition_atlas.config import costs
 from superposition_atlas.config.checking import check_names_differ
 from superposition_atlas.config.configuration import Map
+from superposition_atlas.config.costs import most_points, search_seconds, shards, training_operations
 from superposition_atlas.config.messages import Key, key_text, refused
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
@@ -55,7 +55,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         for variant, written in (variants or {STANDARD: {}}).items()
     }
     points = _points((*key, "points"), filled["points"], filled["n_features"])
-    if (n_points := costs.most_points(points)) > _MOST_POINTS:
+    if (n_points := most_points(points)) > _MOST_POINTS:
         raise refused((*key, "points"), f"{n_points} points", f"at most {_MOST_POINTS}")
     return Map(
         name=name,
@@ -80,10 +80,10 @@ def _shards(
         return int(filled["shards"])
     n_features, n_models = filled["n_features"], n_points * n_seeds
     size = (n_models, n_features, filled["n_hidden"])
-    work = sum(costs.training_operations(*size, own.steps, own.batch_size) for own in trainings)
+    work = sum(training_operations(*size, own.steps, own.batch_size) for own in trainings)
     searches = n_points if n_features <= LARGEST_SOLVED else 0
-    seconds = costs.search_seconds(searches, n_features, filled["n_starts"]) if searches else 0.0
-    return min(costs.shards(n_models * len(trainings), work, seconds), n_points)
+    seconds = search_seconds(searches, n_features, filled["n_starts"]) if searches else 0.0
+    return min(shards(n_models * len(trainings), work, seconds), n_points)
 
 
 def _training(
