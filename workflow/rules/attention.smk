@@ -22,7 +22,7 @@ rule attention:
         code=command_digest("attention"),
         digest=digest_of(SPECS.attention),
         spec=SPECS.attention,
-        folder=layout.folder_of("attention_weights"),
+        folder=INPUTS.attention_folder,
     shell:
         "python -m superposition_atlas attention --spec - --threads {threads}"
         " --folder {params.folder:q} 2> {log:q} <<< {params.spec:q}"
@@ -50,7 +50,7 @@ rule pivot_tables:
     params:
         code=command_digest("pivot_tables"),
         heads=SPECS.attention_heads,
-        folder=layout.folder_of("attention_weights"),
+        folder=INPUTS.attention_folder,
     shell:
         "python -m superposition_atlas pivot-tables --heads {params.heads:q} --folder {params.folder:q}"
         " --output-cells {output.cells:q} --output-outputs {output.outputs:q} --output-rules {output.rules:q}"

@@ -14,7 +14,7 @@ from superposition_atlas.storage import layout
 
 # Everything here is shared with Snakemake itself: a class called Resources would replace its own.
 ROOT = Path(workflow.basedir)
-os.environ["SUPERPOSITION_ATLAS_CHECKOUT"] = str(ROOT)  # for environment.post-deploy.sh
+preflight.name_checkout(ROOT)
 # With --directory, the checkout is not the working directory.
 AS_SEEN_FROM_HERE = os.path.relpath(ROOT)
 

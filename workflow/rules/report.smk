@@ -31,9 +31,9 @@ rule report:
         code=command_digest("report"),
         digest=digest_of(SPECS.whole),
         spec=SPECS.whole,
-        captions=INPUTS.source("workflow/report/captions"),
+        captions=INPUTS.caption_folder,
         published=INPUTS.published_norms,
-        results=layout.RESULTS,
+        results=INPUTS.results_folder,
         benchmarks=layout.folder_of("benchmark"),
     shell:
         "python -m superposition_atlas report --spec - --template {input.template:q}"

@@ -129,7 +129,20 @@ class JobInputs:
         folder = Path(self.source("workflow/report"))
         return sorted(str(path) for path in folder.glob("*.typ"))
 
-    @property
-    def published_norms(self) -> str:
+    # Folders and files of params, as functions of the wildcards: what Snakemake's linter asks for.
+
+    def published_norms(self, wildcards: Wildcards) -> str:
         """The norms that the post published."""
         return self.source(catalogue.PUBLISHED_NORMS)
+
+    def caption_folder(self, wildcards: Wildcards) -> str:
+        """Where captions are."""
+        return self.source("workflow/report/captions")
+
+    def results_folder(self, wildcards: Wildcards) -> str:
+        """Where results are."""
+        return layout.RESULTS
+
+    def attention_folder(self, wildcards: Wildcards) -> str:
+        """Where the weights of attention are."""
+        return layout.folder_of("attention_weights")

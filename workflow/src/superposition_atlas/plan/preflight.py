@@ -26,6 +26,11 @@ _NOTE = "superposition_atlas.records_elsewhere"
 # --- the checkout ------------------------------------------------------------------------------------------
 
 
+def name_checkout(root: Path) -> None:
+    """Tells environment.post-deploy.sh, which Snakemake runs, where the checkout is."""
+    os.environ["SUPERPOSITION_ATLAS_CHECKOUT"] = str(root)
+
+
 def check_checkout(root: Path, package: Path = Path(__file__).parents[1]) -> None:
     """Whether the package that Python imports is the one of this checkout.
 
