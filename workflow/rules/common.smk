@@ -18,8 +18,9 @@ preflight.name_checkout(ROOT)
 # With --directory, the checkout is not the working directory.
 AS_SEEN_FROM_HERE = os.path.relpath(ROOT)
 
-# Three attributes of `workflow` have no other way: which values --config gave (Snakemake's merged `config` does not
-# tell), the files of --configfile, and whether this process is the run itself or one of its jobs.
+# Five attributes of `workflow` have no other way: which values --config gave (Snakemake's merged `config` does not
+# tell), the files of --configfile, whether this process is the run itself or one of its jobs, whether jobs go to a
+# cluster, and how many cores they share.
 try:
     preflight.check_checkout(ROOT)
     RAW, CONFIG = configured(
