@@ -245,7 +245,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     (
         "saes.relu.architecture",
         "relux",
-        ["saes.relu.architecture:", "'relux'", "relu, gated, jumprelu"],
+        ["saes.relu.architecture:", "'relux'", "relu, gated, jumprelu", "did you mean relu?"],
     ),
     ("saes.relu.resampling", "often", ["saes.relu.resampling:", "'often'", "none, simple or advanced"]),
     ("saes.relu.n_latents", 0, ["saes.relu.n_latents:", "0", "an integer ≥ 1"]),

@@ -44,14 +44,15 @@ def refused(path: Iterable[str | int], value: object, allowed_text: str, hint: s
     return ConfigError(f"{key_text(path)}: got {value_text(value)}, allowed is {allowed_text}{hint}")
 
 
-def refused_setting(group: Iterable[str | int], error: SettingError) -> ConfigError:
+def refused_setting(group: Iterable[str | int], error: SettingError, hint: str = "") -> ConfigError:
     """The error for a setting that the library refuses, as one of the configuration.
 
     Args:
         group: key of the mapping that holds the setting.
         error: the library's.
+        hint: what the user may have meant, at the end of the line.
     """
-    return refused((*group, error.name), error.value, error.allowed)
+    return refused((*group, error.name), error.value, error.allowed, hint)
 
 
 def allowed(rule: Rule) -> str:
@@ -68,7 +69,8 @@ def allowed(rule: Rule) -> str:
         case Choice(names=(only,)):
             return only
         case Choice(names=names):
-            return f"{', '.join(names[:-1])} or {names[-1]}"
+            words = [name or "an empty text" for name in names]
+            return f"{', '.join(words[:-1])} or {words[-1]}"
         case Either(alternatives=alternatives):
             return ", or ".join(allowed(one) for one in alternatives)
         case ListOf(item=item, length=length, distinct=distinct):

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from superposition_atlas.config.configuration import Config
-from superposition_atlas.config.messages import Key, refused_setting
+from superposition_atlas.config.messages import Key, hint, refused_setting
 from superposition_atlas.errors import SettingError
+from superposition_atlas.sae.architectures import registry
 from superposition_atlas.sae.settings import SAESettings
+from superposition_atlas.settings.rules import Choice
 
 
 def check_saes(config: Config) -> None:
@@ -29,4 +31,6 @@ def _check(key: Key, settings: Mapping[str, Any]) -> None:
     try:
         SAESettings(**settings)
     except SettingError as error:
-        raise refused_setting(key, error) from None
+        is_name = error.name == "architecture"
+        meant = hint(error.value, Choice(registry.names())) if is_name else ""
+        raise refused_setting(key, error, meant) from None
