@@ -127,8 +127,8 @@ def test_an_atlas_as_fine_as_that_of_config_atlas_yaml_fits() -> None:
             "steepness": draw.uniform(1, 200, n), "importance_ratio": 0.9, "order": "aligned",
         } | layers
     )  # fmt: skip
-    I, p = (list(draw.uniform(size=(n, 5))) for _ in range(2))  # noqa: E741
-    schedules = pd.DataFrame({"key": keys, "importance": I, "probability": p})
+    importance, probability = (list(draw.uniform(size=(n, 5))) for _ in range(2))
+    schedules = pd.DataFrame({"key": keys, "importance": importance, "probability": probability})
     W, b = draw.normal(size=(8 * n, 10)), draw.normal(size=(8 * n, 5))
     models = pd.DataFrame({"key": keys * 8, "seed": np.repeat(range(8), n), "W": list(W), "b": list(b)})
     best = pd.DataFrame({"key": keys, "loss": draw.uniform(size=n), "W": list(W[:n]), "b": list(b[:n])})

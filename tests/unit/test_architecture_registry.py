@@ -151,9 +151,9 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
 
 
 def test_within_a_process_it_is_registered(restored: None) -> None:
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     exec(compile(example(), "square_root.py", "exec"), namespace)
-    registry.register(namespace["ARCHITECTURE"])  # type: ignore[arg-type]
+    registry.register(namespace["ARCHITECTURE"])
     assert names()[-1] == "square_root"
     models = train(schedules.uniform(5, 0.1), n_hidden=2, seeds=[3], steps=0, engine="torch")
     saes = train_saes(models, architecture="square_root", n_latents=5, steps=20, batch_size=16, dead_window=5)

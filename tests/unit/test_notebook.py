@@ -41,7 +41,7 @@ def test_what_completes_is_what_there_is() -> None:
         assert getattr(sa, name) is not None
     assert {"train", "Schedule", "ToyModels", "SAEs", "Minimum", "Prediction", "save", "load"} <= set(dir(sa))
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        sa.trian  # noqa: B018
+        _ = sa.trian
 
 
 def test_help_is_a_page_that_names_every_function() -> None:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +141,10 @@ def test_torch_has_one_thread_inside_and_as_many_as_before_outside() -> None:
 
     before = torch.get_num_threads()
     found: list[int] = []
-    note: Callable[[int, int], None] = lambda first, end: found.append(torch.get_num_threads())  # noqa: E731
+
+    def note(first: int, end: int) -> None:
+        found.append(torch.get_num_threads())
+
     with threads.one_torch_thread():
         run_in_groups(note, 8, 2)
         assert torch.get_num_threads() == 1
