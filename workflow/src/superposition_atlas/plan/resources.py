@@ -82,7 +82,7 @@ class JobResources:
     # --- experiments
 
     def _seeds_of_shard(self, wildcards: Wildcards) -> int:
-        """About how many seeds: a hash divides them."""
+        """Expected number of seeds in a shard; a hash assigns them, so shards differ a little."""
         experiment = self.config.experiments[wildcards.experiment]
         return -(-len(experiment.seeds) // experiment.shards)
 
