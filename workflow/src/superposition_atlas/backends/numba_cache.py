@@ -139,7 +139,7 @@ class KernelCache:
         """Does nothing: the cache is always on."""
 
     def flush(self) -> None:
-        """Do nothing: the name of an entry covers all code that it was compiled from, so no entry goes stale."""
+        """Do nothing: an entry is named after all code that it was compiled from, and never goes stale."""
 
     def _entry(self, signature: Any, codegen: Any) -> tuple[Path | None, Any]:
         """The file of an entry, None where there is none, and all that it was compiled from."""
