@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -9,10 +10,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from superposition_atlas import config, schedules
 from superposition_atlas.attention import cell_tables as attention_tables
 from superposition_atlas.attention.train_attention import train_attention
@@ -405,6 +408,28 @@ def test_figures_have_the_width_of_the_text_and_nothing_is_written_outside_the_p
             box = text.get_window_extent(canvas.get_renderer())
             assert left - 1 <= box.x0 <= box.x1 <= right + 1, text.get_text()
             assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
+    assert_labels_apart(figure)
+
+
+def assert_labels_apart(figure: Figure) -> None:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        boxes = label_boxes(axis, canvas)
+        assert [one for one, other in pairwise(boxes) if one.overlaps(other)] == [], axis.get_label_text()
+
+
+def label_boxes(axis: Axis, canvas: FigureCanvasAgg) -> list[Bbox]:
+    """Extents of the labels that an axis shows, in their order along it."""
+    labels = [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]
+    low, high = sorted(axis.get_view_interval())
+    places = [text.get_position()[axis.axis_name == "y"] for text in labels]
+    drawn = [
+        (place, text.get_window_extent(canvas.get_renderer()))
+        for place, text in zip(places, labels, strict=True)
+        if text.get_visible() and text.get_text() and low <= place <= high and axis.axes.axison
+    ]
+    return [box for _, box in sorted(drawn, key=lambda one: one[0])]
 
 
 COLUMNS = {
@@ -757,6 +782,18 @@ def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
         assert sorted(drawn) == sorted(counts[counts > 0])
     n_right = int(table["agrees"].sum())
     assert any(f"right in {n_right} of {len(table)}" in text.get_text() for text in figure.texts)
+
+
+@pytest.mark.parametrize("densities", [(0.004, 0.6), (0.012, 0.45), (0.03, 0.09), (0.2, 0.21)])
+def test_labels_of_predictions_stay_apart_whatever_the_densities(
+    tables: Tables, tmp_path: Path, densities: tuple[float, float]
+) -> None:
+    paths, options = tables.inputs("predictor")
+    table = read_table(paths["predictions"])
+    path = write(
+        table.assign(mean_density=np.geomspace(*densities, len(table))), tmp_path / "predictions.parquet"
+    )
+    assert_labels_apart(draw("predictor", paths | {"predictions": path}, options))
 
 
 def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> None:

@@ -1,6 +1,6 @@
 """How often a prediction keeps the features that the best solution keeps, and where it does not."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
@@ -39,6 +40,8 @@ _LOOKS: dict[str, dict[str, Any]] = {
 }
 _RIGHT: dict[str, Any] = {"color": "#c9c9c9", "marker": ".", "markersize": 2.2, "linestyle": ""}
 _WRONG: dict[str, Any] = {"markersize": 3.0, "markeredgewidth": 0.0, "linestyle": "", "alpha": 0.85}
+_MANY_DECADES = 1e3
+"""Largest over smallest value of an axis that has room for powers of ten only."""
 _LEAST_MARGIN = 1e-4
 _MARGINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """Edges of the bins."""
@@ -171,13 +174,20 @@ def _failures(axes: Axes, table: pd.DataFrame, agrees: str, height: str) -> None
         axes.plot(own["mean_density"], own[height], **look, **_WRONG)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: _percent(value) if height == "margin" else f"{value:g}")
-    )
     axes.set_xlabel("mean density")
     if height == "margin":
         axes.set_ylim(bottom=_LEAST_MARGIN * 0.7)
+    _label_decades(axes.xaxis, lambda value, _: f"{value:g}")
+    _label_decades(axes.yaxis, lambda value, _: _percent(value) if height == "margin" else f"{value:g}")
+
+
+def _label_decades(axis: Axis, words: Callable[[float, int], str]) -> None:
+    """Labels at each power of ten, and at 2 and 5 of them where there are few; none between."""
+    low, high = axis.get_view_interval()
+    steps = (1.0,) if high / low > _MANY_DECADES else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(words))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _percent(share: float) -> str:
