@@ -12,6 +12,7 @@ import pandas as pd
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.figures.parts import structure_style
+from superposition_atlas.maps.point_columns import TRAINED_BESIDE_BEST
 from superposition_atlas.metrics.intervals import wilson_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
@@ -48,20 +49,6 @@ _BIAS = (
     "best_represented",
     "best_norm",
     "best_bias",
-)
-_TRAINING = (
-    "key",
-    "family",
-    "importance_ratio",
-    "order",
-    "variant",
-    "n_seeds",
-    "n_represented",
-    "keeps_best",
-    "median_excess",
-    "least_excess",
-    "frugal_keeps_best",
-    "best_n_represented",
 )
 _LOSSES = ("case", "seed", "n_represented", "not_all_represented", "relative_excess", "keeps_best")
 _SOLUTIONS = ("case", "key", "kind", "rank", "n_represented", "not_all_represented")
@@ -207,7 +194,7 @@ def _bias(sources: Sources, figure: FigureTarget) -> list[Row]:
 
 def _training(sources: Sources, figure: FigureTarget) -> list[Row]:
     """A row a schedule, with the outcome at each value of the setting that varies."""
-    table = _read(sources, figure, "points", _TRAINING)
+    table = _read(sources, figure, "points", TRAINED_BESIDE_BEST)
     features = _read(sources, figure, "features", ("key", "probability"))
     values = figure.options["values"]
     table = table[table["variant"].isin(values)].drop_duplicates(["key", "variant"])

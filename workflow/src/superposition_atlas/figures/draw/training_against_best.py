@@ -13,24 +13,10 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from superposition_atlas.figures.parts import rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
+from superposition_atlas.maps.point_columns import TRAINED_BESIDE_BEST
 from superposition_atlas.metrics.intervals import wilson_interval
 
-_COLUMNS = (
-    "key",
-    "family",
-    "mean_density",
-    "steepness",
-    "importance_ratio",
-    "order",
-    "variant",
-    "n_seeds",
-    "n_represented",
-    "keeps_best",
-    "median_excess",
-    "least_excess",
-    "frugal_keeps_best",
-    "best_n_represented",
-)
+_COLUMNS = (*TRAINED_BESIDE_BEST, "mean_density", "steepness")
 _SCHEDULE = ["family", "mean_density", "steepness", "importance_ratio"]
 _AXES = {"steps": "training steps", "init_scale": "initial scale"}
 _LEAST_EXCESS = 1e-5
