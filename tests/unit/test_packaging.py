@@ -198,6 +198,16 @@ def test_the_wheel_holds_every_file_of_the_package() -> None:
     assert PUBLISHED_NORMS == ROOT / catalogue.PUBLISHED_NORMS
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
+def test_nothing_that_git_ignores_is_tracked() -> None:
+    """A tracked link named .venv would replace the environment of whoever merges it."""
+    listed = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    ran = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == ""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert {"/.venv", "/.snakemake", "/results"} <= set(ignored)  # without a slash at the end: links too
+
+
 # --- continuous integration and hooks ----------------------------------------------------------------------
 
 
