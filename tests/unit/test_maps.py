@@ -21,6 +21,7 @@ from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps import train_points as map_training
+from superposition_atlas.maps.point_seeds import training_seeds
 from superposition_atlas.maps.points import (
     RANDOM_DENSITIES,
     RANDOM_FAMILIES,
@@ -32,7 +33,6 @@ from superposition_atlas.maps.points import (
     points_digest,
     points_of,
     shard_of,
-    training_seeds,
     with_mean,
 )
 from superposition_atlas.maps.train_points import train_points

@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float
 
 from superposition_atlas import schedules
 from superposition_atlas.errors import ConfigError
@@ -84,20 +84,6 @@ def point_key(n_hidden: int, importance: Values, probability: Values) -> str:
     values = np.concatenate([importance, probability]).astype("<f8")
     content = f"{n_hidden} {len(importance)} ".encode() + values.tobytes()
     return hashlib.sha256(content).hexdigest()[:_KEY_DIGITS]
-
-
-def training_seeds(keys: Sequence[str], seeds: Sequence[int]) -> UInt64[np.ndarray, " instance"]:
-    """Seeds of the streams of a map's toy models: the point's key, as a number, plus the seed, mod 2^64.
-
-    Each point has a block of seeds of its own, so toy models of different schedules are independent. At one
-    point all variants, and all maps, share the block. Adding points or seeds never changes another's.
-
-    Args:
-        keys: of each toy model's point.
-        seeds: of each, as the configuration has them, at least 0.
-    """
-    pairs = zip(keys, seeds, strict=True)
-    return np.array([(int(key, 16) + int(seed)) % 2**64 for key, seed in pairs], dtype=np.uint64)
 
 
 def shard_of(key: str, shards: int) -> int:

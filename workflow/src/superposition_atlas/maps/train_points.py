@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from superposition_atlas.maps.points import training_seeds
+from superposition_atlas.maps.point_seeds import training_seeds
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import MODEL_SCHEMA, MapPoints, model_frame, row_files, stored_rows
