@@ -1,8 +1,9 @@
 """The typeface of text and figures, and what to do about characters that it lacks.
 
-The paper and its figures are set in STIX (SIL Open Font License), which Matplotlib's wheel holds: nothing else has
-to be installed, and typst reads the same files. It has no Chinese, Japanese or Korean. Figures whose text
-Matplotlib's fonts can set are the same on every machine; others need a font of the machine, as the PDF does.
+The paper and its figures are set in STIX (SIL Open Font License), which Matplotlib's wheel holds: nothing
+else has to be installed, and typst reads the same files. It has no Chinese, Japanese or Korean. Figures whose
+text Matplotlib's fonts can set are the same on every machine; others need a font of the machine, as the PDF
+does.
 """
 
 import logging
