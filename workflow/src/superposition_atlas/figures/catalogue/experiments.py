@@ -1,4 +1,4 @@
-"""Figures that any experiment has: those that its key `figures` names, where no slide of its role shows them."""
+"""Figures that any experiment has: those that its key `figures` names and no slide of its role shows."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from superposition_atlas.figures.catalogue.subjects import beside_the_published_
 from superposition_atlas.storage.layout import case_table, experiment_table, schedules
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 
-_SECTION = "Other families and sizes"
+OTHERS = "Other families and sizes"
+"""Category of the figures of experiments that no slide is about."""
 
 
 def of_each_experiment(config: Config) -> Iterator[FigureTarget]:
-    """Schedules, planes or bars, and what figures of all tested experiments do not show: counts, norms, losses."""
+    """Schedules, planes or bars; counts, norms and losses, for which tested experiments share a figure."""
     for experiment in config.experiments.values():
         yield from _cases_and_directions(config, experiment)
-        # Tested experiments share a figure each of counts, norms and losses.
         if not experiment.claims:
             yield from _numbers(config, experiment)
 
@@ -66,8 +66,8 @@ def _numbers(config: Config, experiment: Experiment) -> Iterator[FigureTarget]:
             experiment,
             "excess_losses",
             {f"{table}.{name}": experiment_table(name, table) for table in ("losses", "solutions")},
-            "For each case, the excess losses of all toy models over the best solution, the share that keeps the "
-            "best's features, and numbers of represented features with the best's number framed.",
+            "For each case, the excess losses of all toy models over the best solution, the share that keeps "
+            "the best's features, and numbers of represented features with the best's number framed.",
             {"titles": {name: experiment.title}},
         )
 
@@ -85,7 +85,7 @@ def _target(
         f"{name}_{module}",
         module,
         inputs,
-        _SECTION,
+        OTHERS,
         alt,
         options or {},
         labels,
@@ -100,7 +100,7 @@ def feature_bars(experiment: Experiment, case_name: str, name: str) -> FigureTar
         name,
         "bars",
         {"features": case_table(experiment.name, case_name, "features")},
-        "Case by case" if experiment.role == "post" else _SECTION,
+        "Case by case" if experiment.role == "post" else OTHERS,
         f"Bars of feature norms in {case_name}, coloured by superposition, and heat maps of WᵀW.",
         {"title": case.title},
         {"case": case_name, "title": case.title, "experiment": experiment.name},

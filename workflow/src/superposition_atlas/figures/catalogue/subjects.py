@@ -32,7 +32,7 @@ def beside_the_published_norms(config: Config) -> list[Experiment]:
 
 
 def with_figures(experiments: list[Experiment], kind: str) -> list[Experiment]:
-    """Those whose key `figures` includes a kind."""
+    """The experiments whose key `figures` includes a kind."""
     return [experiment for experiment in experiments if kind in experiment.figures]
 
 

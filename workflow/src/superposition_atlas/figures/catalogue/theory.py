@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from superposition_atlas.config import Case, Config, Experiment, Map
+from superposition_atlas.figures.catalogue.experiments import OTHERS
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
 from superposition_atlas.figures.catalogue.norms import PUBLISHED_NORMS
 from superposition_atlas.figures.catalogue.subjects import (
@@ -107,7 +108,7 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
 
 
 def _matching(config: Config) -> Iterator[FigureTarget]:
-    """The matching beside toy models, for the post's experiment and those like it, and others that are large."""
+    """The matching beside toy models, for experiments of the post's size and others that are large."""
     published = beside_the_published_norms(config)
     large = [
         each
@@ -122,7 +123,7 @@ def _matching(config: Config) -> Iterator[FigureTarget]:
                 "answer_matching",
                 {"matching": experiment_table(experiment.name, MATCHING)}
                 | ({"published": PUBLISHED_NORMS} if experiment in published else {}),
-                THEORY,
+                THEORY if experiment in published else OTHERS,
                 "A case a row, features along it: a strip of what the matching says, alone, shared, absent; "
                 "below it bars of the shares of trained toy models, and lines of probability and importance.",
                 {"cases": cases},
