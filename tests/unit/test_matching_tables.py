@@ -132,7 +132,7 @@ def test_a_map_has_a_row_a_schedule_and_variant(shard: Path) -> None:
     for variant in ("standard", "zero"):
         models = models_on(*(point.probability for point in points))
         keys = [point.key for point in points for _ in range(2)]
-        frame = model_frame(keys, models.seeds, models.W, models.b, models.loss)
+        frame = model_frame(keys, models.seeds, models.seeds, models.W, models.b, models.loss)
         frame.insert(1, "variant", variant)
         frames.append(frame)
     assert set(MODEL_SCHEMA.names) < set(frames[0])
@@ -172,7 +172,7 @@ def test_every_experiment_and_map_has_its_table() -> None:
     for name, experiment in loaded.experiments.items():
         is_target = layout.experiment_table(name, layout.MATCHING) in files
         assert is_target == bool(catalogue.matched_cases(experiment))
-    assert layout.experiment_table("wide_geometric", layout.MATCHING) in files
+    assert layout.experiment_table("wide", layout.MATCHING) in files
     assert {layout.map_table(name, layout.MATCHING) for name in loaded.maps} <= files
     place = layout.identify(layout.map_table("atlas", layout.MATCHING))
     assert place is not None

@@ -117,7 +117,7 @@ class ExperimentKeys:
     """Name of the schedule `base` in tables; `auto` is the name of the family of `probability`."""
     importance: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "ratio": 0.9})
     """The importance of each feature that a case calls `base`."""
-    probability: Schedule = MappingProxyType({"family": "linear", "first": 0.9, "last": 0.1})
+    probability: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "last": 0.02})
     """The feature probability of each feature that a case calls `base`."""
     training: Training = NOTHING
     """How the toy models are trained."""
@@ -241,7 +241,8 @@ class MapKeys:
     """Number of hidden dimensions, m."""
     seeds: Annotated[int, Range(0, 1_000_000)] | Seeds = 8
     """One toy model is trained for each seed at each point: a number means the seeds 0, 1, … up to that many,
-    a list means those. With 0 nothing is trained."""
+    a list means those. With 0 nothing is trained. They count within a block of seeds that each point has to
+    itself, so toy models of different schedules are independent."""
     training: Training = NOTHING
     """How the toy models are trained; all keys but `record_steps`."""
     variants: Annotated[
