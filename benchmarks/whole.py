@@ -1,6 +1,6 @@
 """The whole workflow: CPU and wall seconds by stage, and memory, of commits that take turns on one machine.
 
-    python benchmarks/whole.py 946ed18 HEAD --json benchmarks/results/whole-cpu.json    # half an hour and more
+    python benchmarks/whole.py 946ed18 HEAD --json benchmarks/results/whole-cpu.json   # an hour
     python benchmarks/whole.py HEAD --kinds warm again --configfile config/smoke.yaml   # one commit, a part
     python benchmarks/whole.py --table --json benchmarks/results/whole-cpu.json         # what was measured
 
@@ -34,7 +34,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("cold", "warm", "again")
-_NOTE = '''
+_NOTE = """
 import atexit, json, os, resource, sys, time
 
 def note(start=time.time()):
@@ -48,8 +48,8 @@ def note(start=time.time()):
         file.write(json.dumps(line) + "\\n")
 
 atexit.register(note)
-'''
-"""As sitecustomize.py: every Python process appends its command, CPU and wall seconds, and largest memory in MB."""
+"""
+"""As sitecustomize.py: each Python process notes command, CPU and wall seconds, and largest memory in MB."""
 
 
 def clone(repository: Path, commit: str, folder: Path) -> Path:
@@ -94,7 +94,7 @@ def measure(checkout: Path, kind: str, snakemake: Sequence[str], folder: Path) -
         process = subprocess.Popen(
             command, cwd=checkout, env=environment, stdout=file, stderr=subprocess.STDOUT
         )
-        with _peak_memory(process.pid) as peak:
+        with _PeakMemory(process.pid) as peak:
             failed = process.wait()
     if failed:
         sys.exit(f"error: {' '.join(command)} failed in {checkout}; see {log}")
@@ -113,7 +113,7 @@ def _cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class _peak_memory:
+class _PeakMemory:
     """Samples of the memory of a process and all below it, twice a second, in MB."""
 
     def __init__(self, pid: int) -> None:
@@ -189,7 +189,9 @@ def main() -> None:
     parser.add_argument("--configfile", nargs="+", default=[], help="as Snakemake takes them, in each clone")
     parser.add_argument("--targets", nargs="+", default=["all"])
     parser.add_argument("--repository", type=Path, default=ROOT)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "superposition-atlas-whole")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "superposition-atlas-whole"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--table", action="store_true", help="print what the JSON file has, and run nothing")
     arguments = parser.parse_args()
@@ -216,9 +218,7 @@ def main() -> None:
                     if any(asked.items() <= run.items() for run in runs):
                         continue
                     checkout = clone(arguments.repository, commit, arguments.folder)
-                    measured = measure(
-                        checkout, kind, [*options, "--", *arguments.targets], arguments.folder
-                    )
+                    measured = measure(checkout, kind, [*options, "--", *arguments.targets], arguments.folder)
                     runs.append(asked | measured)
                     if path:
                         measuring.write(record, path)

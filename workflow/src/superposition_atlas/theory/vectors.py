@@ -116,7 +116,7 @@ def _operate(python_operator: Callable[..., Any], operation: str) -> None:
         return getattr(builder, operation)(*vectors, flags=("contract",))
 
     for kinds in ((_Vector, _Vector), (_Vector, types.Float), (types.Float, _Vector)):
-        lower_builtin(python_operator, *kinds)(generate)
+        lower_builtin(python_operator, *kinds)(generate)  # type: ignore[no-untyped-call]  # numba
 
 
 for _python_operator, _operation in (
