@@ -233,7 +233,8 @@ class MapKeys:
     """Number of hidden dimensions, m."""
     seeds: Annotated[int, Range(0, 1_000_000)] | Seeds = 8
     """One toy model is trained for each seed at each point: a number means the seeds 0, 1, … up to that many,
-    a list means those. With 0 nothing is trained."""
+    a list means those. With 0 nothing is trained. They count within a block of seeds that each point has to
+    itself, so toy models of different schedules are independent."""
     training: Training = NOTHING
     """How the toy models are trained; all keys but `record_steps`."""
     variants: Annotated[
