@@ -41,7 +41,7 @@ SPECS = JobSpecs(RAW, CONFIG, INPUTS)
 # A job on a cluster has cores of its own, and there Snakemake counts those of the node.
 CORES = None if workflow.remote_exec else workflow.resource_settings.cores
 RESOURCES = JobResources(CONFIG, SPECS, CORES)
-FIGURES = targets.figures_by_name(CONFIG)
+FIGURES = INPUTS.figures
 WHOLE = [name for name, own in CONFIG.experiments.items() if own.shards == 1]
 CUT = [name for name in CONFIG.experiments if name not in WHOLE]
 
