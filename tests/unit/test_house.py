@@ -24,7 +24,6 @@ LONG_FILES = {
     "observations/claims.py",
 }
 LONG_FUNCTIONS = {
-    "figures/draw/sae_setup.py: draw",
     "sae/fused/fused_saes.py: _kernel",
     "sae/fused/fused_saes.py: advance_instances",
 }
