@@ -5,6 +5,7 @@ rule saes:
     """SAEs on the toy models of a case that the configuration names: one for each, and for each λ or k."""
     input:
         models=layout.models("{experiment}", "{case}"),
+        source=INPUTS.sae_source,
     output:
         layout.saes("{experiment}", "{case}", "{sae}"),
     log:
