@@ -22,7 +22,6 @@ MODULES_AT_THE_ROOT = 6
 
 LONG_FILES = {
     "observations/claims.py",
-    "training/fused/lanes.py",
 }
 LONG_FUNCTIONS = {
     "figures/draw/sae_setup.py: draw",
