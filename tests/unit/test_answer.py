@@ -8,7 +8,7 @@ import pytest
 from superposition_atlas.observations.answer import CLAIMS, answer
 from superposition_atlas.observations.claims import N_GENERAL_TESTS
 from superposition_atlas.observations.definitions import BY_NAME, OBSERVATIONS, names_about
-from superposition_atlas.observations.over_schedules import ANSWERS, JUDGED, Map, answers
+from superposition_atlas.observations.over_schedules import ANSWERS, JUDGED, Map, answers_on
 
 P = np.array([0.9, 0.7, 0.5, 0.3, 0.1])
 NOTHING = {"not_all_represented": 0.0, "none_dedicated": 0.0, "top_dedicated": 0.0, "densest_dropped": 0.0}
@@ -132,10 +132,10 @@ def test_comparisons_are_with_rivals_by_schedule() -> None:
     few = map_.models["key"].str.startswith("case1")
     map_.models.loc[few, "n_represented"] = 2.5
     map_.models.loc[map_.models["key"].str.startswith("equal"), "n_represented"] = 3.0
-    found = answers(BY_NAME["P1-fewest"], map_, map_.models)
+    found = answers_on(BY_NAME["P1-fewest"], map_, map_.models)
     assert found.part.tolist() == [-1.0, -1.0]  # 2.5 against 4 and 3
     map_.models.loc[few, "frobenius_norm"] = 1.9
-    relative = answers(BY_NAME["P4-matched"], map_, map_.models)
+    relative = answers_on(BY_NAME["P4-matched"], map_, map_.models)
     assert sorted(relative.part) == pytest.approx([-0.05, -0.05, 0.0, 0.0])
 
 

@@ -45,8 +45,8 @@ def rows(
 
 
 def table(*cases: pd.DataFrame, trainings: dict[str, dict[str, Any]] | None = None) -> pd.DataFrame:
-    asked = claims.asked("talk", "linear", pd.concat(cases), trainings or {})
-    return claims.judged(asked)
+    found = claims.unjudged("talk", "linear", pd.concat(cases), trainings or {})
+    return claims.judged(found)
 
 
 def of(found: pd.DataFrame, name: str, sample: str = "shown") -> pd.DataFrame:
@@ -139,8 +139,8 @@ def test_intervals_are_simultaneous_over_the_distinct_tests() -> None:
         tuple(row) for row in one[one["requires"] != ""][["observation", "rival"]].itertuples(index=False)
     }
     assert n_one == len(tests) + claims.N_GENERAL_TESTS
-    again = claims.asked("another", "linear", case2(5, 8), {})
-    both = claims.judged([*claims.asked("talk", "linear", case2(5, 8), {}), *again])
+    again = claims.unjudged("another", "linear", case2(5, 8), {})
+    both = claims.judged([*claims.unjudged("talk", "linear", case2(5, 8), {}), *again])
     assert set(both["n_tests"]) == {n_one}, "the same schedule in two experiments is one test"
     more = table(case2(5, 8), rows("post4", [PAIRS], 1.0, DENSE_FIRST))
     assert more["n_tests"].iloc[0] > n_one

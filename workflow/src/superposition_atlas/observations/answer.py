@@ -31,12 +31,12 @@ import pandas as pd
 
 from superposition_atlas.observations.claims import N_GENERAL_TESTS
 from superposition_atlas.observations.definitions import OBSERVATIONS, Observation
-from superposition_atlas.observations.over_schedules import JUDGED, Answers, Map, answers
+from superposition_atlas.observations.over_schedules import JUDGED, Answers, Map, answers_on
 from superposition_atlas.observations.words import STATES, in_general, tally
 
 _UNKNOWN = float("nan")
 _NUMBERS = (
-    *(f"{where}_{state}" for where in ("talk", "other") for state in STATES),
+    *(f"{where}{state}" for where in ("talk_", "other_") for state in STATES),
     *("n_schedules", "general_n_schedules", "general_n_models"),
 )
 _SHARES = (
@@ -96,7 +96,7 @@ def answer(
 
 
 def _widest(claims: pd.DataFrame) -> pd.DataFrame:
-    """Of each test the row on all toy models."""
+    """The row on all toy models of each test."""
     test = ["observation", "experiment", "case", "rival"]
     return claims[(claims["sample"] == "all") | ~claims.duplicated(test, keep=False)]
 
@@ -106,8 +106,8 @@ def _at_the_talk(
 ) -> dict[str, Any]:
     at_talk = claims["experiment"].isin(primary)
     row: dict[str, Any] = {
-        f"{where}_{state}": int((claims.loc[chosen, "state"] == state).sum())
-        for where, chosen in (("talk", at_talk), ("other", ~at_talk))
+        f"{where}{state}": int((claims.loc[chosen, "state"] == state).sum())
+        for where, chosen in (("talk_", at_talk), ("other_", ~at_talk))
         for state in STATES
     }
     own = claims[at_talk & (claims["n_models"] > 0)]
@@ -141,7 +141,7 @@ def _of_best(observation: Observation, case: str, rival: str, solutions: pd.Data
 
 
 def _over_the_atlas(observation: Observation, atlas: Map) -> dict[str, Any]:
-    trained, best = (answers(observation, atlas, table) for table in (atlas.models, atlas.best()))
+    trained, best = (answers_on(observation, atlas, table) for table in (atlas.models, atlas.best()))
     row = {
         "n_schedules": max(trained.n_schedules, best.n_schedules),
         "atlas_trained": trained.value,
@@ -158,7 +158,7 @@ def _over_the_atlas(observation: Observation, atlas: Map) -> dict[str, Any]:
 def _in_general(observation: Observation, random: Map, n_tests: int) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for prefix, table in (("general", random.models), ("general_best", random.best())):
-        found = answers(observation, random, table)
+        found = answers_on(observation, random, table)
         row[f"{prefix}_trained" if prefix == "general" else prefix] = found.value
         if prefix == "general":
             row |= {"general_n_models": _n_models(observation, found, table)}

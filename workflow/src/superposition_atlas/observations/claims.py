@@ -67,7 +67,7 @@ _COPIED = ("statement", "source", "kind", "requires", "smallest")
 _Row = dict[str, Any]
 
 
-def asked(
+def unjudged(
     experiment: str, family: str, features: pd.DataFrame, trainings: Mapping[str, Mapping[str, Any]]
 ) -> list[_Row]:
     """The rows of one experiment, not judged yet: with the answers instead of intervals and verdicts.
@@ -93,7 +93,7 @@ def judged(rows: Sequence[_Row]) -> pd.DataFrame:
     """The table of claims of all experiments, with intervals and verdicts.
 
     Args:
-        rows: of `asked`, of all experiments.
+        rows: of `unjudged`, of all experiments.
     """
     tests = {tuple(row[name] for name in _TEST) for row in rows if row["requires"]}
     n_tests = len(tests) + N_GENERAL_TESTS

@@ -86,7 +86,7 @@ class Answers:
         return clustered_verdict(self.part, self.whole, [_codes(self.keys), _codes(self.seeds)], n_tests)
 
 
-def answers(observation: Observation, map_: Map, table: pd.DataFrame) -> Answers:
+def answers_on(observation: Observation, map_: Map, table: pd.DataFrame) -> Answers:
     """What the toy models or best solutions of a map answer where an observation is about the schedule.
 
     Args:

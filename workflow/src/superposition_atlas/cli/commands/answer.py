@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from superposition_atlas.maps.effects import FEATURE_COLUMNS, effects
 from superposition_atlas.observations.answer import CLAIMS, answer
 from superposition_atlas.observations.over_schedules import ANSWERS, Map
@@ -63,9 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _map(paths: Sequence[Path], variant: str) -> Map:
     """Points, toy models and features of one way of training."""
-    names = (_POINTS, _MODELS, _FEATURES)
-    return Map(*(_of_variant(path, columns, variant) for path, columns in zip(paths, names, strict=True)))
-
-
-def _of_variant(path: Path, columns: Sequence[str], variant: str) -> pd.DataFrame:
-    return of_variant(read_table(path, columns), variant, path)
+    points, models, features = (
+        of_variant(read_table(path, columns), variant, path)
+        for path, columns in zip(paths, (_POINTS, _MODELS, _FEATURES), strict=True)
+    )
+    return Map(points=points, schedules=features, models=models)

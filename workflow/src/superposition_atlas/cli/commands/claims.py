@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         experiment = read_experiment(schedules)
         table = read_table(features, COLUMNS)
         trainings = {name: case.training for name, case in experiment.cases.items()}
-        rows += claims.asked(experiment.name, experiment.family, table, trainings)
+        rows += claims.unjudged(experiment.name, experiment.family, table, trainings)
     spec = {"features": [str(path) for path in arguments.features]}
     code = code_digest("superposition_atlas.cli.commands.claims")
     write_table(claims.judged(rows), arguments.output, provenance_of(spec, code), SCHEMA)

@@ -101,7 +101,7 @@ def _differences(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
     _prepare(axes, claims, labels, (-reach, reach), (0.0,))
     for row in claims.to_dict("records"):
         row |= {"ci_low": max(row["ci_low"], -reach), "ci_high": min(row["ci_high"], reach)}
-        written = f"{row['difference']:+.1%}" if abs(reach) < 1 else f"{row['difference']:+.2f}"
+        written = f"{100 * row['difference']:+.1f} %" if abs(reach) < 1 else f"{row['difference']:+.2f}"
         _draw_row(axes, labels.index(row["label"]), row, row["difference"], written)
 
 
@@ -126,7 +126,7 @@ def _draw_row(axes: Axes, row: int, claim: dict[Any, Any], value: float, written
     axes.plot(value, row, linestyle="", zorder=3, clip_on=False, **look)
     axes.annotate(
         written,
-        (1.06, row),
+        (1.04, row),
         xycoords=("axes fraction", "data"),
         va="center_baseline",
         fontsize=5.8,
