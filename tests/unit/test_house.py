@@ -22,7 +22,6 @@ MODULES_AT_THE_ROOT = 6
 
 LONG_FILES: set[str] = set()
 LONG_FUNCTIONS = {
-    "figures/draw/sae_setup.py: draw",
     "sae/fused/fused_saes.py: _kernel",
     "sae/fused/fused_saes.py: advance_instances",
 }

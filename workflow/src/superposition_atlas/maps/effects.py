@@ -15,9 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
-from scipy import stats
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from superposition_atlas.metrics.intervals import CONFIDENCE
 from superposition_atlas.theory.structures import drop_costs
@@ -63,7 +62,7 @@ def _rows(features: pd.DataFrame) -> Iterator[dict[str, object]]:
             if not known.any():
                 continue
             fitted, deviation = logistic_regression(within.to_numpy()[known], share[known], cluster[known])
-            z = stats.norm.ppf((1 + CONFIDENCE) / 2)
+            z = ndtri((1 + CONFIDENCE) / 2)
             for term, name in enumerate(TERMS, start=1):
                 middle, half = fitted[term], z * deviation[term]
                 spread = within[name].to_numpy()[known].std()
