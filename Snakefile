@@ -52,3 +52,13 @@ rule atlas:
 rule norms:
     input:
         targets.norm_files(CONFIG),
+
+
+for part, files in PARTS.items():
+
+    rule:
+        """One experiment or map: what is trained, measured and drawn of it."""
+        name:
+            part
+        input:
+            files,

@@ -953,6 +953,45 @@ def test_theory_is_drawn_where_it_is_configured_only() -> None:
     assert not modules & {"perturbation", "bias", "training_against_best", "excess_losses"}
 
 
+# --- figures of any experiment -----------------------------------------------------------------------------
+
+ANY = {
+    "small": {"n_features": 7, "n_hidden": 2, "cases": {"a": {}}, "saes": {"topk": {"n_latents": 7}}},
+    "large": {"n_features": 12, "n_hidden": 4, "cases": {"a": {}}},
+}
+
+
+def figures_of(name: str, **keys: Any) -> set[str]:
+    """Kinds of the figures that an experiment without a role has of its own."""
+    raw = {"experiments": {name: ANY[name] | keys}}
+    drawn = [figure.name for figure in catalogue.figures(config.load(raw))]
+    return {one.removeprefix(f"{name}_") for one in drawn if one.startswith(name)}
+
+
+def test_any_experiment_has_its_figures() -> None:
+    numbers = {"cases", "represented_counts", "frobenius_norms"}
+    assert figures_of("small") == numbers | {"all_cases", "excess_losses"}
+    assert figures_of("large") == numbers | {"a_bars", "answer_matching"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "drawn"),
+    [(False, set()), (["planes", "bars"], {"all_cases"}), (["losses"], {"excess_losses"})],
+)
+def test_figures_are_chosen_by_kind(chosen: Any, drawn: set[str]) -> None:
+    assert figures_of("small", figures=chosen) == drawn
+
+
+def test_maps_have_the_figures_that_are_chosen() -> None:
+    ways = SPEC["maps"]["ways"]
+    modules = []
+    for chosen in (True, False, ["bias"]):
+        maps = {"ways": ways | {"figures": chosen}}
+        found = catalogue.figures(config.load({"experiments": ANY, "maps": maps}))
+        modules.append({figure.module for figure in found if figure.labels.get("map") == "ways"})
+    assert modules == [{"training_against_best"}, set(), set()]
+
+
 # --- catalogue and captions --------------------------------------------------------------------------------
 
 

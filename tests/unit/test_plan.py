@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.plan import preflight, targets
+from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
@@ -85,6 +86,37 @@ def test_an_atlas_too_large_to_solve_judges_nothing() -> None:
     name = next(name for name in CONFIG.maps if catalogue.atlas(CONFIG) is CONFIG.maps[name])
     larger = replace(CONFIG.maps[name], n_features=10)
     assert targets.answer_files(replace(CONFIG, maps={**CONFIG.maps, name: larger})) == []
+
+
+def test_an_experiment_and_a_map_are_targets_with_their_figures() -> None:
+    raw = {
+        "experiments": {
+            "zipf7": {
+                "n_features": 7,
+                "n_hidden": 2,
+                "cases": {"a": {}},
+                "saes": {"plain": {"n_latents": 7}},
+            },
+            "norms": {"n_features": 3, "n_hidden": 2, "cases": {"a": {}}},
+        }
+    }
+    with pytest.raises(ConfigError, match=r"^experiments.norms: got the name of a rule \(`snakemake norms`"):
+        parts.files_by_name(config.load(raw))
+    del raw["experiments"]["norms"]
+    files = parts.files_by_name(config.load(raw))
+    assert list(files) == ["zipf7"]
+    planes = layout.figure("zipf7_all_cases", "svg")
+    assert {layout.models("zipf7", "a"), layout.saes("zipf7", "a", "plain"), planes} <= set(files["zipf7"])
+    assert set(files["zipf7"]) <= set(targets.all_files(config.load(raw)))
+
+
+def test_every_rule_is_known_as_a_target() -> None:
+    text = "".join(
+        path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    )
+    rules = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.MULTILINE))
+    assert rules == parts.STAGES
+    assert set(re.findall(r'f"(\w+_)\{module\}"', text)) == set(parts.PREFIXES)
 
 
 # --- params ------------------------------------------------------------------------------------------------

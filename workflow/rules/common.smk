@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.plan import preflight, targets
+from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
@@ -29,6 +29,7 @@ try:
         workflow.config_settings.config or {},
     )
     ALL_FILES = targets.all_files(CONFIG)
+    PARTS = parts.files_by_name(CONFIG)
     if workflow.is_main_process:
         preflight.refuse_damaged(ALL_FILES)
         preflight.refuse_unknown(ALL_FILES, Path(".snakemake"))

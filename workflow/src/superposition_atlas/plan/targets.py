@@ -16,9 +16,13 @@ def figures_by_name(config: Config) -> dict[str, FigureTarget]:
 
 def figure_files(config: Config) -> list[str]:
     """Every figure as SVG and PNG, and the moving ones as GIF."""
-    figures = catalogue.figures(config)
-    still = [layout.figure(figure.name, kind) for figure in figures for kind in ("svg", "png")]
-    return still + [layout.figure(figure.name, "gif") for figure in figures if figure.moves]
+    return [path for figure in catalogue.figures(config) for path in files_of(figure)]
+
+
+def files_of(figure: FigureTarget) -> list[str]:
+    """A figure's files."""
+    kinds = ("svg", "png", "gif") if figure.moves else ("svg", "png")
+    return [layout.figure(figure.name, kind) for kind in kinds]
 
 
 # --- experiments -------------------------------------------------------------------------------------------
