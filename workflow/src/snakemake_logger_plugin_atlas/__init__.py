@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from logging import INFO, LogRecord
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -38,14 +39,15 @@ class LogHandler(LogHandlerBase):
             self._print(record)
             return
         event = getattr(record, "event", None)
+        fields: Any = record  # of each event its own
         if event == LogEvent.RUN_INFO:
-            self._progress = Progress(record.stats)
+            self._progress = Progress(fields.stats)
         elif record.levelno > INFO or event in _ERRORS or (self._progress is None and _is_last_word(record)):
             self._print(record)
         elif self._progress and event == LogEvent.JOB_INFO:
-            self._progress.start(record.jobid, record.rule_name, dict(record.wildcards or {}))
+            self._progress.start(fields.jobid, fields.rule_name, dict(fields.wildcards or {}))
         elif self._progress and event == LogEvent.JOB_FINISHED:
-            self._progress.finish(record.job_id)
+            self._progress.finish(fields.job_id)
         else:
             return
         if self._progress:
