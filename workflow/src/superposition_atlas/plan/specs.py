@@ -145,6 +145,11 @@ class JobSpecs:
         atlas = self.config.map_of_role("observations")
         return atlas.main_variant if atlas else ""
 
+    def general_variant(self) -> str:
+        """The variant of the random schedules that stand for all; empty without such a map."""
+        described = targets.general_map(self.config)
+        return described.main_variant if described else ""
+
     def map_shards(self, wildcards: Wildcards) -> int:
         """Number of shards."""
         return self._map(wildcards).shards

@@ -43,6 +43,28 @@ def judging_table(config: Config, table: str) -> str:
     return layout.map_table(described.name if described else "none", table)
 
 
+def general_tables(config: Config) -> list[str]:
+    """Points, toy models and features of the random schedules that stand for all; maybe none."""
+    described = general_map(config)
+    tables = ("points", "models", "features")
+    return [layout.map_table(described.name, table) for table in tables] if described else []
+
+
+def general_map(config: Config) -> Map | None:
+    """The map of random schedules, trained and solved, of the atlas's size."""
+    atlas = catalogue.atlas(config)
+    if atlas is None:
+        return None
+    size = (atlas.n_features, atlas.n_hidden)
+    random = (config.maps[name] for name in catalogue.solved_maps(config, "random"))
+    return next((own for own in random if own.seeds and (own.n_features, own.n_hidden) == size), None)
+
+
+def primary(config: Config) -> list[str]:
+    """Experiments with the talk's own family of schedules."""
+    return [name for name, own in config.experiments.items() if own.claims and own.role in ("slides", "post")]
+
+
 def judged(config: Config) -> list[str]:
     """Experiments by whose best solutions the observations are judged."""
     return [
