@@ -12,9 +12,9 @@ rule saes:
         layout.log("saes/{experiment}/{case}/{sae}"),
     benchmark:
         layout.benchmark("saes/{experiment}/{case}/{sae}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=megabytes(2000),
