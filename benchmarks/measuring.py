@@ -86,7 +86,8 @@ def _register_loop(n_vectors: int = 20) -> tuple[Callable[[int], float], int]:
     import numba
     from numba import types
     from numba.extending import intrinsic
-    from superposition_atlas.training.fused.lanes import LANES, Traced, Variable, loop, multiply_add
+    from superposition_atlas.training.fused.lanes import LANES, Traced, loop, multiply_add
+    from superposition_atlas.training.fused.traced_memory import Variable
 
     @intrinsic
     def multiply_adds(typing_context: Any, turns: Any) -> Any:

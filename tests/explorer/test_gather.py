@@ -51,7 +51,7 @@ def test_presets_are_what_the_page_can_train_each_once() -> None:
 def test_the_talk_s_cases_are_presets() -> None:
     loaded = config.load(config.read("config/config.yaml"))
     found = presets_of(loaded.experiments.values())
-    talk = loaded.experiments["talk_geometric"]
+    talk = loaded.experiments["talk"]
     for name in ("case1", "case2", "case3", "post4"):
         own = talk.cases[name]
         schedule = (own.importance[0].tolist(), own.probability[0].tolist())

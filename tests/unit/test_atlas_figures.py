@@ -243,7 +243,7 @@ def test_the_talks_cases_are_among_the_schedules_of_the_atlas() -> None:
     of_the_talk = {"case1", "case2", "case3", "case5", "post4"}
     for raw, wanted in ((base, of_the_talk), (config.laid_over(base, fine), of_the_talk | {"case4"})):
         loaded = config.load(raw)
-        for experiment in ("talk", "talk_geometric"):
+        for experiment in ("talk", "talk_linear"):
             found = cases_at(loaded.maps["atlas"], [loaded.experiments[experiment]])
             assert {name for names in found.values() for name in names.split()} == wanted
 

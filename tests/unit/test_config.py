@@ -23,9 +23,9 @@ def test_the_talk_loads() -> None:
     config = load(read(TALK))
     assert list(config.experiments) == [
         "talk",
-        "talk_geometric",
+        "talk_linear",
         "wide",
-        "wide_geometric",
+        "wide_linear",
         "controls",
         "sae_arena",
         "sae_bench",
@@ -46,10 +46,10 @@ def test_the_talk_loads() -> None:
 def test_the_cases_are_those_of_the_talk() -> None:
     config = load(read(TALK))
     families = {
-        "talk": "linear",
-        "talk_geometric": "geometric",
-        "wide": "linear",
-        "wide_geometric": "geometric",
+        "talk": "geometric",
+        "talk_linear": "linear",
+        "wide": "geometric",
+        "wide_linear": "linear",
     }
     for name, family in families.items():
         assert config.experiments[name].family == family
@@ -73,7 +73,7 @@ def test_the_cases_are_those_of_the_talk() -> None:
 def test_the_initial_scales_are_those_of_eight_batched_instances() -> None:
     """PyTorch's Xavier on (instances, m, n): fan-in m·n, fan-out instances·n."""
     config = load(read(TALK))
-    for name in ("talk", "wide", "wide_geometric"):
+    for name in ("talk", "wide", "wide_linear"):
         experiment = config.experiments[name]
         n, m = experiment.n_features, experiment.n_hidden
         scale = experiment.cases["case1"].training.init_scale
@@ -88,7 +88,7 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
     for name, experiment in talk.experiments.items():
         tiny = smoke.experiments[name]
         # Some cases of what compares architectures, and of other families and sizes, show that it works.
-        if experiment.compares_architectures or name in ("talk_geometric", "wide", "wide_geometric"):
+        if experiment.compares_architectures or name in ("talk_linear", "wide", "wide_linear"):
             assert tiny.cases.keys() <= experiment.cases.keys()
         else:
             assert tiny.cases.keys() == experiment.cases.keys()
@@ -108,8 +108,8 @@ def test_what_is_left_out_has_the_librarys_defaults() -> None:
     assert (least.title, least.cases["only"].title) == ("least", "only")
     assert least.seeds == tuple(range(8))
     assert least.cases["only"].training == TrainingSettings()
-    assert least.family == "linear"
-    assert np.allclose(least.cases["only"].probability, [[0.9, 0.5, 0.1]])
+    assert least.family == "geometric"
+    assert np.allclose(least.cases["only"].probability, [[1.0, 50**-0.5, 0.02]])
     saes = load(talk_with("saes.relu", {"n_latents": 3})).experiments["talk"].saes["relu"].settings
     assert SAESettings(**saes) == SAESettings(n_latents=3)
 

@@ -163,7 +163,7 @@ def test_the_readmes_examples_load(example: str) -> None:
 def test_the_readmes_examples_do_what_they_say() -> None:
     steeper, rare_middle, *others, fewer = (yaml.safe_load(example) for example in EXAMPLES)
     config = load(laid_over(steeper, *others))
-    assert all("steeper" in config.experiments[name].cases for name in ("talk", "talk_geometric", "wide"))
+    assert all("steeper" in config.experiments[name].cases for name in ("talk", "talk_linear", "wide"))
     listed = load(laid_over(rare_middle)).experiments
     assert listed["talk"].cases["rare_middle"].probability.tolist() == [[0.9, 0.3, 0.05, 0.3, 0.9]]
     assert listed["wide"].cases.keys() == config.experiments["wide"].cases.keys() - {"steeper"}

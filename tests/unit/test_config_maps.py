@@ -170,7 +170,7 @@ def test_the_talks_schedules_lie_on_the_atlas() -> None:
     points = points_of(config.maps["atlas"])
     for experiment, names in {
         "talk": ["case1", "case2", "case3", "post4"],
-        "talk_geometric": ["case1", "case2", "case3", "post4"],
+        "talk_linear": ["case1", "case2", "case3", "post4"],
     }.items():
         for name in names:
             case = config.experiments[experiment].cases[name]

@@ -334,10 +334,10 @@ class Tables:
             "excess_losses": (
                 {
                     f"{name}.{experiment}": folder / f"{name}.parquet"
-                    for experiment in ("talk", "talk_geometric", "controls")
+                    for experiment in ("talk", "talk_linear", "controls")
                     for name in ("losses", "solutions")
                 },
-                {"titles": {"talk": "A title", "talk_geometric": "Another", "controls": "A third"}},
+                {"titles": {"talk": "A title", "talk_linear": "Another", "controls": "A third"}},
             ),
         }
         return named[module] if module in named else map_figure(folder, module)
@@ -927,8 +927,8 @@ def tables_with_case(tables: Tables, name: str) -> tuple[dict[str, Path], dict[s
 
 def test_the_matching_is_drawn_at_the_size_of_the_post() -> None:
     drawn = {one.name: one for one in catalogue.figures(TALK) if one.module == "answer_matching"}
-    assert set(drawn) == {"wide_answer_matching", "wide_geometric_answer_matching"}
-    cases = drawn["wide_geometric_answer_matching"].options["cases"]
+    assert set(drawn) == {"wide_answer_matching", "wide_linear_answer_matching"}
+    cases = drawn["wide_answer_matching"].options["cases"]
     assert [case["name"] for case in cases] == ["case1", "uniform_matched", "case3", "case2", "post4"]
 
 

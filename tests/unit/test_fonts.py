@@ -1,4 +1,4 @@
-"""Titles in any script: from the machine's fonts where DejaVu lacks them, or the log names the lack."""
+"""Titles in any script: from the machine's fonts where the figures' lacks them, or the log names the lack."""
 
 import logging
 from pathlib import Path

@@ -11,7 +11,8 @@ from superposition_atlas.sampling.magnitudes import MAGNITUDES, standard_normal_
 from superposition_atlas.sampling.sample import sample
 from superposition_atlas.sampling.stream import Purpose
 from superposition_atlas.toy_model import TrainingSettings
-from superposition_atlas.training.fused.lanes import LANES, Memory
+from superposition_atlas.training.fused.lanes import LANES
+from superposition_atlas.training.fused.traced_memory import Memory
 from superposition_atlas.training.fused.vector_functions import exp_of_lanes, log_of_lanes
 from superposition_atlas.training.problem import Problem
 from superposition_atlas.training.torch_engine import DeviceStream

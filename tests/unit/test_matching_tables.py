@@ -172,7 +172,7 @@ def test_every_experiment_and_map_has_its_table() -> None:
     for name, experiment in loaded.experiments.items():
         is_target = layout.experiment_table(name, layout.MATCHING) in files
         assert is_target == bool(catalogue.matched_cases(experiment))
-    assert layout.experiment_table("wide_geometric", layout.MATCHING) in files
+    assert layout.experiment_table("wide", layout.MATCHING) in files
     assert {layout.map_table(name, layout.MATCHING) for name in loaded.maps} <= files
     place = layout.identify(layout.map_table("atlas", layout.MATCHING))
     assert place is not None

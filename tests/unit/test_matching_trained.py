@@ -19,7 +19,7 @@ SEEDS = (0, 1)
 
 @cache
 def _trained(case_name: str) -> ToyModels:
-    case = config.load(config.read(CONFIG)).experiments["wide_geometric"].cases[case_name]
+    case = config.load(config.read(CONFIG)).experiments["wide"].cases[case_name]
     settings = case.training.as_dict() | {"record_steps": ()}
     return sa.train(Schedule(case.importance[0], case.probability[0]), 20, SEEDS, **settings)
 

@@ -90,8 +90,8 @@ def test_a_configuration_without_roles_has_the_figures_that_need_none() -> None:
 
 def test_what_is_like_another_takes_over_the_roles_of_cases_but_not_its_own() -> None:
     experiments = load(TALK).experiments
-    assert (experiments["talk"].role, experiments["talk_geometric"].role) == ("slides", "")
-    assert experiments["talk_geometric"].cases["case2"].role == "reversed"
+    assert (experiments["talk"].role, experiments["talk_linear"].role) == ("slides", "")
+    assert experiments["talk_linear"].cases["case2"].role == "reversed"
 
 
 def test_the_cases_have_the_schedules_that_their_roles_say() -> None:

@@ -1,4 +1,4 @@
-"""Figures: from tables to results/figures/{figure}.svg and .png, as figures/catalogue.py lists them.
+"""Figures: from tables to results/figures/{figure}.svg and .png, as figures/catalogue lists them.
 
 Those that move are there as .gif too.
 """

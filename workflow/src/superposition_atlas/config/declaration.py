@@ -115,7 +115,7 @@ class ExperimentKeys:
     """Name of the schedule `base` in tables; `auto` is the name of the family of `probability`."""
     importance: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "ratio": 0.9})
     """The importance of each feature that a case calls `base`."""
-    probability: Schedule = MappingProxyType({"family": "linear", "first": 0.9, "last": 0.1})
+    probability: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "last": 0.02})
     """The feature probability of each feature that a case calls `base`."""
     training: Training = NOTHING
     """How the toy models are trained."""

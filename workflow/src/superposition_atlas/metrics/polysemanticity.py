@@ -93,18 +93,18 @@ def _table(parts: Sequence[Mapping[str, np.ndarray]]) -> pd.DataFrame:
 def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> dict[str, np.ndarray]:
     """Columns of the units of one instance."""
     one = slice(instance, instance + 1)
-    own = models.select(one)
-    response = responses(own, lambda h: read(h, one))
-    there = represented(own.W)[0]
-    x = own.sample(0, n_samples, stream.Purpose.EVALUATION)
-    f1, precision, recall = readings(read(own.encode(x), one)[0], x[0] > 0)
+    model = models.select(one)
+    response = responses(model, lambda h: read(h, one))
+    is_represented = represented(model.W)[0]
+    x = model.sample(0, n_samples, stream.Purpose.EVALUATION)
+    f1, precision, recall = readings(read(model.encode(x), one)[0], x[0] > 0)
 
     n_units, n_features = response.shape
     unit = np.arange(n_units)
-    of_represented = np.where(there & np.isfinite(f1), f1, -1.0)
+    of_represented = np.where(is_represented & np.isfinite(f1), f1, -1.0)
     best = of_represented.argmax(axis=1)
     known = of_represented[unit, best] >= 0
-    probability = own.probability[0].astype(np.float64)
+    probability = model.probability[0].astype(np.float64)
     chosen = {
         "f1": f1[unit, best],
         "precision": precision[unit, best],
@@ -112,13 +112,13 @@ def _units(models: ToyModels, instance: int, read: Read, n_samples: int) -> dict
         "always_f1": (2 * probability / (1 + probability))[best],
     }
     return {
-        "seed": np.full(n_units, own.seeds[0], dtype=np.uint64),
+        "seed": np.full(n_units, model.seeds[0], dtype=np.uint64),
         "unit": unit,
         "n_features": np.full(n_units, n_features),
-        "n_hidden": np.full(n_units, own.n_hidden),
-        "n_represented": np.full(n_units, there.sum()),
-        **{name: answered(response, there, share) for name, share in ANSWERING_SHARES.items()},
-        "selectivity": selectivity(response, there),
+        "n_hidden": np.full(n_units, model.n_hidden),
+        "n_represented": np.full(n_units, is_represented.sum()),
+        **{name: answered(response, is_represented, share) for name, share in ANSWERING_SHARES.items()},
+        "selectivity": selectivity(response, is_represented),
         "best_feature": np.where(known, best, -1),
         **{name: np.where(known, values, np.nan) for name, values in chosen.items()},
         "response": response,
@@ -145,29 +145,39 @@ def responses(model: ToyModels, read: Callable[[np.ndarray], np.ndarray]) -> Per
 
 
 def answered(
-    response: PerUnit, there: Bool[np.ndarray, " feature"], share: float
+    response: PerUnit, is_represented: Bool[np.ndarray, " feature"], share: float
 ) -> Float[np.ndarray, " unit"]:
     """Number of represented features to which each unit answers."""
     response = arguments.numbers(
         "response", response, "[unit, feature]", ndim=(2,), may_be_empty=True, dtype=None
     )
-    there = arguments.mask("there", there, response.shape[1], "a feature of response")
+    is_represented = arguments.mask(
+        "is_represented", is_represented, response.shape[1], "a feature of response"
+    )
     share = arguments.number("share", share, least=0, most=1)
-    size = np.abs(response[:, there])
+    size = np.abs(response[:, is_represented])
     largest = size.max(axis=1, initial=0.0)
     return np.asarray(((size > share * largest[:, None]) & (largest > NO_RESPONSE)[:, None]).sum(axis=1))
 
 
-def selectivity(response: PerUnit, there: Bool[np.ndarray, " feature"]) -> Float[np.ndarray, " unit"]:
+def selectivity(
+    response: PerUnit, is_represented: Bool[np.ndarray, " feature"]
+) -> Float[np.ndarray, " unit"]:
     """Largest |response| over their sum: 1 for one feature, 1/n for n equal ones; NaN for no response."""
     allowed = "[unit, feature]"
     response = arguments.numbers("response", response, allowed, ndim=(2,), may_be_empty=True, dtype=None)
-    there = arguments.mask("there", there, response.shape[1], "a feature of response")
-    size = np.abs(response[:, there])
+    is_represented = arguments.mask(
+        "is_represented", is_represented, response.shape[1], "a feature of response"
+    )
+    size = np.abs(response[:, is_represented])
     largest, total = size.max(axis=1, initial=0.0), size.sum(axis=1)
     share = np.full(len(size), np.nan)
     np.divide(largest, total, out=share, where=largest > NO_RESPONSE)
     return share
+
+
+def _mask(is_represented: Bool[np.ndarray, " feature"], response: PerUnit) -> Bool[np.ndarray, " feature"]:
+    return arguments.mask("is_represented", is_represented, response.shape[1], "a feature of response")
 
 
 def readings(

@@ -146,10 +146,10 @@ def weights(trained: Playground) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def joined_networks(several: Mapping[str, Playground]) -> dict[str, pd.DataFrame]:
+def joined_networks(networks: Mapping[str, Playground]) -> dict[str, pd.DataFrame]:
     """The tables of networks of several names, one below the other."""
-    found = [tables(name, trained) for name, trained in several.items()]
-    return {name: pd.concat([own[name] for own in found], ignore_index=True) for name in found[0]}
+    found = [tables(name, trained) for name, trained in networks.items()]
+    return {name: pd.concat([part[name] for part in found], ignore_index=True) for name in found[0]}
 
 
 def _seeds(trained: Playground) -> Integer[np.ndarray, " instance"]:

@@ -35,7 +35,7 @@ MOST_DRAWS = 10
 """Random draws of which one is followed to the end: as many with six features or more, fewer with fewer."""
 _SAME_LOSS, _SAME_COUPLINGS, _ROUGHLY_SAME = 1e-5, 1e-2, 5e-2
 _NOTHING_LOST = 1e-10
-"""As a share of the loss of representing nothing: rounding, and what a descent leaves."""
+"""Share of the loss of representing nothing that rounding and an unfinished descent can make up."""
 
 
 def best_solutions(

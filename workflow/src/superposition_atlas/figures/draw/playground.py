@@ -64,18 +64,18 @@ def draw(paths: Mapping[str, Path], network: str, title: str) -> Figure:
         title: of the networks.
     """
 
-    def own(role: str, *columns: str) -> pd.DataFrame:
+    def rows_of(role: str, *columns: str) -> pd.DataFrame:
         table = rows.read(paths[role], ["network", "seed", *columns])
         found = table[table["network"] == network]
         if found.empty:
             raise ArtefactError(f"{paths[role]}: has no rows of the network {network!r}")
         return found
 
-    units = own("units", "layer", "unit", "name", "used", "response")
-    weights = own("weights", "layer", "source", "target", "weight")
-    points = own("points", "x1", "x2", "label", "is_training")
-    curves = own("curves", "shown", "step", "training_loss", "test_loss")
-    runs = own("runs", "shown", "is_regression", "steps", "training_error", "test_error", "test_loss")
+    units = rows_of("units", "layer", "unit", "name", "used", "response")
+    weights = rows_of("weights", "layer", "source", "target", "weight")
+    points = rows_of("points", "x1", "x2", "label", "is_training")
+    curves = rows_of("curves", "shown", "step", "training_loss", "test_loss")
+    runs = rows_of("runs", "shown", "is_regression", "steps", "training_error", "test_error", "test_loss")
 
     canvas = Canvas(_HEIGHT)
     behind = canvas.axes(0, 0, style.WIDTH, _HEIGHT)
@@ -142,9 +142,9 @@ def _connect(axes: Axes, weights: pd.DataFrame, squares: _Squares) -> None:
     widths = 0.15 + 2.6 * size / max(float(size.max()), 1e-12)
     for sign, look in ((1, _POSITIVE), (-1, _NEGATIVE)):
         has_sign = np.sign(weights["weight"]) == sign
-        own = weights[has_sign]
+        of_sign = weights[has_sign]
         segments = []
-        for layer, source, target in zip(own["layer"], own["source"], own["target"], strict=True):
+        for layer, source, target in zip(of_sign["layer"], of_sign["source"], of_sign["target"], strict=True):
             start, end = squares[layer - 1, source], squares[layer, target]
             segments.append([(start.left + start.side, start.middle), (end.left, end.middle)])
         lines = LineCollection(segments, linewidths=widths[has_sign].to_list(), alpha=0.75, zorder=1, **look)
@@ -167,14 +167,14 @@ def _losses(axes: Axes, curves: pd.DataFrame) -> None:
     """Losses of the drawn network and, fainter, the test losses of the other seeds."""
     for _, other in curves[~curves["shown"]].groupby("seed"):
         axes.plot(other["step"], other["test_loss"], color=style.FAINT, linewidth=0.5, zorder=1)
-    own = curves[curves["shown"]]
+    network = curves[curves["shown"]]
     looks: dict[str, dict[str, Any]] = {
         "test": {"color": style.INK, "linestyle": "-"},
         "training": {"color": style.ACCENT, "linestyle": (0, (3, 1))},
     }
     for name, look in looks.items():
-        axes.plot(own["step"], own[f"{name}_loss"], linewidth=1.1, label=name, **look)
-    last = int(own["step"].max())
+        axes.plot(network["step"], network[f"{name}_loss"], linewidth=1.1, label=name, **look)
+    last = int(network["step"].max())
     axes.set_xlim(0, last)
     axes.set_ylim(bottom=0)
     axes.set_xticks([0, last])

@@ -1,21 +1,29 @@
-"""Characters that the figures' font lacks: from the machine's fonts, or named.
+"""The typeface of text and figures, and what to do about characters that it lacks.
 
-Matplotlib brings DejaVu Sans, which has no Chinese, Japanese or Korean. Figures whose text it can set are the
-same on every machine; others need a font of the machine, as the PDF does.
+The paper and its figures are set in STIX (SIL Open Font License), which Matplotlib's wheel holds: nothing
+else has to be installed, and typst reads the same files. It has no Chinese, Japanese or Korean. Figures whose
+text Matplotlib's fonts can set are the same on every machine; others need a font of the machine, as the PDF
+does.
 """
 
 import logging
 from functools import cache
 from pathlib import Path
 
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.text import Text
 
 logger = logging.getLogger(__name__)
 
-FAMILY = "DejaVu Sans"
-_FIRST = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "Noto Sans")
+FAMILY = "STIXGeneral"
+"""The family of all text."""
+MATHS = "stix"
+"""Matplotlib's name for the formulas of that family."""
+FOLDER = Path(get_data_path()) / "fonts" / "ttf"
+"""The files of the family."""
+_FIRST = ("DejaVu Sans", "Noto Sans CJK", "Source Han Sans", "WenQuanYi", "Noto Sans")
 """Families that are tried before others."""
 _NAMED = 20
 """Characters that a message lists at most."""

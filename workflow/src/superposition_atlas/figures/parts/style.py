@@ -91,7 +91,7 @@ def series(index: int) -> Mapping[str, Any]:
 _RC: Any = {
     "font.family": fonts.FAMILY,
     "font.size": 8.0,
-    "mathtext.fontset": "dejavusans",
+    "mathtext.fontset": fonts.MATHS,
     "axes.titlesize": 8.0,
     "axes.titlepad": 4.0,
     "axes.labelsize": 7.5,

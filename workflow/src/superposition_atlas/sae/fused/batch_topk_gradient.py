@@ -51,5 +51,5 @@ def after_step(sizes, model, rows, least):  # type: ignore[no-untyped-def]
     """Moves the threshold towards the least positive activation of the step, if there was one."""
     if least < LARGEST_BITS:
         rows.slope.view(np.int32)[0] = least  # the float of these bits
-        threshold = model.parameters[sizes.own]
-        model.parameters[sizes.own] += np.float32(THRESHOLD_RATE) * (rows.slope[0] - threshold)
+        threshold = model.parameters[sizes.particular]
+        model.parameters[sizes.particular] += np.float32(THRESHOLD_RATE) * (rows.slope[0] - threshold)

@@ -26,7 +26,7 @@ class Sizes(NamedTuple):
     n_latents: int
     W_dec: int
     """Index at which W_dec begins in a row of parameters."""
-    own: int
+    particular: int
     """Index at which the parameters begin that only this architecture has."""
 
 
@@ -221,7 +221,7 @@ def slopes_of_active(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at): 
 def add_biases(sums, sizes, parameters):  # type: ignore[no-untyped-def]
     """Once the batch is summed: what b_enc has, and b_dec by c = h - b_dec."""
     n_hidden, n_latents = sizes.n_hidden, sizes.n_latents
-    b_enc = sizes.own - n_hidden - n_latents
+    b_enc = sizes.particular - n_hidden - n_latents
     for d in range(n_hidden):
         for j in range(n_latents):
             sums.gradient[b_enc + n_latents + d] -= parameters[d * n_latents + j] * sums.slopes[j]

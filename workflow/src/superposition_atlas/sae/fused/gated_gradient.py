@@ -22,15 +22,15 @@ after_step = no_more
 def prepare(sizes, model):  # type: ignore[no-untyped-def]
     """exp(r_mag)."""
     for j in range(sizes.n_latents):
-        model.level[j] = np.exp(model.parameters[sizes.own + j])
+        model.level[j] = np.exp(model.parameters[sizes.particular + j])
 
 
 @inlined
 def activate(rows, sizes, model, goal, p_at):  # type: ignore[no-untyped-def]
     """a, and ReLU(gate) as the other activations."""
     zero = np.float32(0.0)
-    b_mag = sizes.own + sizes.n_latents
-    b_enc = sizes.own - sizes.n_hidden - sizes.n_latents
+    b_mag = sizes.particular + sizes.n_latents
+    b_enc = sizes.particular - sizes.n_hidden - sizes.n_latents
     for j in range(sizes.n_latents):
         gain = model.level[j]
         bias = model.parameters[b_mag + j] - gain * model.parameters[b_enc + j]
@@ -58,8 +58,8 @@ def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # t
         scaled_slopes += magnitude_slope * value
         delta = gate_slope + gain * magnitude_slope
         of_latent = accumulate(of_latent, delta, value, rows, c_at, r_at, s, sizes.n_hidden)
-    sums.gradient[sizes.own + j] += scaled_slopes
-    sums.gradient[sizes.own + sizes.n_latents + j] += magnitude_slopes
+    sums.gradient[sizes.particular + j] += scaled_slopes
+    sums.gradient[sizes.particular + sizes.n_latents + j] += magnitude_slopes
     return of_latent
 
 
@@ -67,8 +67,8 @@ def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # t
 def finish(sums, sizes, model, bandwidth):  # type: ignore[no-untyped-def]
     """Σ g_j = Σ δ_j - exp(r_mag) Σ m_j for b_enc, and r_mag's share of b_mag."""
     n_latents = sizes.n_latents
-    r_mag, b_mag = sizes.own, sizes.own + n_latents
-    b_enc = sizes.own - sizes.n_hidden - n_latents
+    r_mag, b_mag = sizes.particular, sizes.particular + n_latents
+    b_enc = sizes.particular - sizes.n_hidden - n_latents
     for j in range(n_latents):
         sums.gradient[b_enc + j] -= model.level[j] * sums.gradient[b_mag + j]
         sums.gradient[r_mag + j] -= model.parameters[b_mag + j] * sums.gradient[b_mag + j]

@@ -21,7 +21,7 @@ after_step = no_more
 def prepare(sizes, model):  # type: ignore[no-untyped-def]
     """θ."""
     for j in range(sizes.n_latents):
-        model.level[j] = np.exp(model.parameters[sizes.own + j])
+        model.level[j] = np.exp(model.parameters[sizes.particular + j])
 
 
 @inlined
@@ -47,7 +47,7 @@ def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # t
         is_near = abs(rows.pre_activations[j * BLOCK + s] - theta) < goal.half_width
         threshold_slopes += theta * rho + goal.sparsity_slope if is_near else zero
         of_latent = accumulate(of_latent, delta, value, rows, c_at, r_at, s, sizes.n_hidden)
-    sums.gradient[sizes.own + j] += threshold_slopes
+    sums.gradient[sizes.particular + j] += threshold_slopes
     return of_latent
 
 
@@ -55,4 +55,4 @@ def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # t
 def finish(sums, sizes, model, bandwidth):  # type: ignore[no-untyped-def]
     """The factor -θ / ε."""
     for j in range(sizes.n_latents):
-        sums.gradient[sizes.own + j] *= -model.level[j] / np.float32(bandwidth)
+        sums.gradient[sizes.particular + j] *= -model.level[j] / np.float32(bandwidth)

@@ -21,8 +21,9 @@ from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.structure import none_active, scales, shared_words
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.fused import fused_step
-from superposition_atlas.training.fused.lanes import LANES, Memory, Traced
+from superposition_atlas.training.fused.lanes import LANES, Traced
 from superposition_atlas.training.fused.traced_batch import TracedBatch, Variant
+from superposition_atlas.training.fused.traced_memory import Memory
 from superposition_atlas.training.optimizer import StepCoefficients
 from superposition_atlas.training.problem import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
 

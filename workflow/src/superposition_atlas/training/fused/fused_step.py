@@ -17,11 +17,7 @@ Samples that were left out, because no feature is active, have h = 0 and z = b: 
 
 from superposition_atlas.training.fused.lanes import (
     LANES,
-    Counter,
-    Memory,
-    Total,
     Traced,
-    Variable,
     if_holds,
     lane_sums,
     long,
@@ -39,6 +35,7 @@ from superposition_atlas.training.fused.traced_batch import (
     columns,
     over_chunks,
 )
+from superposition_atlas.training.fused.traced_memory import Counter, Memory, Total, Variable
 
 _HIDDEN_TILE = 8  # times two vectors: sixteen sums, and as many registers for the rest (of AVX-512)
 _FEATURE_TILE = 6

@@ -17,15 +17,13 @@ from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite has no types
 from numba.core import cgutils
 
 LANES = 16
-_LINE = 4 * LANES  # bytes of a vector, and of a cache line
 
-_FLOAT = ir.FloatType()
-_DOUBLE = ir.DoubleType()
-_WORD = ir.IntType(32)
-_LONG = ir.IntType(64)
-_FLOATS = ir.VectorType(_FLOAT, LANES)
-_WORDS = ir.VectorType(_WORD, LANES)
-_LONGS = ir.VectorType(_LONG, LANES // 2)
+FLOAT = ir.FloatType()
+WORD = ir.IntType(32)
+LONG = ir.IntType(64)
+FLOATS = ir.VectorType(FLOAT, LANES)
+WORDS = ir.VectorType(WORD, LANES)
+LONGS = ir.VectorType(LONG, LANES // 2)
 
 
 class Traced:
@@ -38,7 +36,7 @@ class Traced:
     def _is_float(self) -> bool:
         return isinstance(_element(self.value.type), ir.FloatType)
 
-    def _alike(self, other: "Traced | float") -> tuple[Any, Any]:
+    def alike(self, other: "Traced | float") -> tuple[Any, Any]:
         """Both operands, a number as a constant and a scalar that meets a vector spread over its lanes."""
         if not isinstance(other, Traced):
             other = Traced(self.builder, ir.Constant(_element(self.value.type), other))
@@ -54,36 +52,36 @@ class Traced:
 
     def __add__(self, other: "Traced | float") -> "Traced":
         operation = self.builder.fadd if self._is_float() else self.builder.add
-        return self._new(operation(*self._alike(other)))
+        return self._new(operation(*self.alike(other)))
 
     def __sub__(self, other: "Traced | float") -> "Traced":
         operation = self.builder.fsub if self._is_float() else self.builder.sub
-        return self._new(operation(*self._alike(other)))
+        return self._new(operation(*self.alike(other)))
 
     def __mul__(self, other: "Traced | float") -> "Traced":
         operation = self.builder.fmul if self._is_float() else self.builder.mul
-        return self._new(operation(*self._alike(other)))
+        return self._new(operation(*self.alike(other)))
 
     def __truediv__(self, other: "Traced | float") -> "Traced":
-        return self._new(self.builder.fdiv(*self._alike(other)))
+        return self._new(self.builder.fdiv(*self.alike(other)))
 
     def __xor__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.xor(*self._alike(other)))
+        return self._new(self.builder.xor(*self.alike(other)))
 
     def __and__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.and_(*self._alike(other)))
+        return self._new(self.builder.and_(*self.alike(other)))
 
     def __or__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.or_(*self._alike(other)))
+        return self._new(self.builder.or_(*self.alike(other)))
 
     def __lshift__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.shl(*self._alike(other)))
+        return self._new(self.builder.shl(*self.alike(other)))
 
     def __rshift__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.lshr(*self._alike(other)))
+        return self._new(self.builder.lshr(*self.alike(other)))
 
     def __floordiv__(self, other: "Traced | int") -> "Traced":
-        return self._new(self.builder.udiv(*self._alike(other)))
+        return self._new(self.builder.udiv(*self.alike(other)))
 
     def __le__(self, other: "Traced | float") -> "Traced":
         return self._compare("<=", other)
@@ -96,7 +94,7 @@ class Traced:
 
     def _compare(self, relation: str, other: "Traced | float") -> "Traced":
         compare = self.builder.fcmp_ordered if self._is_float() else self.builder.icmp_unsigned
-        return self._new(compare(relation, *self._alike(other)))
+        return self._new(compare(relation, *self.alike(other)))
 
     def is_nonzero(self) -> "Traced":
         """Which lanes of a float32 vector are not 0; NaN is not."""
@@ -109,75 +107,75 @@ class Traced:
 
     def low_word(self) -> "Traced":
         """The low 32 bits of a 64-bit scalar."""
-        return self._new(self.builder.trunc(self.value, _WORD))
+        return self._new(self.builder.trunc(self.value, WORD))
 
     def to_long(self) -> "Traced":
         """A word as a 64-bit scalar."""
-        return self._new(self.builder.zext(self.value, _LONG))
+        return self._new(self.builder.zext(self.value, LONG))
 
     def as_words(self) -> "Traced":
         """The bits of eight 64-bit integers as sixteen words, each low word before its high word."""
-        return self._new(self.builder.bitcast(self.value, _WORDS))
+        return self._new(self.builder.bitcast(self.value, WORDS))
 
     def to_floats(self) -> "Traced":
         """Sixteen words as float32, rounded to nearest."""
-        return self._new(self.builder.uitofp(self.value, _FLOATS))
+        return self._new(self.builder.uitofp(self.value, FLOATS))
 
     def as_floats(self) -> "Traced":
         """The bits of sixteen words as float32."""
-        return self._new(self.builder.bitcast(self.value, _FLOATS))
+        return self._new(self.builder.bitcast(self.value, FLOATS))
 
     def float_bits(self) -> "Traced":
         """The bits of sixteen float32 as words."""
-        return self._new(self.builder.bitcast(self.value, _WORDS))
+        return self._new(self.builder.bitcast(self.value, WORDS))
 
     def nearest(self) -> "Traced":
         """Sixteen float32 rounded to whole numbers."""
-        return self._new(_call(self.builder, "llvm.rint.v16f32", _FLOATS, [self.value]))
+        return self._new(_call(self.builder, "llvm.rint.v16f32", FLOATS, [self.value]))
 
     def to_float(self) -> "Traced":
         """An integer scalar, in two's complement, as float32."""
-        return self._new(self.builder.sitofp(self.value, _FLOAT))
+        return self._new(self.builder.sitofp(self.value, FLOAT))
 
     def to_words(self) -> "Traced":
         """Sixteen whole float32 as words; negative ones as two's complement."""
-        return self._new(self.builder.fptosi(self.value, _WORDS))
+        return self._new(self.builder.fptosi(self.value, WORDS))
 
     def to_signed_floats(self) -> "Traced":
         """Sixteen words, in two's complement, as float32."""
-        return self._new(self.builder.sitofp(self.value, _FLOATS))
+        return self._new(self.builder.sitofp(self.value, FLOATS))
 
     def square_root(self) -> "Traced":
         """Square root of sixteen float32."""
-        return self._new(_call(self.builder, "llvm.sqrt.v16f32", _FLOATS, [self.value]))
+        return self._new(_call(self.builder, "llvm.sqrt.v16f32", FLOATS, [self.value]))
 
     def count(self) -> "Traced":
         """How many of sixteen truths hold, as a 64-bit scalar."""
         bits = self.builder.bitcast(self.value, ir.IntType(LANES))
-        return self._new(self.builder.zext(self.builder.ctpop(bits), _LONG))
+        return self._new(self.builder.zext(self.builder.ctpop(bits), LONG))
 
     def compressed(self, keep: "Traced") -> "Traced":
         """The lanes to keep, moved together at the front; what follows them is anything."""
-        undefined = ir.Constant(_FLOATS, ir.Undefined)
+        undefined = ir.Constant(FLOATS, ir.Undefined)
         name = "llvm.experimental.vector.compress.v16f32"
-        return self._new(_call(self.builder, name, _FLOATS, [self.value, keep.value, undefined]))
+        return self._new(_call(self.builder, name, FLOATS, [self.value, keep.value, undefined]))
 
     def lane(self, index: int) -> "Traced":
         """One element of a vector."""
-        return self._new(self.builder.extract_element(self.value, ir.Constant(_WORD, index)))
+        return self._new(self.builder.extract_element(self.value, ir.Constant(WORD, index)))
 
     def sum(self) -> "Traced":
         """The sum of a vector's lanes, in an order that is fixed when the kernel is compiled."""
-        zero = ir.Constant(_FLOAT, 0.0)
+        zero = ir.Constant(FLOAT, 0.0)
         name = "llvm.vector.reduce.fadd.v16f32"
-        return self._new(_call(self.builder, name, _FLOAT, [zero, self.value], fastmath=("reassoc",)))
+        return self._new(_call(self.builder, name, FLOAT, [zero, self.value], fastmath=("reassoc",)))
 
 
 def multiply_add(left: Traced, right: Traced, addend: Traced) -> Traced:
     """left · right + addend over the lanes, rounded once where the machine has an instruction for it."""
-    zeros = Traced(left.builder, ir.Constant(_FLOATS, None))
-    operands = [zeros._alike(operand)[1] for operand in (left, right, addend)]
-    return Traced(left.builder, _call(left.builder, "llvm.fmuladd.v16f32", _FLOATS, operands))
+    zeros = Traced(left.builder, ir.Constant(FLOATS, None))
+    operands = [zeros.alike(operand)[1] for operand in (left, right, addend)]
+    return Traced(left.builder, _call(left.builder, "llvm.fmuladd.v16f32", FLOATS, operands))
 
 
 def lane_sums(vectors: Sequence[Traced]) -> Traced:
@@ -219,132 +217,14 @@ def transposed(vectors: Sequence[Traced]) -> list[Traced]:
     return [Traced(builder, vector) for vector in turned]
 
 
-class Variable:
-    """A vector that loops change: a register while there is one left."""
-
-    def __init__(self, builder: Any) -> None:
-        self._builder = builder
-        self._slot = cgutils.alloca_once(builder, _FLOATS)  # type: ignore[no-untyped-call]  # numba's own
-        self.clear()  # here, where the program stands: in a loop, on every turn
-
-    def clear(self) -> None:
-        """Set all lanes to 0."""
-        self._builder.store(ir.Constant(_FLOATS, None), self._slot)
-
-    def set(self, value: Traced) -> None:
-        """Replace all lanes; a scalar is spread over them."""
-        zeros = Traced(self._builder, ir.Constant(_FLOATS, None))
-        self._builder.store(zeros._alike(value)[1], self._slot)
-
-    def get(self) -> Traced:
-        """The vector now."""
-        return Traced(self._builder, self._builder.load(self._slot))
-
-
-class Total:
-    """A float64 number that gathers float32 sums."""
-
-    def __init__(self, builder: Any) -> None:
-        self._builder = builder
-        self._slot = cgutils.alloca_once(builder, _DOUBLE)  # type: ignore[no-untyped-call]  # numba's own
-        builder.store(ir.Constant(_DOUBLE, 0.0), self._slot)
-
-    def take(self, lanes: Variable) -> None:
-        """Add the sum of the lanes, and set them to 0."""
-        self.add(lanes.get().sum())
-        lanes.clear()
-
-    def add(self, value: Traced) -> None:
-        """Add a float32 number."""
-        wide = self._builder.fpext(value.value, _DOUBLE)
-        self._builder.store(self._builder.fadd(self._builder.load(self._slot), wide), self._slot)
-
-    def get(self) -> Traced:
-        """The number now."""
-        return Traced(self._builder, self._builder.load(self._slot))
-
-
-class Counter:
-    """A 64-bit number that loops change."""
-
-    def __init__(self, builder: Any) -> None:
-        self._builder = builder
-        self._slot = cgutils.alloca_once(builder, _LONG)  # type: ignore[no-untyped-call]  # numba's own
-        self.set(long(builder, 0))
-
-    def set(self, value: Traced) -> None:
-        """Replace the number."""
-        self._builder.store(value.value, self._slot)
-
-    def get(self) -> Traced:
-        """The number now."""
-        return Traced(self._builder, self._builder.load(self._slot))
-
-
-class Memory:
-    """A row of 32-bit elements, read and written one at a time or sixteen at a time."""
-
-    def __init__(self, builder: Any, pointer: Any) -> None:
-        self._builder = builder
-        self._pointer = pointer
-
-    def _at(self, index: Traced | int) -> Any:
-        offset = index.value if isinstance(index, Traced) else ir.Constant(_LONG, index)
-        return self._builder.gep(self._pointer, [offset])
-
-    def _lanes_at(self, index: Traced | int) -> Any:
-        return self._builder.bitcast(self._at(index), _FLOATS.as_pointer())
-
-    def as_words(self) -> "Memory":
-        """The same row, read and written one word at a time."""
-        return Memory(self._builder, self._builder.bitcast(self._pointer, _WORD.as_pointer()))
-
-    def from_index(self, index: Traced | int) -> "Memory":
-        """The same row from an element on."""
-        return Memory(self._builder, self._at(index))
-
-    def aligned(self) -> "Memory":
-        """The same row from the first element on at which a vector fills a cache line."""
-        address = self._builder.ptrtoint(self._pointer, _LONG)
-        aligned = self._builder.and_(
-            self._builder.add(address, ir.Constant(_LONG, _LINE - 1)), ir.Constant(_LONG, -_LINE)
-        )
-        return Memory(self._builder, self._builder.inttoptr(aligned, self._pointer.type))
-
-    def load(self, index: Traced | int) -> Traced:
-        """One element."""
-        return Traced(self._builder, self._builder.load(self._at(index), align=4))
-
-    def store(self, value: Traced, index: Traced | int) -> None:
-        """One element."""
-        self._builder.store(value.value, self._at(index), align=4)
-
-    def load_lanes(self, index: Traced | int) -> Traced:
-        """Sixteen float32 elements."""
-        return Traced(self._builder, self._builder.load(self._lanes_at(index), align=4))
-
-    def store_lanes(self, value: Traced, index: Traced | int) -> None:
-        """Sixteen float32 elements."""
-        self._builder.store(value.value, self._lanes_at(index), align=4)
-
-    def add_lanes(self, values: Traced, lanes: range, index: Traced | int) -> None:
-        """Add some of sixteen float32, side by side, to as many elements."""
-        kind = ir.VectorType(_FLOAT, len(lanes))
-        chosen = ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
-        added = self._builder.shuffle_vector(values.value, ir.Constant(_FLOATS, ir.Undefined), chosen)
-        place = self._builder.bitcast(self._at(index), kind.as_pointer())
-        total = self._builder.fadd(self._builder.load(place, align=4), added)
-        self._builder.store(total, place, align=4)
-
-
 def long(builder: Any, value: int) -> Traced:
     """A 64-bit constant."""
-    return Traced(builder, ir.Constant(_LONG, value))
+    return Traced(builder, ir.Constant(LONG, value))
 
 
 def longs(builder: Any, values: Sequence[int]) -> Traced:
     """Eight 64-bit constants."""
-    return Traced(builder, ir.Constant(_LONGS, list(values)))
+    return Traced(builder, ir.Constant(LONGS, list(values)))
 
 
 def words(builder: Any, values: Sequence[int]) -> Traced:
@@ -390,7 +270,7 @@ def loop_over_tiles(builder: Any, length: int, largest: int, body: Callable[[Tra
 
 
 def _constant_words(values: Sequence[int]) -> Any:
-    return ir.Constant(_WORDS, list(values))
+    return ir.Constant(WORDS, list(values))
 
 
 def _element(kind: Any) -> Any:
@@ -399,8 +279,8 @@ def _element(kind: Any) -> Any:
 
 def _spread(builder: Any, scalar: Any, vector_type: Any) -> Any:
     undefined = ir.Constant(vector_type, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(_WORD, 0))
-    every = ir.Constant(ir.VectorType(_WORD, vector_type.count), None)
+    first = builder.insert_element(undefined, scalar, ir.Constant(WORD, 0))
+    every = ir.Constant(ir.VectorType(WORD, vector_type.count), None)
     return builder.shuffle_vector(first, undefined, every)
 
 

@@ -9,10 +9,7 @@ from contextlib import contextmanager
 
 from superposition_atlas.training.fused.lanes import (
     LANES,
-    Counter,
-    Memory,
     Traced,
-    Variable,
     if_holds,
     long,
     loop,
@@ -30,6 +27,7 @@ from superposition_atlas.training.fused.traced_batch import (
     columns,
     n_blocks,
 )
+from superposition_atlas.training.fused.traced_memory import Counter, Memory, Variable
 
 _LEAST_HIDDEN = 8  # below it zeros are not looked for: the lanes of a column of W would be mostly empty
 _RARE = 0.08  # features are rare if they have at most this mean probability,

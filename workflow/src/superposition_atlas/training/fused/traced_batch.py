@@ -15,10 +15,7 @@ from superposition_atlas.sampling.stream import MULTIPLIERS, ROUNDS, WEYL_INCREM
 from superposition_atlas.toy_model import Output
 from superposition_atlas.training.fused.lanes import (
     LANES,
-    Counter,
-    Memory,
     Traced,
-    Variable,
     if_holds,
     long,
     longs,
@@ -27,6 +24,7 @@ from superposition_atlas.training.fused.lanes import (
     loop_while,
     words,
 )
+from superposition_atlas.training.fused.traced_memory import Counter, Memory, Variable
 from superposition_atlas.training.fused.vector_functions import LaneFunctions
 
 BLOCK = 2 * LANES

@@ -1,0 +1,67 @@
+"""Which figures a configuration asks for: what each draws, from which files, and in which section.
+
+The Snakefile makes its targets from this list and the report its sections. A new figure is a module in `draw`
+with a caption in workflow/report/captions, and an entry in the module of its subject here.
+"""
+
+from superposition_atlas.config import Config
+from superposition_atlas.figures.catalogue import (
+    atlas_maps,
+    attention,
+    families,
+    norms,
+    observations,
+    playground,
+    saes,
+    slides,
+    subjects,
+    theory,
+)
+from superposition_atlas.figures.catalogue.figure_target import FigureTarget
+from superposition_atlas.figures.catalogue.norms import NORMS, PUBLISHED_NORMS
+from superposition_atlas.figures.catalogue.subjects import (
+    answers,
+    beside_the_published_norms,
+    compared_experiments,
+    matched_cases,
+    solved_maps,
+)
+from superposition_atlas.figures.catalogue.theory import THEORY
+
+atlas = subjects.atlas
+
+__all__ = [
+    "NORMS",
+    "PUBLISHED_NORMS",
+    "THEORY",
+    "FigureTarget",
+    "answers",
+    "atlas",
+    "beside_the_published_norms",
+    "compared_experiments",
+    "figures",
+    "matched_cases",
+    "solved_maps",
+]
+
+
+def figures(config: Config) -> list[FigureTarget]:
+    """All figures of a configuration, in the order of the report."""
+    parts = (
+        attention.pivot_tables,
+        playground.networks,
+        slides.motivation,
+        saes.polysemanticity,
+        slides.uniform,
+        saes.sae_slides,
+        saes.frames,
+        slides.cases,
+        norms.published_norms,
+        observations.observations,
+        observations.initial_scale,
+        saes.recovery,
+        families.other_families,
+        theory.theory_and_training,
+        atlas_maps.over_schedules,
+    )
+    return [figure for part in parts for figure in part(config)]

@@ -1,0 +1,55 @@
+"""What figures are about: the experiments, cases and maps of a configuration that they draw."""
+
+from superposition_atlas.config import Case, Config, Experiment, Map
+from superposition_atlas.maps.comparison import search_of
+from superposition_atlas.theory.limits import LARGEST_SOLVED
+
+
+def answers(config: Config) -> bool:
+    """Whether there is an atlas to judge the talk's observations by, and toy models of the talk."""
+    described = atlas(config)
+    tested = any(experiment.claims for experiment in config.experiments.values())
+    return tested and described is not None and described.points["kind"] == "grid"
+
+
+def atlas(config: Config) -> Map | None:
+    """The map that the atlas's figures draw: one of mean density and steepness, trained and solved."""
+    described = config.map_of_role("observations")
+    if described is None or not described.seeds or described.n_features > LARGEST_SOLVED:
+        return None
+    has_best = search_of(next(iter(described.variants.values())).as_dict())
+    return described if has_best and {"mean_density", "steepness"} <= set(described.points) else None
+
+
+def beside_the_published_norms(config: Config) -> list[Experiment]:
+    """The experiment at the post's size, and what is tested like it: other families of schedules."""
+    post = config.experiment_of_role("post")
+    if post is None:
+        return []
+    size = (post.n_features, post.n_hidden)
+    tested = [experiment for experiment in config.experiments.values() if experiment.claims]
+    return [post, *(each for each in tested if each is not post and (each.n_features, each.n_hidden) == size)]
+
+
+def matched_cases(experiment: Experiment) -> list[Case]:
+    """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs."""
+    return [case for case in experiment.cases.values() if search_of(case.training.as_dict()) == "trained"]
+
+
+def compared_experiments(config: Config) -> list[Experiment]:
+    """Experiments whose toy models are compared with the best solutions for their schedules."""
+    return [
+        experiment
+        for experiment in config.experiments.values()
+        if (experiment.claims or experiment.role == "known_answers")
+        and experiment.n_features <= LARGEST_SOLVED
+    ]
+
+
+def solved_maps(config: Config, kind: str) -> list[str]:
+    """Names of the maps of a kind of points whose best solutions are sought."""
+    return [
+        name
+        for name, described in config.maps.items()
+        if described.points["kind"] == kind and described.n_features <= LARGEST_SOLVED
+    ]
