@@ -18,7 +18,7 @@ from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
-from superposition_atlas.sampling.structure import Structure, independent
+from superposition_atlas.sampling.structure import Intervals, independent
 from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class ToyModels(Ensemble):
     engine: str
     history: History | None = None
     """None unless `record_steps` were asked for."""
-    structure: Structure | None = None
+    structure: Intervals | None = None
     """Which features depend on one another, [instance, feature, 2] (`sampling.structure`); None where all are
     independent."""
 
@@ -250,7 +250,7 @@ class ToyModels(Ensemble):
 
 
 TENSORS = ("W", "b", "loss", "seeds", "importance", "probability")
-"""The arrays of `ToyModels`, all with the instance as first axis; `structure` is one more where it is there."""
+"""The arrays of `ToyModels`, all with the instance as first axis; see `tensor_names`."""
 
 HISTORY_TENSORS = ("W", "b", "feature_loss")
 """The arrays of `History`, all with record and instance as first axes."""
@@ -269,10 +269,7 @@ def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
     }
     if any(one.structure is not None for one in filled):
         arrays["structure"] = np.concatenate(
-            [
-                independent(one.probability.shape) if one.structure is None else one.structure
-                for one in filled
-            ]
+            [independent(one.probability.shape) if one.structure is None else one.structure for one in filled]
         )
     histories = [one.history for one in filled if one.history is not None]
     if not histories:

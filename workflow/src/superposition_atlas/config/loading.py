@@ -84,10 +84,11 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
             key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")
         }
         return {"experiments": {name: of_schedules | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
+    names = ("importance", "probability", "structure", "training")
     alone = {
-        **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
+        **{key: filled[key] for key in ("n_features", "n_hidden", *names[:3]) if key in filled},
         "seeds": seeds_as_written(loaded.seeds),
-        "cases": {case: {key: cases[case][key] for key in ("importance", "probability", "training")}},
+        "cases": {case: {key: cases[case][key] for key in names if key in cases[case]}},
     }
     return {"experiments": {name: alone}}
 

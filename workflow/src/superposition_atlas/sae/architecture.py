@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.sample import sample
-from superposition_atlas.sampling.structure import Structure
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings, centre, encode
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class TrainingData:
     k: Integer[np.ndarray, " instance"]
     toy_settings: TrainingSettings
     """The toy models', which say how large features are and whether inputs are centred."""
-    structure: Structure | None = None
+    structure: Intervals | None = None
     """[instance, feature, 2]; None where features are independent."""
 
     def sample(

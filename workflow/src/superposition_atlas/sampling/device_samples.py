@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int64, Integer, UInt32
 
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MagnitudesName
-from superposition_atlas.sampling.structure import Structure, independent, scales
+from superposition_atlas.sampling.structure import Intervals, independent, scales
 from superposition_atlas.sampling.triton_stream import draw
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
@@ -29,7 +29,7 @@ class Samples:
     """Low and high word of the seed."""
     structure: UInt32[torch.Tensor, "instance feature 2"]
     """See `structure`; independent features have one too, which kernels do not read."""
-    is_structured: bool
+    is_structured: bool = False
 
     @classmethod
     def of(
@@ -38,7 +38,7 @@ class Samples:
         probability: Float[np.ndarray, "instance feature"],
         centre: Float[np.ndarray, "instance feature"],
         magnitudes: MagnitudesName,
-        structure: Structure | None,
+        structure: Intervals | None,
         device: torch.device,
     ) -> "Samples":
         """The samples of some instances."""
@@ -48,12 +48,11 @@ class Samples:
         keys = np.stack([seed & _LOW_WORD, seed >> np.uint64(32)], axis=-1).astype(np.uint32)
         shared = independent(threshold.shape) if structure is None else structure
         arrays = (threshold, scale, stream.offsets(scale, magnitudes), centre, keys, shared)
-        return cls(*(on_device(array, device) for array in arrays), is_structured=structure is not None)
+        tensors = [on_device(array, device) for array in arrays]
+        return cls(*tensors, is_structured=structure is not None)  # type: ignore[misc, arg-type]
 
     @classmethod
-    def zeros(
-        cls, n_instances: int, n_features: int, is_structured: bool, device: torch.device
-    ) -> "Samples":
+    def zeros(cls, n_instances: int, n_features: int, is_structured: bool, device: torch.device) -> "Samples":
         """Room for so many instances."""
 
         def room(length: int, kind: torch.dtype = torch.float32) -> torch.Tensor:

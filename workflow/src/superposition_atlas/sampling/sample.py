@@ -11,7 +11,7 @@ from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, NAMES, MagnitudesName
 from superposition_atlas.sampling.stream import Purpose, offsets, thresholds
-from superposition_atlas.sampling.structure import Group, Structure, scales, structure_of
+from superposition_atlas.sampling.structure import Group, Intervals, scales, structure_of
 
 
 def sample(
@@ -21,7 +21,7 @@ def sample(
     probability: Float[np.ndarray, "#instance feature"],
     purpose: Purpose = Purpose.INPUTS,
     magnitudes: MagnitudesName = "uniform",
-    structure: Sequence[Group] | Structure | None = None,
+    structure: Sequence[Group] | Intervals | None = None,
 ) -> Float[np.ndarray, "instance batch feature"]:
     """The batch of one step, float32: x_i = 0 with probability 1 - p_i, else a magnitude, U[0, 1].
 

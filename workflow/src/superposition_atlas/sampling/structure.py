@@ -1,14 +1,14 @@
 """Features that depend on one another: several share the word that decides which of them are active.
 
-Features of a *group* share one uniform word u. Feature i is active iff u lies in its interval [a_i, a_i + p_i),
-so its probability is p_i whatever the others do, and two features are active together with the probability
-with which their intervals overlap. The magnitude of a feature in a group comes from the feature's own word.
+Features of a *group* share one uniform word u. Feature i is active iff u lies in its interval
+[a_i, a_i + p_i), so its probability is p_i whatever the others do, and two features are active together with
+the probability of the overlap of their intervals. A feature's magnitude comes from a word of its own.
 A feature in no group is active iff its own word lies in [0, p_i): the stream of independent features.
 
 Intervals are whole words of 2^32: [a_i, a_i + p_i) is round(p_i 2^32) of them, as many as without structure.
 
-Engines take a structure as an array [*instance, feature, 2] of uint32. For each feature it holds the number of
-the word that decides about it (its own number, or `SHARED` plus the first feature of its group), and a_i.
+Engines take a structure as an array [*instance, feature, 2] of uint32. For each feature it holds the number
+of the word that decides about it (its own number, or `SHARED` plus the first feature of its group), and a_i.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError, SettingError, value_text
 from superposition_atlas.sampling import stream
 
-Structure = UInt32[np.ndarray, "*instance feature 2"]
+Intervals = UInt32[np.ndarray, "*instance feature 2"]
 
 SHARED = 2**31
 """Number of the word that a group shares, less the group's first feature: features have numbers below it."""
@@ -33,8 +33,8 @@ Group = Mapping[str, Any]
 
 
 def structure_of(
-    groups: Sequence[Group] | Structure | None, probability: Float[np.ndarray, "*instance feature"]
-) -> Structure | None:
+    groups: Sequence[Group] | Intervals | None, probability: Float[np.ndarray, "*instance feature"]
+) -> Intervals | None:
     """The structure that groups make of features of these probabilities.
 
     Args:
@@ -70,27 +70,27 @@ def structure_of(
     return None if np.array_equal(structure, independent(probability.shape)) else structure
 
 
-def independent(shape: tuple[int, ...]) -> Structure:
+def independent(shape: tuple[int, ...]) -> Intervals:
     """The structure of independent features; shape is that of their probabilities."""
     structure = np.zeros((*shape, 2), dtype=np.uint32)
     structure[..., 0] = np.arange(shape[-1])
     return structure
 
 
-def is_shared(structure: Structure) -> Bool[np.ndarray, "*instance feature"]:
+def is_shared(structure: Intervals) -> Bool[np.ndarray, "*instance feature"]:
     """Whether each feature is in a group."""
     return np.asarray(structure[..., 0] >= SHARED)
 
 
 def scales(
-    threshold: UInt32[np.ndarray, "*instance feature"], structure: Structure | None
+    threshold: UInt32[np.ndarray, "*instance feature"], structure: Intervals | None
 ) -> Float[np.ndarray, "*instance feature"]:
     """float32 factor that maps a feature's own word to its magnitude: all its words, or those in [0, p_i)."""
     scale = stream.scales(threshold)
     return scale if structure is None else np.where(is_shared(structure), np.float32(2.0**-32), scale)
 
 
-def shared_words(structure: Structure) -> UInt32[np.ndarray, "instance entry"]:
+def shared_words(structure: Intervals) -> UInt32[np.ndarray, "instance entry"]:
     """What kernels know of a structure: how many groups there are, the number of each one's word (room for
     n // 2 + 1), each feature's group (n // 2 where it has none), and the first value at which it is active.
     """
@@ -140,7 +140,7 @@ def _together(name: str, group: Group, features: list[int], counts: np.ndarray) 
 
 def _exclusive(name: str, group: Group, features: list[int], counts: np.ndarray) -> np.ndarray:
     """Intervals side by side: no two features are active together."""
-    return _side_by_side(name, features, counts, np.zeros(counts.shape[:-1], np.int64), None)
+    return _side_by_side(name, group, features, counts, np.zeros(counts.shape[:-1], np.int64), None)
 
 
 def _tree(name: str, group: Group, features: list[int], counts: np.ndarray) -> np.ndarray:
@@ -165,7 +165,9 @@ def _tree(name: str, group: Group, features: list[int], counts: np.ndarray) -> n
                 place = features.index(parent)
                 room, start = counts[..., place], starts[..., place]
             named = [features[k] for k in children]
-            starts[..., children] = _side_by_side(name, named, counts[..., children], start, room, parent)
+            starts[..., children] = _side_by_side(
+                name, group, named, counts[..., children], start, room, parent
+            )
             placed |= set(named)
     if circle := [features[k] for k, own in enumerate(parents) if own != -2]:
         raise SettingError(
@@ -185,7 +187,7 @@ def _intervals(name: str, group: Group, features: list[int], counts: np.ndarray)
         place = tuple(beyond[0])
         probability = counts[place] / ALL
         allowed = f"at most 1 - p = {1 - probability:.6g} for feature {features[place[-1]]}"
-        raise SettingError(f"{name}.starts", float(numbers[place[-1]]), allowed, f"a start of {name}.starts")
+        raise SettingError(f"{name}.starts", float(numbers[place[-1]]), allowed, f"a value of {name}.starts")
     # Rounding start and length to whole words may make one word too many.
     return np.minimum(starts, ALL - counts)
 
@@ -202,6 +204,7 @@ _KEYS = {"tree": ("parents",), "intervals": ("starts",)}
 
 def _side_by_side(
     name: str,
+    group: Group,
     features: list[int],
     counts: np.ndarray,
     start: np.ndarray,
@@ -220,23 +223,28 @@ def _side_by_side(
         place = tuple(over[0])
         total, most = ends[(*place, -1)] / ALL, room[place] / ALL
         sum_of = f"the probabilities of features {', '.join(map(str, features))}, which exclude one another,"
-        allowed = "at most 1" if parent < 0 else f"at most {most:.6g}, the probability of their parent {parent}"
-        raise SettingError(name, float(f"{total:.6g}"), allowed, f"{name}: the sum of {sum_of}")
+        who = "" if parent < 0 else f", the probability of their parent {parent}"
+        allowed = f"a group in which {sum_of} sum to at most {most:.6g}{who} (they sum to {total:.6g})"
+        raise SettingError(name, group, allowed)
     within = np.minimum(ends - counts, room[..., None] - counts)
     return start[..., None] + within
 
 
-def _checked(structure: np.ndarray, counts: np.ndarray) -> Structure | None:
+def _checked(structure: np.ndarray, counts: np.ndarray) -> Intervals | None:
     allowed = "a list of groups, or a structure of as many features, uint32 [*instance, feature, 2]"
     if structure.dtype != np.uint32 or structure.shape[-2:] != (counts.shape[-1], 2) or structure.ndim > 3:
         raise ArgumentError(f"structure is {value_text(structure)}: must be {allowed}")
     if structure.ndim == 3 and counts.ndim == 2 and len(structure) != len(counts):
-        raise ArgumentError(f"structure has {len(structure)} rows, probability {len(counts)}: must be as many")
+        raise ArgumentError(
+            f"structure has {len(structure)} rows, probability {len(counts)}: must be as many"
+        )
     n_features = counts.shape[-1]
     number = structure[..., 0].astype(np.int64)
     known = np.where(number >= SHARED, number - SHARED < n_features, number == np.arange(n_features))
     if not known.all() or np.any(structure[..., 1].astype(np.int64) + counts > ALL):
-        raise ArgumentError(f"structure has a word or an interval that no feature can have: must be {allowed}")
+        raise ArgumentError(
+            f"structure has a word or an interval that no feature can have: must be {allowed}"
+        )
     return structure if np.any(number >= SHARED) else None
 
 
@@ -244,7 +252,7 @@ def _checked(structure: np.ndarray, counts: np.ndarray) -> Structure | None:
 
 
 def joint_probability(
-    probability: Float[np.ndarray, "*instance feature"], structure: Structure | None = None
+    probability: Float[np.ndarray, "*instance feature"], structure: Intervals | None = None
 ) -> Float[np.ndarray, "*instance feature feature"]:
     """p_ij, the probability that i and j are both active; p_i on the diagonal.
 
@@ -266,7 +274,7 @@ def joint_probability(
 
 
 def none_active(
-    probability: Float[np.ndarray, "instance feature"], structure: Structure
+    probability: Float[np.ndarray, "instance feature"], structure: Intervals
 ) -> Float[np.ndarray, " instance"]:
     """Probability that no feature is active: groups are independent, and each has a union of intervals."""
     number, start = structure[..., 0].astype(np.int64), structure[..., 1].astype(np.int64)

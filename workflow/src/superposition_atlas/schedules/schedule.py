@@ -1,7 +1,7 @@
 """A schedule: how important each feature is and how often it is active, and what stands for one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.objects.ensemble import html
-from superposition_atlas.sampling.structure import Group, Structure, is_shared, structure_of
+from superposition_atlas.sampling.structure import Group, Intervals, is_shared, structure_of
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels
@@ -36,7 +36,7 @@ class Schedule:
 
     importance: Float[np.ndarray, "*instance feature"]
     probability: Float[np.ndarray, "*instance feature"]
-    structure: Structure | None = None
+    structure: Intervals | None = None
 
     def __post_init__(self) -> None:
         allowed = "[feature] or [instance, feature]"
@@ -66,7 +66,7 @@ class Schedule:
         Raises:
             ArgumentError: if the probabilities do not allow it.
         """
-        return replace(self, structure=groups)
+        return Schedule(self.importance, self.probability, groups)  # type: ignore[arg-type]  # made one there
 
     @property
     def n_features(self) -> int:
@@ -197,7 +197,7 @@ def one_schedule(
     return *first_rows, arguments.size("n_hidden", n_hidden)
 
 
-def one_structure(schedule: "Schedule | ToyModels | Any") -> Structure | None:
+def one_structure(schedule: "Schedule | ToyModels | Any") -> Intervals | None:
     """The structure of a schedule or of toy models, [feature, 2]; None where features are independent.
 
     Raises:

@@ -45,10 +45,16 @@ def read_models(path: Path) -> ToyModels:
     tensors, provenance = read_tensors(path)
     try:
         settings = TrainingSettings(**provenance["settings"])
-        arrays = {name: tensors[name] for name in TENSORS} | {"structure": tensors.get("structure")}
+        arrays = {name: tensors[name] for name in TENSORS}
         history = None
         if settings.record_steps:
             history = History(**{name: tensors[_RECORDED + name] for name in _HISTORY})
-        return ToyModels(**arrays, settings=settings, engine=provenance["engine"], history=history)
+        return ToyModels(
+            **arrays,
+            settings=settings,
+            engine=provenance["engine"],
+            history=history,
+            structure=tensors.get("structure"),
+        )
     except (KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: holds no toy models ({error})") from None

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from superposition_atlas.objects.ensemble import html
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.theory.exact_loss import objective_of
-from superposition_atlas.sampling.structure import Structure
 from superposition_atlas.theory.quasi_newton import minimise
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 from superposition_atlas.theory.supports import exact_probability, frequent_states
@@ -72,7 +72,7 @@ class Landscape:
         probability: PerFeature,
         n_hidden: int,
         held: PerFeature | None = None,
-        structure: Structure | None = None,
+        structure: Intervals | None = None,
     ) -> None:
         """The loss is taken in units of `nothing`, so that tolerances mean the same for rare features."""
         self.probability, self.held = probability, held

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.errors import ArgumentError, TheoryError, value_text
-from superposition_atlas.sampling.structure import Structure, structure_of
+from superposition_atlas.sampling.structure import Intervals, structure_of
 from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import States, go_down, go_up
 from superposition_atlas.theory.supports import exact_probability, states_for
@@ -36,7 +36,7 @@ def exact_loss(
     b: Float[np.ndarray, "*instance feature"] | None = None,
     importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
     probability: Float[np.ndarray, "*#instance feature"] | None = None,
-    structure: Structure | None = None,
+    structure: Intervals | None = None,
 ) -> Float[np.ndarray, "*instance feature"]:
     """I_i E(x_i - x'_i)² of every feature, float64: exact up to rounding, never negative.
 
@@ -73,7 +73,7 @@ def exact_gradient(
     b: Float[np.ndarray, "*instance feature"] | None = None,
     importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
     probability: Float[np.ndarray, "*#instance feature"] | None = None,
-    structure: Structure | None = None,
+    structure: Intervals | None = None,
 ) -> tuple[
     Float[np.ndarray, "*instance feature"],
     Float[np.ndarray, "*instance hidden feature"],
@@ -102,7 +102,7 @@ Objective = Callable[
 def objective_of(
     importance: Float[np.ndarray, " feature"],
     probability: Float[np.ndarray, " feature"],
-    structure: Structure | None = None,
+    structure: Intervals | None = None,
 ) -> Objective:
     """For a search: W, b ↦ sum of `exact_loss` and its gradient, without checks, in arrays used again."""
     n_features = len(probability)
@@ -148,7 +148,7 @@ def check_n_features(n_features: int) -> None:
         )
 
 
-def _states(flat: list[np.ndarray], structure: Structure | None) -> States:
+def _states(flat: list[np.ndarray], structure: Intervals | None) -> States:
     """The states of the schedules among the arguments, whose probabilities become those of the supports."""
     if structure is not None:
         structure = structure.reshape(*flat[3].shape, 2)
@@ -158,7 +158,7 @@ def _states(flat: list[np.ndarray], structure: Structure | None) -> States:
 
 def _checked(
     W: Any, b: Any, importance: Any, probability: Any, structure: Any
-) -> tuple[list[np.ndarray], Structure | None]:
+) -> tuple[list[np.ndarray], Intervals | None]:
     """The arguments as float64 arrays of fitting shapes, contiguous, and the structure, likewise."""
     if structure is None:
         structure = getattr(W if hasattr(W, "settings") else importance, "structure", None)

@@ -20,7 +20,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
 from superposition_atlas.errors import ArgumentError, TheoryError
-from superposition_atlas.sampling.structure import Structure, joint_probability
+from superposition_atlas.sampling.structure import Intervals, joint_probability
 from superposition_atlas.schedules.schedule import Schedule, one_schedule, one_structure
 from superposition_atlas.theory.structures import PerFeature, Structure, drop_costs, pair_costs
 from superposition_atlas.toy_model import ToyModels
@@ -345,7 +345,7 @@ def _topped_up(
 # --- arguments ---------------------------------------------------------------------------------------------
 
 
-def _structure(schedule: PerFeature | Schedule | ToyModels) -> Structure | None:
+def _structure(schedule: PerFeature | Schedule | ToyModels) -> Intervals | None:
     try:
         return one_structure(schedule)
     except ArgumentError as error:

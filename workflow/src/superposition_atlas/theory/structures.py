@@ -48,7 +48,7 @@ def pair_costs(
     """c_ij = p_ij (I_i + I_j) / 6: of an antipodal pair, unit weights and no bias. The diagonal is 0.
 
     p_ij is the joint probability, p_i p_j where features are independent. Only where both are active is an
-    error made: x_i - ReLU(x_i - x_j) = min(x_i, x_j), as for j, and E min(u, v)² = 1/6 of independent U[0, 1].
+    error made, x_i - ReLU(x_i - x_j) = min(x_i, x_j), and E min² = 1/6 of two independent U[0, 1].
     """
     both = np.outer(probability, probability) if joint is None else joint
     costs = both * np.add.outer(importance, importance) / 6

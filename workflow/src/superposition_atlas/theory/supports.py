@@ -10,12 +10,12 @@ from jaxtyping import Bool, Float
 
 from superposition_atlas.errors import TheoryError
 from superposition_atlas.sampling.stream import thresholds
-from superposition_atlas.sampling.structure import ALL, Structure, is_shared
+from superposition_atlas.sampling.structure import ALL, Intervals, is_shared
 from superposition_atlas.theory.moments import States, frequent_supports, states, states_of_supports
 
 
 def support_probabilities(
-    probability: Float[np.ndarray, "instance feature"], structure: Structure
+    probability: Float[np.ndarray, "instance feature"], structure: Intervals
 ) -> Float[np.ndarray, "instance support"]:
     """P(support) of all 2^n supports; the number of a support has the bit 2^i where feature i is active."""
     n_instances, n_features = probability.shape
@@ -28,7 +28,7 @@ def support_probabilities(
 
 
 def _supports_of(
-    probability: Float[np.ndarray, " feature"], structure: Structure
+    probability: Float[np.ndarray, " feature"], structure: Intervals
 ) -> Float[np.ndarray, " support"]:
     """P(support) of one schedule: groups are independent of one another."""
     numbers, weights = np.zeros(1, dtype=np.int64), np.ones(1)
@@ -56,9 +56,9 @@ def _pieces(
 
 
 def exact_probability(
-    probability: Float[np.ndarray, "*instance feature"], structure: Structure | None
+    probability: Float[np.ndarray, "*instance feature"], structure: Intervals | None
 ) -> Float[np.ndarray, "*instance feature"]:
-    """p_i as intervals have it, in whole words, so that supports and probabilities agree to the last digit."""
+    """p_i in whole words, as intervals have it: the sum of the probabilities of the supports with i."""
     if structure is None:
         return probability
     return np.where(is_shared(structure), (thresholds(probability) + 1.0) / ALL, probability)
@@ -66,7 +66,7 @@ def exact_probability(
 
 def structured_states(
     probability: Float[np.ndarray, "instance feature"],
-    structure: Structure,
+    structure: Intervals,
     chosen: Bool[np.ndarray, " support"] | None = None,
 ) -> States:
     """The states of the supports that occur, or of those chosen of them, with the supports' probabilities."""
@@ -83,9 +83,7 @@ def structured_states(
     return of_supports._replace(weight=np.ascontiguousarray(weights[:, numbers]))
 
 
-def states_for(
-    probability: Float[np.ndarray, "instance feature"], structure: Structure | None
-) -> States:
+def states_for(probability: Float[np.ndarray, "instance feature"], structure: Intervals | None) -> States:
     """The states of an exact loss, for independent features and others."""
     return states(probability.shape[1]) if structure is None else structured_states(probability, structure)
 
@@ -94,7 +92,7 @@ def frequent_states(
     importance: Float[np.ndarray, " feature"],
     probability: Float[np.ndarray, " feature"],
     tolerance: float,
-    structure: Structure | None = None,
+    structure: Intervals | None = None,
 ) -> States:
     """The states of the frequent supports (`moments.frequent_supports`); of all, where no loss counts."""
     n_features, row = len(probability), None if structure is None else structure[None]
@@ -109,9 +107,7 @@ def frequent_states(
     return structured_states(probability[None], row, frequent & np.isfinite(rarity))
 
 
-def _joint_activity(
-    weights: Float[np.ndarray, " support"], n_features: int
-) -> Float[np.ndarray, " support"]:
+def _joint_activity(weights: Float[np.ndarray, " support"], n_features: int) -> Float[np.ndarray, " support"]:
     """P(all features of a support are active, and whatever others): falls as the support grows."""
     by_bit = weights.reshape([2] * n_features)
     for axis in range(n_features):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import toy_model
-from superposition_atlas.sampling.structure import Structure
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings
 
 HELD_OUT_SAMPLES = 8192
@@ -26,7 +26,7 @@ class Problem:
     """float64, in (0, 1]."""
     n_hidden: int
     settings: TrainingSettings
-    structure: Structure | None = None
+    structure: Intervals | None = None
     """[instance, feature, 2]; None where all features are independent."""
 
     def select(self, instances: slice) -> "Problem":

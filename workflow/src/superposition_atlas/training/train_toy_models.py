@@ -16,7 +16,7 @@ from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
-from superposition_atlas.sampling.structure import Structure
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.toy_model import (
     Bias,
@@ -79,8 +79,7 @@ def train(
 
     Args:
         schedule: importance and probability, each [feature] (shared) or [instance, feature]: a `Schedule`,
-            which may say that features depend on one another, toy models whose schedule is taken, or a pair of
-            arrays.
+            which may have a structure, toy models whose schedule is taken, or a pair of arrays.
         n_hidden: number of hidden dimensions, 1 ≤ m ≤ 2^24.
         seeds: one an instance, 0 ≤ seed < 2^64; a number is how many: 8 means range(8). Equal seeds see equal
             words of the stream.
@@ -255,7 +254,7 @@ def _seeds(seeds: Iterable[int] | int) -> Integer[np.ndarray, " instance"]:
     return found
 
 
-def _structure(schedule: Schedule, n_instances: int) -> Structure | None:
+def _structure(schedule: Schedule, n_instances: int) -> Intervals | None:
     structure = schedule.structure
     if structure is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from superposition_atlas.sampling.structure import Structure
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.model_files import read_models, write_models
@@ -39,7 +39,7 @@ def train_new(
     n_hidden: int,
     seeds: Integer[np.ndarray, " instance"],
     settings: TrainingSettings,
-    structure: Structure | None = None,
+    structure: Intervals | None = None,
     *,
     folder: Path | None,
     engine: EngineName = "auto",
@@ -128,7 +128,7 @@ def _keys(
     seeds: Integer[np.ndarray, " instance"],
     importance: np.ndarray,
     probability: np.ndarray,
-    structure: Structure | None,
+    structure: Intervals | None,
 ) -> list[str]:
     """What tells toy models apart that are trained in one way.
 

@@ -31,7 +31,8 @@ def principal_directions(
     covariance: Float[np.ndarray, "feature feature"] | None = None,
 ) -> Float[np.ndarray, "hidden hidden"]:
     """Eigenvectors of Cov h, as rows, the largest variance first (float64); covariance is that off the
-    diagonal, None where features are independent."""
+    diagonal, None where features are independent.
+    """
     of_h = (W * variance) @ W.T
     if covariance is not None:
         of_h += W @ covariance @ W.T

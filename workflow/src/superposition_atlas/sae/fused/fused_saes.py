@@ -182,7 +182,8 @@ def _kernel(form: Form) -> Callable[..., Any]:
     @compile_kernel()
     def advance_instances(  # type: ignore[no-untyped-def]
         first_instance, end, all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W,
-        all_own_thresholds, all_thresholds, all_scales, all_groups, seed_words, all_coefficients, all_k, first_prefix, first_step, warm,
+        all_own_thresholds, all_thresholds, all_scales, all_groups, seed_words, all_coefficients, all_k,
+        first_prefix, first_step, warm,
         batch_size, learning_rate, bandwidth, auxiliary_coefficient, dead_window,
     ):  # fmt: skip
         zero = np.float32(0.0)

@@ -36,9 +36,7 @@ def _draw(
         start = tl.full((), 0, tl.uint32)
         if STRUCTURED:
             start = structure[2 * i + 1]
-            deciding = philox_quad(
-                quad, structure[2 * i], step, tl.full((), purpose, tl.uint32), key0, key1
-            )
+            deciding = philox_quad(quad, structure[2 * i], step, tl.full((), purpose, tl.uint32), key0, key1)
         for j in tl.static_range(4):
             x += (magnitude(words[j], deciding[j], start, threshold[i], scale[i], offset[i], MAGNITUDES),)
     return x
@@ -204,7 +202,7 @@ def take_steps(
 @triton.jit
 def sum_losses(
     weights, losses,
-    importance, threshold, scale, offset, centre, keys, n_samples,
+    importance, threshold, scale, offset, centre, keys, structure, n_samples,
     N: tl.constexpr, M: tl.constexpr, RELU: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr,
     STRUCTURED: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip

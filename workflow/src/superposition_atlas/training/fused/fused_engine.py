@@ -236,11 +236,12 @@ def _traced_call(trace: Callable[[TracedBatch], Traced | None], returns: Any) ->
             batch_size, step, purpose, seed, skips_empty = (
                 Traced(builder, argument) for argument in arguments[len(fixed) : len(fixed) + 5]
             )
-            *memory, scratch = (
+            memory = [
                 Memory(builder, context.make_array(row_type)(context, builder, row).data)
                 for row_type, row in zip(signature.args[-len(rows) :], arguments[-len(rows) :], strict=True)
-            )
+            ]
             variant = Variant(*(kind.literal_value for kind in fixed))
+            memory.append(memory[-1].from_index(variant.groups_room))
             batch = TracedBatch(
                 builder,
                 variant,
@@ -250,8 +251,6 @@ def _traced_call(trace: Callable[[TracedBatch], Traced | None], returns: Any) ->
                 (seed & 0xFFFFFFFF, seed >> 32),
                 skips_empty,
                 *memory,
-                scratch,
-                scratch.from_index(variant.groups_room),
             )
             result = trace(batch)
             return context.get_dummy_value() if result is None else result.value
