@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps import train_points as map_training
+from superposition_atlas.maps.point_seeds import training_seeds
 from superposition_atlas.maps.points import (
     RANDOM_DENSITIES,
     RANDOM_FAMILIES,
@@ -29,6 +31,7 @@ from superposition_atlas.maps.points import (
     make_points,
     point_key,
     points_digest,
+    points_of,
     shard_of,
     with_mean,
 )
@@ -42,6 +45,8 @@ from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.train_toy_models import train
 
 from tests.unit.said import Said
+
+TALK = Path(__file__).parents[2] / "config" / "config.yaml"
 
 GRID = {
     "kind": "grid",
@@ -289,10 +294,37 @@ def test_toy_models_are_those_that_train_makes_alone(tmp_path: Path, chunk_size:
     for _, row in rows.iterrows():
         point = FEW.key.index(row["key"])
         schedule = Schedule(FEW.importance[point], FEW.probability[point])
-        alone = train(schedule, 2, [row["seed"]], steps=20, batch_size=16, learning_rate=0.01, init_scale=0.2)
+        alone = train(schedule, 2, [row["training_seed"]], **SETTINGS.as_dict())
         np.testing.assert_array_equal(row["W"], alone.W[0].reshape(-1))
         np.testing.assert_array_equal(row["b"], alone.b[0])
         assert row["loss"] == alone.loss[0]
+
+
+@given(
+    keys=st.lists(st.integers(0, 2**64 - 1).map("{:016x}".format), min_size=1, max_size=4, unique=True),
+    more=st.integers(0, 2**64 - 1).map("{:016x}".format),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_a_points_seeds_depend_on_its_key_alone(keys: list[str], more: str, seed: int) -> None:
+    alone = [training_seeds([key], [seed])[0] for key in keys]
+    assert training_seeds([*keys, more], [seed] * (len(keys) + 1))[:-1].tolist() == alone
+    assert len(set(alone)) == len(keys)
+    block = training_seeds([more] * 3, [0, 1, 2])
+    assert np.diff(block).tolist() == [1, 1]
+
+
+def test_no_seed_of_the_talks_maps_is_shared_between_schedules() -> None:
+    maps = config.load(config.read(TALK)).maps.values()
+    points = {point.key: len(map_.seeds) for map_ in maps for point in points_of(map_)}
+    starts = np.sort(training_seeds(list(points), [0] * len(points)))
+    assert np.diff(starts).min() > max(points.values())
+
+
+def test_variants_of_a_point_are_paired_and_points_are_not(tmp_path: Path) -> None:
+    standard, zero = trained(tmp_path), trained(tmp_path / "zero", settings=replace(SETTINGS, bias="zero"))
+    assert standard["training_seed"].tolist() == zero["training_seed"].tolist()
+    assert standard["training_seed"].is_unique
+    assert standard.groupby("key")["seed"].agg(list).tolist() == [[0, 1, 2]] * len(FEW)
 
 
 def test_the_second_time_nothing_is_trained(tmp_path: Path, said: Said) -> None:
@@ -503,7 +535,7 @@ def test_folders_are_read_as_tables(made: Path) -> None:
     assert set(points["key"]) == set(keys_of(expected))
     assert {"family", "mean_density", "steepness", "importance_ratio", "order", "shard"} <= set(points)
     assert len(weights) == 2 * len(set(keys_of(expected)))
-    assert weights.columns.tolist() == ["key", "variant", "seed", "W", "b", "loss", "shard"]
+    assert weights.columns.tolist() == ["key", "variant", "seed", "training_seed", "W", "b", "loss", "shard"]
     assert not weights.duplicated(["key", "seed"]).any()
     joined = weights.merge(points.drop_duplicates("key"), on="key", validate="many_to_one")
     assert len(joined) == len(weights)
@@ -516,7 +548,7 @@ def test_toy_models_come_back_as_arrays(made: Path) -> None:
         points = read_points(made / "points" / path.parent.name / "part.parquet")
         total += len(models)
         assert models.key == [key for key in points.key for _ in range(2)]
-        for key, seed, W, b in zip(models.key, models.seed, models.W, models.b, strict=True):
+        for key, seed, W, b in zip(models.key, models.training_seed, models.W, models.b, strict=True):
             point = points.key.index(key)
             schedule = Schedule(points.importance[point], points.probability[point])
             alone = train(schedule, 2, [seed], **SETTINGS.as_dict())

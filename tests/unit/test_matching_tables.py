@@ -132,7 +132,7 @@ def test_a_map_has_a_row_a_schedule_and_variant(shard: Path) -> None:
     for variant in ("standard", "zero"):
         models = models_on(*(point.probability for point in points))
         keys = [point.key for point in points for _ in range(2)]
-        frame = model_frame(keys, models.seeds, models.W, models.b, models.loss)
+        frame = model_frame(keys, models.seeds, models.seeds, models.W, models.b, models.loss)
         frame.insert(1, "variant", variant)
         frames.append(frame)
     assert set(MODEL_SCHEMA.names) < set(frames[0])

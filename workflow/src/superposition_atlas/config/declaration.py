@@ -43,6 +43,8 @@ CaseRole = Literal[
     "", "aligned", "reversed", "random", "equal", "densities", "matched", "pentagon", "no_sparsity"
 ]
 MapRole = Literal["", "observations"]
+ExperimentFigure = Literal["cases", "planes", "bars", "counts", "norms", "losses", "matching", "saes"]
+MapFigure = Literal["atlas", "predictions", "branches", "bias", "training"]
 
 
 # --- experiments -------------------------------------------------------------------------------------------
@@ -132,6 +134,12 @@ class ExperimentKeys:
     """The cases by name; a case is one schedule of importance and probability."""
     saes: Annotated[Mapping[str, Any], ByName(SAE, words="a mapping of SAEs by name")] = NOTHING
     """Sparse autoencoders by name; each is trained on toy models of every case."""
+    figures: bool | Annotated[tuple[ExperimentFigure, ...], Length(1), DISTINCT] = True
+    """Figures of the experiment beside the slides of its role: `true` for all that apply, `false` for none,
+    or a list. `cases`: schedules; `planes`: feature directions in two dimensions; `bars`: feature norms in
+    more; `counts`: numbers represented; `norms`: Frobenius norms; `losses`: excess over the best solutions,
+    up to 8 features; `matching`: the matching beside toy models, above 8 features; `saes`: what SAEs
+    find."""
 
 
 EXPERIMENT = Keys("an experiment", (ExperimentKeys,))
@@ -240,7 +248,8 @@ class MapKeys:
     """Number of hidden dimensions, m."""
     seeds: Annotated[int, Range(0, 1_000_000)] | Seeds = 8
     """One toy model is trained for each seed at each point: a number means the seeds 0, 1, … up to that many,
-    a list means those. With 0 nothing is trained."""
+    a list means those. With 0 nothing is trained. They count within a block of seeds that each point has to
+    itself, so toy models of different schedules are independent."""
     training: Training = NOTHING
     """How the toy models are trained; all keys but `record_steps`."""
     variants: Annotated[
@@ -259,6 +268,10 @@ class MapKeys:
     belongs to depends on the point and on this number alone."""
     points: Annotated[Mapping[str, Any], POINTS]
     """The schedules that the map runs over."""
+    figures: bool | Annotated[tuple[MapFigure, ...], Length(1), DISTINCT] = True
+    """Figures of the map: `true` for all that apply, `false` for none, or a list. `atlas`: numbers
+    represented over the schedules of a grid; `predictions` of random schedules; `branches` of a perturbation;
+    `bias` and `training`: variants side by side."""
 
 
 MAP = Keys("a map", (MapKeys,))

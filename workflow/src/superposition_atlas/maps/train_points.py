@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from superposition_atlas.maps.point_seeds import training_seeds
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import MODEL_SCHEMA, MapPoints, model_frame, row_files, stored_rows
@@ -37,11 +38,12 @@ def train_points(
 ) -> pd.DataFrame:
     """One toy model for each point and seed, in this order; those in the store are taken from there.
 
-    A toy model is the same, bit for bit, as if `train` had made it alone, wherever it comes from.
+    Wherever a toy model comes from, it is the same, bit for bit, as `train` makes it from its
+    `training_seed` alone.
 
     Args:
         points: schedules and number of hidden dimensions.
-        seeds: the same for all points.
+        seeds: numbers within each point's block of seeds (`training_seeds`).
         settings: as `train` takes them.
         store: folder of the toy models that are there already; new ones are added.
         engine: see `train`, as for the next two.
@@ -62,7 +64,7 @@ def train_points(
         }
     )
     name = engine_name(engine, device)
-    spec = {"kind": "toy models of a map", "settings": settings.as_dict(), "engine": name}
+    spec = {"kind": "toy models of a map, seeds by point", "settings": settings.as_dict(), "engine": name}
     on_gpu = "cuda" in name
     code = code_digest("superposition_atlas.training.train_toy_models")
     before = Store(store, spec, code, row_files(MODEL_SCHEMA))
@@ -82,7 +84,7 @@ def train_points(
         trained = train(
             Schedule(points.importance[chunk["point"]], points.probability[chunk["point"]]),
             points.n_hidden,
-            chunk["seed"].tolist(),
+            training_seeds(chunk["key"].tolist(), chunk["seed"].tolist()).tolist(),
             engine=engine,
             device=device,
             threads=threads,
@@ -90,7 +92,12 @@ def train_points(
             checkpoint=checkpoint,
             **settings.as_dict(),
         )
-        frame = model_frame(chunk["key"].tolist(), trained.seeds, trained.W, trained.b, trained.loss)
+        frame = model_frame(
+            chunk["key"].tolist(),
+            chunk["seed"].to_numpy(),
+            np.array(trained.seeds, dtype=np.uint64),
+            *(trained.W, trained.b, trained.loss),
+        )
         before.add(frame, frame["key"].tolist(), name=str(chunk["seed"].iloc[0]))
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Maps on disk: partitioned Parquet, one file a shard.
 
 results/maps/{map}/points/shard={shard}/part.parquet     key, importance, probability, and the coordinates
-results/maps/{map}/weights/shard={shard}/part.parquet    key, variant, seed, W, b, loss
+results/maps/{map}/weights/shard={shard}/part.parquet    key, variant, seed, training_seed, W, b, loss
 results/maps/{map}/solutions/shard={shard}/part.parquet  minima of the exact loss and predictions
 
 W is the list of its m·n values, hidden dimension by hidden dimension.
@@ -28,6 +28,7 @@ MODEL_SCHEMA = pa.schema(
     {
         "key": pa.string(),
         "seed": pa.uint64(),
+        "training_seed": pa.uint64(),
         "W": pa.list_(pa.float32()),
         "b": pa.list_(pa.float32()),
         "loss": pa.float64(),
@@ -77,6 +78,9 @@ class MapModels:
     variant: list[str]
     """Name of the way in which each was trained."""
     seed: Integer[np.ndarray, " instance"]
+    """Number within the point's block of seeds."""
+    training_seed: Integer[np.ndarray, " instance"]
+    """Seed of its stream of samples, as `train` takes it."""
     W: Float[np.ndarray, "instance hidden feature"]
     b: Float[np.ndarray, "instance feature"]
     loss: Float[np.ndarray, " instance"]
@@ -179,6 +183,7 @@ def read_map_models(path: Path, n_hidden: int) -> MapModels:
         key=frame["key"].tolist(),
         variant=frame["variant"].tolist(),
         seed=frame["seed"].to_numpy(),
+        training_seed=frame["training_seed"].to_numpy(),
         W=W.reshape(len(frame), n_hidden, b.shape[1]),
         b=b,
         loss=frame["loss"].to_numpy(),
@@ -212,13 +217,15 @@ def variants_of(path: Path) -> dict[str, dict[str, Any]]:
 def model_frame(
     key: Sequence[str],
     seed: Integer[np.ndarray, " instance"],
+    training_seed: Integer[np.ndarray, " instance"],
     W: Float[np.ndarray, "instance hidden feature"],
     b: Float[np.ndarray, "instance feature"],
     loss: Float[np.ndarray, " instance"],
 ) -> pd.DataFrame:
     """Toy models of one variant as a table, one row each."""
     weights = list(W.reshape(len(W), -1))
-    return pd.DataFrame({"key": list(key), "seed": seed, "W": weights, "b": list(b), "loss": loss})
+    columns = {"key": list(key), "seed": seed, "training_seed": training_seed, "W": weights, "b": list(b)}
+    return pd.DataFrame(columns | {"loss": loss})
 
 
 def remove_other_shards(path: Path, shards: int) -> None:

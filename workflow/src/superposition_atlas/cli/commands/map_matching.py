@@ -88,7 +88,7 @@ def _toy_models(
         return None
     return ToyModels(
         **{name: getattr(trained, name)[own] for name in ("W", "b", "loss")},
-        seeds=trained.seed[own],
+        seeds=trained.training_seed[own],
         importance=np.tile(importance.astype(np.float32), (len(own), 1)),
         probability=np.tile(probability.astype(np.float32), (len(own), 1)),
         settings=settings,

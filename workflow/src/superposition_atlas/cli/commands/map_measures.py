@@ -91,7 +91,7 @@ def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> 
     return {
         "models": models,
         "solutions": solved,
-        "points": point_table(models, solved, frame),
+        "points": point_table(models, solved, frame, points.n_hidden),
         "features": fate_table(frame, [features] if weights else [], best),
     }
 
@@ -106,7 +106,13 @@ def _measured(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The toy models of one shard, and their features."""
     table = pd.DataFrame(
-        {"key": models.key, "variant": models.variant, "seed": models.seed, "loss": models.loss}
+        {
+            "key": models.key,
+            "variant": models.variant,
+            "seed": models.seed,
+            "training_seed": models.training_seed,
+            "loss": models.loss,
+        }
     )
     schedules = Schedules.at(points, models.key)
     trainings = [variants[name] for name in models.variant]
@@ -118,4 +124,5 @@ def _measured(
 def _no_models(points: MapPoints) -> MapModels:
     """Tables of a map at whose points nothing is trained, with the same columns."""
     W = np.zeros((0, points.n_hidden, points.n_features), np.float32)
-    return MapModels([], [], np.zeros(0, np.uint64), W, W[:, 0], np.zeros(0))
+    none = np.zeros(0, np.uint64)
+    return MapModels([], [], none, none, W, W[:, 0], np.zeros(0))
