@@ -1,7 +1,7 @@
 """Random structures for tests: groups of every form that the probabilities allow."""
 
 import numpy as np
-from superposition_atlas.sampling.structure import ALL, Group, structure_of
+from superposition_atlas.sampling.structure import ALL, Group, intervals_of
 from superposition_atlas.schedules import Schedule
 
 FIVE = (
@@ -48,7 +48,7 @@ def random_schedule(seed: int, most: int = 6) -> Schedule:
 
 def ends(groups: list[Group], probability: np.ndarray) -> list[tuple[float, float]]:
     """Interval of each feature, as shares of all words."""
-    structure = structure_of(groups, probability)
+    structure = intervals_of(groups, probability)
     assert structure is not None
     starts = structure[:, 1] / ALL
     return list(zip(starts.tolist(), (starts + np.rint(probability * ALL) / ALL).tolist(), strict=True))

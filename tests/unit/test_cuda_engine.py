@@ -22,7 +22,7 @@ from superposition_atlas.backends import optional_packages
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
-from superposition_atlas.sampling.structure import structure_of
+from superposition_atlas.sampling.structure import intervals_of
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training import train_toy_models as training
 from superposition_atlas.training.problem import Problem, TrainingState
@@ -240,7 +240,7 @@ def test_features_that_depend_on_one_another_are_the_references(device, n_featur
         monkeypatch.setattr(module, "HELD_OUT_SAMPLES", 512)
     of = problem(n_features, 2, n_instances=2, batch_size=100, probability=0.3)
     groups = [*FIVE[:1], {"form": "exclusive", "features": [1, 4]}]
-    of = replace(of, structure=structure_of(groups, of.probability))
+    of = replace(of, structure=intervals_of(groups, of.probability))
     assert_stays_with_the_reference(device, of, 1, 2)
     weights = TrainingState.initial(of).weights
     expected = TorchEngine("cpu", 1).feature_loss(weights, of)

@@ -13,7 +13,7 @@ from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.sampling.sample import sample
 from superposition_atlas.sampling.stream import Purpose
-from superposition_atlas.sampling.structure import ALL, SHARED, joint_probability, none_active, structure_of
+from superposition_atlas.sampling.structure import ALL, SHARED, intervals_of, joint_probability, none_active
 from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.toy_model import joined
@@ -91,9 +91,9 @@ def test_joint_probabilities_are_overlaps(seed):
     random = np.random.default_rng(seed)
     p = np.exp(random.uniform(np.log(1e-3), 0.0, int(random.integers(2, 9))))
     groups = random_groups(random, p)
-    if structure_of(groups, p) is None:
+    if intervals_of(groups, p) is None:
         return
-    interval, joint = ends(groups, p), joint_probability(p, structure_of(groups, p))
+    interval, joint = ends(groups, p), joint_probability(p, intervals_of(groups, p))
     group_of = {feature: number for number, group in enumerate(groups) for feature in group["features"]}
     for i in range(len(p)):
         for j in range(len(p)):
@@ -108,7 +108,7 @@ def test_forms_keep_what_they_promise(seed):
     random = np.random.default_rng(seed)
     p = np.sort(random.dirichlet(np.ones(5)))[::-1] * random.uniform(0.3, 1.0)
     together, exclusive = (
-        joint_probability(p, structure_of([{"form": form, "features": list(range(5))}], p))
+        joint_probability(p, intervals_of([{"form": form, "features": list(range(5))}], p))
         for form in ("together", "exclusive")
     )
     np.testing.assert_allclose(together, np.minimum.outer(p, p), atol=2.0**-31)
@@ -116,7 +116,7 @@ def test_forms_keep_what_they_promise(seed):
     children = p[1:] * 0.9 * p[0] / p[1:].sum()
     p = np.array([p[0], *children, children[0] / 2])
     tree = {"form": "tree", "features": [5, 0, 1, 2, 3, 4], "parents": [1, -1, 0, 0, 0, 0]}
-    joint = joint_probability(p, structure_of([tree], p))
+    joint = joint_probability(p, intervals_of([tree], p))
     np.testing.assert_allclose(joint[0], p, atol=2.0**-31)  # each only with the root
     np.testing.assert_allclose(joint[1, 5], p[5], atol=2.0**-31)  # a grandchild with its parent
     np.testing.assert_allclose(joint[np.ix_([2, 3, 4], [1, 5])], 0.0, atol=2.0**-30)
@@ -125,7 +125,7 @@ def test_forms_keep_what_they_promise(seed):
 @given(n=st.integers(2, 60))
 def test_exclusive_features_may_fill_all_there_is(n):
     p = np.full(n, 1.0 / n)
-    structure = structure_of([{"form": "exclusive", "features": list(range(n))}], p)
+    structure = intervals_of([{"form": "exclusive", "features": list(range(n))}], p)
     assert none_active(p[None], structure[None])[0] < n * 2.0**-32
     assert joint_probability(p, structure)[~np.eye(n, dtype=bool)].max() <= n * 2.0**-32
 
@@ -146,7 +146,7 @@ def test_the_probability_of_nothing_is_that_of_the_samples(seed):
 @pytest.mark.parametrize("groups", [None, [], [{"form": "together", "features": [2]}]])
 def test_without_groups_nothing_changes(groups):
     p = np.array([0.6, 0.5, 0.3])
-    assert structure_of(groups, p) is None
+    assert intervals_of(groups, p) is None
     np.testing.assert_array_equal(sample(1, 0, 50, p, structure=groups), sample(1, 0, 50, p))
     assert Schedule(np.ones(3), p).with_structure(groups) == Schedule(np.ones(3), p)
 

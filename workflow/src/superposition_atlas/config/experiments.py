@@ -16,7 +16,7 @@ from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.errors import ConfigError, SettingError
 from superposition_atlas.sae.settings import SAESettings
-from superposition_atlas.sampling.structure import Intervals, structure_of
+from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.settings.rules import fields_of
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -134,7 +134,7 @@ def _structure(
     is_own = "structure" in filled["cases"][name]
     groups = (filled["cases"][name] if is_own else filled).get("structure")
     try:
-        return structure_of(groups, probability)
+        return intervals_of(groups, probability)
     except SettingError as error:
         number, _, setting = error.name.rpartition("structure[")[2].partition("]")
         at = (*key, *(("cases", name) if is_own else ()), "structure", int(number))

@@ -153,7 +153,7 @@ Structure = Annotated[
 
 
 class Together:
-    """As correlated as the probabilities allow: where the rarer of two is active, so is the other."""
+    """Correlated as far as probabilities allow: where the rarer of two is active, so is the other."""
 
     features: Features
     """The features, counted from 0."""

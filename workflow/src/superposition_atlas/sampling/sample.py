@@ -11,7 +11,7 @@ from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, NAMES, MagnitudesName
 from superposition_atlas.sampling.stream import Purpose, offsets, thresholds
-from superposition_atlas.sampling.structure import Group, Intervals, scales, structure_of
+from superposition_atlas.sampling.structure import Group, Intervals, intervals_of, scales
 
 
 def sample(
@@ -35,7 +35,7 @@ def sample(
         probability: p_i in (0, 1], [feature] or [instance, feature], or one number.
         purpose: what the samples are for; training draws INPUTS.
         magnitudes: a name in `magnitudes.MAGNITUDES`.
-        structure: groups of features that depend on one another (`structure.structure_of`); None means that
+        structure: groups of features that depend on one another (`structure.intervals_of`); None means that
             all are independent.
 
     Raises:
@@ -60,7 +60,7 @@ def sample(
     check_memory(4.0 * len(seed) * batch_size * p.shape[1], batch_size=batch_size, n_features=p.shape[1])
     shape = (len(seed), p.shape[1])
     threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), shape))
-    shared = structure_of(structure, p)
+    shared = intervals_of(structure, p)
     x = np.empty((len(seed), batch_size, p.shape[1]), dtype=np.float32)
     if shared is None:
         scale = scales(threshold, None)

@@ -32,7 +32,7 @@ Group = Mapping[str, Any]
 """One group: its `form`, its `features`, and the keys of the form (`FORMS`)."""
 
 
-def structure_of(
+def intervals_of(
     groups: Sequence[Group] | Intervals | None, probability: Float[np.ndarray, "*instance feature"]
 ) -> Intervals | None:
     """The structure that groups make of features of these probabilities.

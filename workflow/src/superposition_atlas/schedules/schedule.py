@@ -10,7 +10,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.objects.ensemble import html
-from superposition_atlas.sampling.structure import Group, Intervals, is_shared, structure_of
+from superposition_atlas.sampling.structure import Group, Intervals, intervals_of, is_shared
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels
@@ -55,7 +55,7 @@ class Schedule:
             )
         object.__setattr__(self, "importance", importance)
         object.__setattr__(self, "probability", probability)
-        object.__setattr__(self, "structure", structure_of(self.structure, probability))
+        object.__setattr__(self, "structure", intervals_of(self.structure, probability))
 
     def with_structure(self, groups: Sequence[Group] | None) -> "Schedule":
         """The same schedule with features that depend on one another.

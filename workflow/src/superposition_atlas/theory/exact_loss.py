@@ -14,7 +14,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.errors import ArgumentError, TheoryError, value_text
-from superposition_atlas.sampling.structure import Intervals, structure_of
+from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import States, go_down, go_up
 from superposition_atlas.theory.supports import exact_probability, states_for
@@ -196,7 +196,7 @@ def _checked(
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
     if structure is not None:
-        structure = structure_of(structure, rows[1])
+        structure = intervals_of(structure, rows[1])
     if structure is not None:
         structure = np.ascontiguousarray(np.broadcast_to(structure, (*b.shape, 2)))
     return [W, b, *rows], structure
