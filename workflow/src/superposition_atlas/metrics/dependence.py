@@ -67,7 +67,8 @@ def child_table(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> pd
     (Chanin et al. 2024, *A is for absorption*: the latent of the special feature fires in place of the
     general one's); at most 1, below 0 where the child adds to it. parent_in_child: cosine of the child's best
     latent and the parent's weights, less that of both features' weights: above 0 where the latent leans to
-    the parent more than the feature does. same_latent: whether one latent is the best of both. represented: both are.
+    the parent more than the feature does. same_latent: whether one latent is the best of both. represented:
+    both features are.
 
     Args:
         models: the toy models that the SAEs were trained on, in that order.
