@@ -89,7 +89,7 @@ class Answers:
 def answers_on(observation: Observation, map_: Map, table: pd.DataFrame) -> Answers:
     """What toy models or best solutions of a map answer at the schedules that an observation is about.
 
-    A random draw that is taken in more than one order counts once, in the first that the observation is about.
+    A random draw that is taken in more than one order counts once, in the first that it is about.
 
     Args:
         observation: one of JUDGED.
