@@ -82,7 +82,7 @@ def test_the_table_counts_the_seeds_in_which_the_rule_is_read_off(workplace: Pat
         for dictionary, words in (("true", "true"), ("sae", "SAE")):
             part = own[own["dictionary"] == dictionary]
             n_rows, n_read = int(part["n_rows"].sum()), int(part["n_read"].sum())
-            low, high = (f"{100 * end:.0f}" for end in intervals.wilson_interval(n_read, n_rows))
+            low, high = (f"{100 * end:.0f}" for end in intervals.exact_interval(n_read, n_rows))
             share = f"{100 * n_read / n_rows:.0f}\u202f%"
             cells = lines.split(f"|{words}|")[n_heads].split("|")
             assert cells[0].replace(" ", "") == f"{share} ({low}–{high})".replace(" ", "")

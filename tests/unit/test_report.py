@@ -14,7 +14,7 @@ from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.report import captions, origin, typesetting
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table, table_provenance, write_joined, write_table
@@ -424,7 +424,7 @@ def test_slide_4_counts_the_networks_that_solve_their_data_set(workplace: Path) 
     for name, own in runs.groupby("network"):
         surface = name == "slope"
         at = lines.index(f"{name}*" if surface else str(name))
-        solved, low, high = own["solved"].sum(), *wilson_interval(int(own["solved"].sum()), len(own))
+        solved, low, high = own["solved"].sum(), *exact_interval(int(own["solved"].sum()), len(own))
         error = 100 * own["test_fvu" if surface else "test_error"]
         bounds = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f}–{high:.2f}"
         assert lines[at + 5 : at + 7] == [f"{solved}/{len(own)}", bounds]
@@ -524,7 +524,7 @@ def test_the_atlas_is_left_out_where_there_is_none(workplace: Path) -> None:
 
 
 def shown_share(n_holding: int, n: int) -> str:
-    low, high = wilson_interval(n_holding, n)
+    low, high = exact_interval(n_holding, n)
     bounds = (
         f"{100 * low:.0f}"
         if f"{100 * low:.0f}" == f"{100 * high:.0f}"

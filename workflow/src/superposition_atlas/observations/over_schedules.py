@@ -35,7 +35,7 @@ class Map:
     schedules: pd.DataFrame
     """key, feature, importance, probability."""
     models: pd.DataFrame
-    """key, seed and ANSWERS; there may be none."""
+    """key, seed (of training: the same number at two schedules is the same stream), ANSWERS."""
 
     def best(self) -> pd.DataFrame:
         """The best solutions, in the columns of `models`; no two share a seed, since they have none."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from superposition_atlas.figures import catalogue
-from superposition_atlas.metrics.verdicts import exact_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout

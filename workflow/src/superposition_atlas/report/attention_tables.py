@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from superposition_atlas.config.configuration import AttentionSetting
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.report.sae_tables import interval
 from superposition_atlas.report.shared_tables import span
 from superposition_atlas.report.sources import Sources
@@ -95,7 +95,7 @@ def _seeds_and_rows(models: pd.DataFrame, count: str) -> Row:
     """Seeds in which every row is read off, and rows over all seeds."""
     whole = models[count] == models["n_rows"]
     n_rows, n_read = int(models["n_rows"].sum()), int(models[count].sum())
-    low, high = wilson_interval(n_read, n_rows)
+    low, high = exact_interval(n_read, n_rows)
     return {"seeds": _share(whole), "rows": {"n": n_rows, "share": n_read / n_rows, "low": low, "high": high}}
 
 
@@ -103,7 +103,7 @@ def _share(holds: "pd.Series[bool]") -> Row:
     n, n_holding = len(holds), int(holds.sum())
     if n == 0:
         return {"n": 0, "n_holding": 0, "share": None, "low": None, "high": None}
-    low, high = wilson_interval(n_holding, n)
+    low, high = exact_interval(n_holding, n)
     return {"n": n, "n_holding": n_holding, "share": n_holding / n, "low": low, "high": high}
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from superposition_atlas.errors import ArtefactError
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 def networks(sources: Sources) -> list[Row]:
-    """One row a name, in the order of the configuration, with Wilson's 95 % interval of the share solved.
+    """One row a name, in the order of the configuration, with the exact 95 % interval of the share solved.
 
     Raises:
         ArtefactError: if the table is missing, damaged, or lacks a column or a name.
@@ -43,7 +43,7 @@ def networks(sources: Sources) -> list[Row]:
         first = own.iloc[0]
         error = own["test_fvu" if first["is_regression"] else "test_error"]
         n_solved = int(own["solved"].sum())
-        low, high = wilson_interval(n_solved, len(own))
+        low, high = exact_interval(n_solved, len(own))
         rows.append(
             {
                 "name": name,

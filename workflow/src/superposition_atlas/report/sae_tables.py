@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
-from superposition_atlas.metrics.intervals import t_interval, wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval, t_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.sae.architectures.registry import by_name
@@ -110,9 +110,9 @@ def interval(values: Float[np.ndarray, " toy_model"]) -> Row:
 
 
 def _recovered(part: pd.DataFrame) -> Row:
-    """Over toy models; beside it Wilson's interval over features, which has a width even where all are."""
+    """Over toy models; beside it the exact interval over features, which has a width even where all are."""
     shares = part.groupby(["case", "seed"], sort=False)["recovered_alive"].mean()
-    pooled = wilson_interval(int(part["recovered_alive"].sum()), len(part)) if len(part) else (0.0, 1.0)
+    pooled = exact_interval(int(part["recovered_alive"].sum()), len(part)) if len(part) else (0.0, 1.0)
     return interval(shares.to_numpy(dtype=float)) | {"pooled_low": pooled[0], "pooled_high": pooled[1]}
 
 

@@ -13,7 +13,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.figures.parts import structure_style
 from superposition_atlas.maps.point_columns import TRAINED_BESIDE_BEST
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage.map_files import of_variant
@@ -79,8 +79,8 @@ def comparisons(sources: Sources) -> Row:
 
 
 def share(n_holding: int, n: int) -> Row:
-    """A share with Wilson's 95 % interval."""
-    low, high = wilson_interval(n_holding, n) if n else (0.0, 1.0)
+    """A share with its exact 95 % interval."""
+    low, high = exact_interval(n_holding, n) if n else (0.0, 1.0)
     return {"n_holding": n_holding, "n": n, "share": n_holding / n if n else None, "low": low, "high": high}
 
 

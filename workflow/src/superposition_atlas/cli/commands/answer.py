@@ -14,7 +14,7 @@ from superposition_atlas.storage.provenance import provenance_of
 
 _POINTS = ("key", "variant", "observations", *(f"best_{name}" for name in ANSWERS))
 _RANDOM_POINTS = (*_POINTS, "index")
-_MODELS = ("key", "variant", "seed", *ANSWERS)
+_MODELS = ("key", "variant", "training_seed", *ANSWERS)
 _FEATURES = tuple(dict.fromkeys(("variant", *FEATURE_COLUMNS)))
 
 
@@ -68,4 +68,4 @@ def _map(paths: Sequence[Path], of_points: Sequence[str], variant: str) -> Map:
         of_variant(read_table(path, columns), variant, path)
         for path, columns in zip(paths, (of_points, _MODELS, _FEATURES), strict=True)
     )
-    return Map(points=points, schedules=features, models=models)
+    return Map(points=points, schedules=features, models=models.rename(columns={"training_seed": "seed"}))
