@@ -43,6 +43,17 @@ class JobInputs:
         cases = catalogue.matched_cases(self.config.experiments[name])
         return [layout.models(name, case.name) for case in cases]
 
+    def sae_source(self, wildcards: Wildcards) -> list[str]:
+        """Files of SAEs from elsewhere; of a function its module, where it is a file of this folder."""
+        sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]
+        if not sae.source:
+            return []
+        source = sae.source.replace("{case}", wildcards.case)
+        module = Path(source.partition(":")[0].replace(".", "/")).with_suffix(".py")
+        paths = [Path(source.replace("{seed}", str(seed))) for seed in sae.seeds]
+        files = [file for path in (module, *paths) for file in (path, *path.glob("*")) if file.is_file()]
+        return list(dict.fromkeys(map(str, files)))
+
     def saes_of_case(self, wildcards: Wildcards) -> list[str]:
         """All SAEs on the toy models of a case."""
         saes = self.config.experiments[wildcards.experiment].saes
