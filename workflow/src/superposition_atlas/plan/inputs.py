@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from superposition_atlas.config import Config
 from superposition_atlas.explorer.inputs import explorer_inputs
@@ -140,11 +139,6 @@ class JobInputs:
         """Captions of all figures."""
         modules = sorted({figure.module for figure in self.figures.values()})
         return [self.source(f"workflow/report/captions/{module}.rst") for module in modules]
-
-    def template_parts(self) -> list[str]:
-        """The PDF's template, all files."""
-        folder = Path(self.source("workflow/report"))
-        return sorted(str(path) for path in folder.glob("*.typ"))
 
     # Folders and files of params, as functions of the wildcards: what Snakemake's linter asks for.
 

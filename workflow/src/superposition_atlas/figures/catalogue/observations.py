@@ -36,7 +36,7 @@ def observations(config: Config) -> Iterator[FigureTarget]:
             "observations",
             {"claims": claims()},
             "The observations",
-            "For each observation, schedule and family, the share of toy models that show it, with its interval.",
+            "For each observation and schedule, the share of toy models that show it, with its interval.",
         )
         yield FigureTarget(
             "thresholds",
