@@ -63,6 +63,7 @@ def experiment_tables(config: Config) -> list[str]:
         for table in (
             *layout.TOY_MODEL_TABLES,
             *(layout.SAE_TABLES if experiment.saes else ()),
+            *(layout.SAE_COMPARISON if experiment.compares_architectures else ()),
             *(layout.LOSS_TABLES if name in compared else ()),
             *([layout.MATCHING] if catalogue.matched_cases(experiment) else ()),
         )
@@ -212,7 +213,8 @@ def _experiment_sources(experiment: Experiment) -> Iterator[str]:
     for table in tables:
         yield layout.experiment_table(name, table)
     if experiment.compares_architectures:
-        yield layout.experiment_table(name, "recovered")
+        for table in ("recovered", *layout.SAE_COMPARISON):
+            yield layout.experiment_table(name, table)
     for case in experiment.cases:
         yield layout.models(name, case)
         for table in tables:
