@@ -5,7 +5,7 @@ Goes in: config/config.yaml, or what --configfile lays over it. Comes out: every
 
 from snakemake.utils import min_version
 
-min_version("9.10")
+min_version("9.21")
 
 
 # No `configfile:`, which would run what a YAML file asks for in the template language YTE: files are read as data.
@@ -52,3 +52,13 @@ rule atlas:
 rule norms:
     input:
         targets.norm_files(CONFIG),
+
+
+for part, files in PARTS.items():
+
+    rule:
+        """One experiment or map: what is trained, measured and drawn of it."""
+        name:
+            part
+        input:
+            files,

@@ -86,6 +86,50 @@ def test_the_search_is_compared_with_random_starts(tmp_path):
     assert [row["features"] for row in record["schedules"]] == [4, 5]
 
 
+SNAKEFILE = """
+rule all:
+    input: "results/figures/slide01.png"
+
+rule draw:
+    output: "results/figures/slide01.png"
+    shell: "python -m superposition_atlas draw {output}"
+"""
+DRAW = "import pathlib, sys; pathlib.Path(sys.argv[2]).write_text('drawn')"
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository whose workflow is one job."""
+    root = tmp_path / "repository"
+    package = root / "workflow" / "src" / "superposition_atlas"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(DRAW)
+    (root / "Snakefile").write_text(SNAKEFILE)
+    git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    return root
+
+
+def test_whole_measures_each_run_once(repository, tmp_path):
+    path = tmp_path / "whole.json"
+    one = ["HEAD", "--repository", str(repository), "--folder", str(tmp_path / "runs"), "--json", str(path)]
+    assert "| draw |" in run("whole.py", *one, "--kinds", "cold")
+    first = json.loads(path.read_text())
+    assert {"date", "processor", "cores", "load_average", "versions", "runs"} <= first.keys()
+    (cold,) = first["runs"]
+    assert cold["stages"]["draw"]["jobs"] == cold["stages"]["snakemake"]["jobs"] == 1
+    assert 0 < sum(stage["cpu_seconds"] for stage in cold["stages"].values()) <= cold["cpu_seconds"] + 0.1
+    assert 0 < cold["first_slide_seconds"] <= cold["wall_seconds"]
+    assert cold["peak_memory_mb"] > 0
+    run("whole.py", *one, "--kinds", "cold", "again")
+    again, once_more = json.loads(path.read_text())["runs"]
+    assert again == cold
+    assert once_more["kind"] == "again"
+    assert "draw" not in once_more["stages"]
+
+
 @pytest.fixture
 def training(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)

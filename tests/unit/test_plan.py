@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,10 @@ import pytest
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.plan import preflight, targets
+from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
+from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.specs import JobSpecs, digest_of
 from superposition_atlas.storage import layout
@@ -71,6 +73,20 @@ def test_all_that_the_report_and_the_figures_read_is_a_target_or_a_source() -> N
         assert set(INPUTS.figure(job(figure=name))) <= files
 
 
+def test_the_slides_come_before_the_rest_and_figures_first_of_all() -> None:
+    priorities = JobPriorities(INPUTS)
+    slides, others = (CONFIG.experiment_of_role(role) for role in ("slides", "known_answers"))
+    bench = next(own for own in CONFIG.experiments.values() if own.compares_architectures)
+    assert slides
+    assert others
+    of = {own.name: priorities.of_experiment(job(experiment=own.name)) for own in (slides, others, bench)}
+    assert of[slides.name] == of[others.name] > of[bench.name] > 0  # slide 5 shows models of known answers
+    figures = {name: priorities.of_figure(job(figure=name)) for name in INPUTS.figures}
+    assert {value for name, value in figures.items() if name.startswith("slide")} == {max(figures.values())}
+    assert max(figures.values()) > max(of.values())
+    assert 0 in figures.values()
+
+
 def test_an_empty_configuration_asks_for_the_report_alone() -> None:
     raw = {"experiments": {"only": {"n_features": 3, "n_hidden": 2, "seeds": 2, "cases": {"a": {}}}}}
     own = targets.all_files(config.load(raw))
@@ -85,6 +101,37 @@ def test_an_atlas_too_large_to_solve_judges_nothing() -> None:
     name = next(name for name in CONFIG.maps if catalogue.atlas(CONFIG) is CONFIG.maps[name])
     larger = replace(CONFIG.maps[name], n_features=10)
     assert targets.answer_files(replace(CONFIG, maps={**CONFIG.maps, name: larger})) == []
+
+
+def test_an_experiment_and_a_map_are_targets_with_their_figures() -> None:
+    raw = {
+        "experiments": {
+            "zipf7": {
+                "n_features": 7,
+                "n_hidden": 2,
+                "cases": {"a": {}},
+                "saes": {"plain": {"n_latents": 7}},
+            },
+            "norms": {"n_features": 3, "n_hidden": 2, "cases": {"a": {}}},
+        }
+    }
+    with pytest.raises(ConfigError, match=r"^experiments.norms: got the name of a rule \(`snakemake norms`"):
+        parts.files_by_name(config.load(raw))
+    del raw["experiments"]["norms"]
+    files = parts.files_by_name(config.load(raw))
+    assert list(files) == ["zipf7"]
+    planes = layout.figure("zipf7_all_cases", "svg")
+    assert {layout.models("zipf7", "a"), layout.saes("zipf7", "a", "plain"), planes} <= set(files["zipf7"])
+    assert set(files["zipf7"]) <= set(targets.all_files(config.load(raw)))
+
+
+def test_every_rule_is_known_as_a_target() -> None:
+    text = "".join(
+        path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    )
+    rules = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.MULTILINE))
+    assert rules == parts.STAGES
+    assert set(re.findall(r'f"(\w+_)\{module\}"', text)) == set(parts.PREFIXES)
 
 
 # --- params ------------------------------------------------------------------------------------------------

@@ -181,12 +181,14 @@ def build(spec: dict[str, Any]) -> None:
     if catalogue.answers(checked):
         solutions = [layout.experiment_table(name, "solutions") for name in tested]
         solved = [path for path in solutions if Path(path).is_file()]
-        atlas = {table: layout.map_table("atlas", table) for table in ("points", "features")}
-        given = ("--claims", layout.claims(), "--points", atlas["points"], "--features", atlas["features"])
+        tables = ("points", "models", "features")
+        atlas = [word for table in tables for word in (f"--{table}", layout.map_table("atlas", table))]
+        given = ("--claims", layout.claims(), *atlas, "--primary", *tested)
         outputs = ("--output-answer", layout.answer(), "--output-effects", layout.effects())
         variant = checked.maps["atlas"].main_variant
-        described = [layout.schedules(Path(path).parent.name) for path in solved]
-        given = (*given, "--variant", variant, "--solutions", *solved, "--schedules", *described)
+        random = [layout.map_table("drawn", table) for table in tables]
+        given = (*given, "--variant", variant, "--solutions", *solved)
+        given = (*given, "--random", *random, "--random-variant", "standard")
         run("answer", *given, *outputs)
     draw(spec)
     benchmark = Path("results/benchmarks/train/talk/case1.tsv")
@@ -311,7 +313,7 @@ def test_pdf_is_archival_accessible_and_the_same_each_time(workplace: Path) -> N
 
 def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
     claims = read_table(Path(layout.claims()))
-    claims = claims[claims["primary"]]
+    claims = claims[claims["primary"] & (claims["requires"] != "")]
     talk, controls = (text_of(elements(f"<table-{name}>")) for name in ("outcomes", "controls"))
     assert set(claims["experiment"]) == {"talk", "wide", "controls"}
     for row in claims.to_dict(orient="records"):
@@ -319,12 +321,13 @@ def test_every_outcome_stands_in_the_tables(workplace: Path) -> None:
         assert row["statement"] in table
         assert row["criterion"] in table
         group = table.split(row["statement"])[1]
-        line = group.split(f"|{row['experiment']}, {row['case']}|")[1].split("|")
-        cells = line[1:5] if row["sample"] == "shown" else line[5:9]
-        low, high = f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"
-        interval = f"{low}–{high}"
-        share = f"{row['n_holding']}/{row['n_seeds']}"
-        assert cells == [share, f"{row['fraction']:.3f}", interval, row["verdict"]]
+        rival = f" against {row['rival']}" if row["rival"] else ""
+        line = group.split(f"|{row['experiment']}, {row['case']}{rival}|")[1].split("|")
+        cells = line[1:4] if row["sample"] == "shown" else line[4:7]
+        values = {"models": f"{row['n_holding']}/{row['n_models']}", "features": f"{row['fraction']:.3f}"}
+        value = values.get(row["kind"], f"{row['difference']:.2f}".replace("-", "−"))
+        interval = f"{row['ci_low']:.2f} to {row['ci_high']:.2f}".replace("-", "−")
+        assert cells == [value, interval, f"{row['verdict']} ({row['state']})"]
 
 
 def test_published_norms_stand_beside_the_largest_shown_norm(workplace: Path) -> None:
@@ -454,7 +457,7 @@ def test_the_atlas_counts_each_schedule_once(workplace: Path) -> None:
         ("O1", "not_all_represented", lambda row: True),
         ("O2", "none_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "reversed"),
         ("O3", "none_dedicated", lambda row: row["importance_ratio"] == 1),
-        ("P1", "top_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "aligned"),
+        ("P1-top", "top_dedicated", lambda row: row["importance_ratio"] < 1 and row["order"] == "aligned"),
         ("P2", "densest_dropped", lambda row: row["importance_ratio"] == 1),
     ):
         asked = [row for row in once.values() if row["steepness"] > 1 and chosen(row)]

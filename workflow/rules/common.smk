@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.plan import preflight, targets
+from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
+from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.specs import JobSpecs, command_digest, digest_of
 from superposition_atlas.storage import layout
@@ -29,6 +30,7 @@ try:
         workflow.config_settings.config or {},
     )
     ALL_FILES = targets.all_files(CONFIG)
+    PARTS = parts.files_by_name(CONFIG)
     if workflow.is_main_process:
         preflight.refuse_damaged(ALL_FILES)
         preflight.refuse_unknown(ALL_FILES, Path(".snakemake"))
@@ -40,7 +42,8 @@ SPECS = JobSpecs(RAW, CONFIG, INPUTS)
 # A job on a cluster has cores of its own, and there Snakemake counts those of the node.
 CORES = None if workflow.remote_exec else workflow.resource_settings.cores
 RESOURCES = JobResources(CONFIG, SPECS, CORES)
-FIGURES = targets.figures_by_name(CONFIG)
+PRIORITIES = JobPriorities(INPUTS)
+FIGURES = INPUTS.figures
 WHOLE = [name for name, own in CONFIG.experiments.items() if own.shards == 1]
 CUT = [name for name in CONFIG.experiments if name not in WHOLE]
 

@@ -22,6 +22,7 @@ rule features:
         layout.benchmark("features/{experiment}/{case}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -52,6 +53,7 @@ rule recovery:
         layout.benchmark("recovery/{experiment}/{case}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -78,6 +80,7 @@ rule collect:
         layout.benchmark("collect/{experiment}/{table}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(1000),
@@ -162,16 +165,17 @@ rule claims:
 
 
 rule answer:
-    """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
+    """The talk's observations over schedules: on the atlas's grid, and on random schedules."""
     input:
         claims=layout.claims(),
         points=targets.judging_table(CONFIG, "points"),
+        models=targets.judging_table(CONFIG, "models"),
         features=targets.judging_table(CONFIG, "features"),
         solutions=[
             layout.experiment_table(name, "solutions")
             for name in targets.judged(CONFIG)
         ],
-        schedules=[layout.schedules(name) for name in targets.judged(CONFIG)],
+        random=targets.general_tables(CONFIG),
     output:
         answer=layout.answer(),
         effects=layout.effects(),
@@ -187,9 +191,12 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
+        primary=targets.primary(CONFIG),
         variant=SPECS.atlas_variant(),
+        random_variant=SPECS.general_variant(),
     shell:
-        "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
-        " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"
-        " --schedules {input.schedules:q}"
+        "python -m superposition_atlas answer --claims {input.claims:q} --primary {params.primary:q}"
+        " --solutions {input.solutions:q} --points {input.points:q} --models {input.models:q}"
+        " --features {input.features:q} --variant {params.variant:q}"
+        " --random {input.random:q} --random-variant={params.random_variant:q}"
         " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

@@ -65,6 +65,8 @@ class Experiment:
     """Whether the talk's observations are tested here."""
     cases: dict[str, Case]
     saes: dict[str, SAE]
+    figures: tuple[str, ...]
+    """Kinds of figures that it may have, beside the slides of its role."""
 
     def cases_of_role(self, *roles: str) -> list[Case]:
         """The cases that have one of these roles."""
@@ -101,6 +103,8 @@ class Map:
     """Jobs that the points are divided among."""
     points: Mapping[str, Any]
     """Their kind and its keys, all axes as lists of float; `maps.points` makes schedules of them."""
+    figures: tuple[str, ...]
+    """Kinds of figures that it may have."""
 
     @property
     def main_variant(self) -> str:

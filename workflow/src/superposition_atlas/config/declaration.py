@@ -42,6 +42,8 @@ CaseRole = Literal[
     "", "aligned", "reversed", "random", "equal", "densities", "matched", "pentagon", "no_sparsity"
 ]
 MapRole = Literal["", "observations"]
+ExperimentFigure = Literal["cases", "planes", "bars", "counts", "norms", "losses", "matching", "saes"]
+MapFigure = Literal["atlas", "predictions", "branches", "bias", "training"]
 
 
 # --- experiments -------------------------------------------------------------------------------------------
@@ -125,6 +127,12 @@ class ExperimentKeys:
     """The cases by name; a case is one schedule of importance and probability."""
     saes: Annotated[Mapping[str, Any], ByName(SAE, words="a mapping of SAEs by name")] = NOTHING
     """Sparse autoencoders by name; each is trained on toy models of every case."""
+    figures: bool | Annotated[tuple[ExperimentFigure, ...], Length(1), DISTINCT] = True
+    """Figures of the experiment beside the slides of its role: `true` for all that apply, `false` for none,
+    or a list. `cases`: schedules; `planes`: feature directions in two dimensions; `bars`: feature norms in
+    more; `counts`: numbers represented; `norms`: Frobenius norms; `losses`: excess over the best solutions,
+    up to 8 features; `matching`: the matching beside toy models, above 8 features; `saes`: what SAEs
+    find."""
 
 
 EXPERIMENT = Keys("an experiment", (ExperimentKeys,))
@@ -253,6 +261,10 @@ class MapKeys:
     belongs to depends on the point and on this number alone."""
     points: Annotated[Mapping[str, Any], POINTS]
     """The schedules that the map runs over."""
+    figures: bool | Annotated[tuple[MapFigure, ...], Length(1), DISTINCT] = True
+    """Figures of the map: `true` for all that apply, `false` for none, or a list. `atlas`: numbers
+    represented over the schedules of a grid; `predictions` of random schedules; `branches` of a perturbation;
+    `bias` and `training`: variants side by side."""
 
 
 MAP = Keys("a map", (MapKeys,))

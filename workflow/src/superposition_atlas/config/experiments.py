@@ -9,6 +9,8 @@ from jaxtyping import Float
 from superposition_atlas.config.checking import check_names_differ, plain_value
 from superposition_atlas.config.configuration import SAE, Case, Experiment
 from superposition_atlas.config.costs import shards, training_operations
+from superposition_atlas.config.declaration import ExperimentFigure
+from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
@@ -69,6 +71,7 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
         claims=filled["claims"],
         cases=cases,
         saes=saes,
+        figures=figure_kinds(filled["figures"], ExperimentFigure),
     )
 
 

@@ -81,7 +81,9 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
     }
     if case is None:
         of_schedules = {
-            key: value for key, value in sorted(filled.items()) if key not in ("like", "saes", "shards")
+            key: value
+            for key, value in sorted(filled.items())
+            if key not in ("like", "saes", "shards", "figures")
         }
         return {"experiments": {name: of_schedules | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     alone = {

@@ -8,6 +8,8 @@ import numpy as np
 from superposition_atlas.config.checking import check_names_differ
 from superposition_atlas.config.configuration import Map
 from superposition_atlas.config.costs import most_points, search_seconds, shards, training_operations
+from superposition_atlas.config.declaration import MapFigure
+from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, key_text, refused
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
@@ -69,6 +71,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         compare_norms=filled["compare_norms"],
         shards=_shards(filled, n_points, len(seeds), list(trainings.values())),
         points=points,
+        figures=figure_kinds(filled["figures"], MapFigure),
     )
 
 

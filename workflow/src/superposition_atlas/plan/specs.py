@@ -10,7 +10,6 @@ from typing import Any
 from superposition_atlas import config as configuration
 from superposition_atlas.config import Config, Map
 from superposition_atlas.explorer.inputs import explorer_patterns, explorer_spec
-from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.maps.comparison import searches_of
 from superposition_atlas.maps.points import Point, cut, points_digest, points_of
 from superposition_atlas.plan import targets
@@ -143,6 +142,11 @@ class JobSpecs:
         atlas = self.config.map_of_role("observations")
         return atlas.main_variant if atlas else ""
 
+    def general_variant(self) -> str:
+        """The variant of the random schedules that stand for all; empty without such a map."""
+        described = targets.general_map(self.config)
+        return described.main_variant if described else ""
+
     def map_shards(self, wildcards: Wildcards) -> int:
         """Number of shards."""
         return self._map(wildcards).shards
@@ -178,14 +182,9 @@ class JobSpecs:
 
     # --- figures
 
-    @cached_property
-    def figures(self) -> dict[str, FigureTarget]:
-        """All figures by name."""
-        return targets.figures_by_name(self.config)
-
     def figure(self, wildcards: Wildcards, input: Any) -> str:
         """Module, inputs and options of a figure."""
-        figure = self.figures[wildcards.figure]
+        figure = self.inputs.figures[wildcards.figure]
         inputs = {role: self.inputs.source(path) for role, path in figure.inputs.items()}
         return json.dumps({"module": figure.module, "inputs": inputs, "options": figure.options})
 
@@ -193,12 +192,12 @@ class JobSpecs:
         """The code of this figure's module and of what every figure shares."""
         return code_digest(
             "superposition_atlas.cli.commands.figure",
-            f"superposition_atlas.figures.draw.{self.figures[wildcards.figure].module}",
+            f"superposition_atlas.figures.draw.{self.inputs.figures[wildcards.figure].module}",
         )
 
     def figure_labels(self, wildcards: Wildcards) -> dict[str, str]:
         """Labels that distinguish a figure from others of its module."""
-        return dict(sorted(self.figures[wildcards.figure].labels.items()))
+        return dict(sorted(self.inputs.figures[wildcards.figure].labels.items()))
 
     def report_labels(self, wildcards: Wildcards) -> dict[str, str]:
         """Labels of a figure in Snakemake's report."""
@@ -208,4 +207,4 @@ class JobSpecs:
 
     def figure_category(self, wildcards: Wildcards) -> str:
         """Section of a figure."""
-        return self.figures[wildcards.figure].category
+        return self.inputs.figures[wildcards.figure].category

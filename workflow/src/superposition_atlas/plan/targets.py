@@ -16,9 +16,13 @@ def figures_by_name(config: Config) -> dict[str, FigureTarget]:
 
 def figure_files(config: Config) -> list[str]:
     """Every figure as SVG and PNG, and the moving ones as GIF."""
-    figures = catalogue.figures(config)
-    still = [layout.figure(figure.name, kind) for figure in figures for kind in ("svg", "png")]
-    return still + [layout.figure(figure.name, "gif") for figure in figures if figure.moves]
+    return [path for figure in catalogue.figures(config) for path in files_of(figure)]
+
+
+def files_of(figure: FigureTarget) -> list[str]:
+    """A figure's files."""
+    kinds = ("svg", "png", "gif") if figure.moves else ("svg", "png")
+    return [layout.figure(figure.name, kind) for kind in kinds]
 
 
 # --- experiments -------------------------------------------------------------------------------------------
@@ -37,6 +41,28 @@ def judging_table(config: Config, table: str) -> str:
     """A table of the map that the observations are judged by; of no map where there is none."""
     described = catalogue.atlas(config)
     return layout.map_table(described.name if described else "none", table)
+
+
+def general_tables(config: Config) -> list[str]:
+    """Points, toy models and features of the random schedules that stand for all; maybe none."""
+    described = general_map(config)
+    tables = ("points", "models", "features")
+    return [layout.map_table(described.name, table) for table in tables] if described else []
+
+
+def general_map(config: Config) -> Map | None:
+    """The map of random schedules, trained and solved, of the atlas's size."""
+    atlas = catalogue.atlas(config)
+    if atlas is None:
+        return None
+    size = (atlas.n_features, atlas.n_hidden)
+    random = (config.maps[name] for name in catalogue.solved_maps(config, "random"))
+    return next((own for own in random if own.seeds and (own.n_features, own.n_hidden) == size), None)
+
+
+def primary(config: Config) -> list[str]:
+    """Experiments with the talk's own family of schedules."""
+    return [name for name, own in config.experiments.items() if own.claims and own.role in ("slides", "post")]
 
 
 def judged(config: Config) -> list[str]:

@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from superposition_atlas.figures import catalogue
-from superposition_atlas.metrics.intervals import wilson_interval
-from superposition_atlas.observations import claims
-from superposition_atlas.observations.answer import IMPORTANCE
+from superposition_atlas.metrics.verdicts import exact_interval
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
@@ -41,11 +39,8 @@ def answer(sources: Sources) -> Document | None:
     if judged_by is None or not catalogue.answers(sources.config):
         return None
     verdicts = read_table(sources.locate(layout.answer()))
-    statements = {observation.name: observation.statement for observation in claims.OBSERVATIONS}
-    statements[IMPORTANCE] = "Importance decides more than sparsity whether a feature gets a dimension."
     rows = [
         {name: value if isinstance(value, str) else finite(value) for name, value in row.items()}
-        | {"statement": statements[row["observation"]]}
         for row in verdicts.to_dict("records")
     ]
     effects = read_table(sources.locate(layout.effects()))
@@ -96,6 +91,6 @@ def _predictor(sources: Sources) -> Document | None:
     found: Document = {"n_schedules": len(points)}
     for rule, column in (("full", "agrees"), ("bare", "bare_agrees")):
         n_agreeing = int(points[column].sum())
-        low, high = wilson_interval(n_agreeing, len(points))
+        low, high = exact_interval(n_agreeing, len(points))
         found[rule] = {"share": n_agreeing / len(points), "low": low, "high": high}
     return found

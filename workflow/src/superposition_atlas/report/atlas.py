@@ -8,7 +8,7 @@ import pandas as pd
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.maps.cases import cases_at
-from superposition_atlas.observations.map_observations import OBSERVATIONS, MapObservation
+from superposition_atlas.observations.definitions import DRAWN, Observation, is_about
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
@@ -39,10 +39,9 @@ def atlas(sources: Sources) -> Row | None:
     if described is None:
         return None
     path = sources.locate(layout.map_table(described.name, "points"))
-    answers = [f"{prefix}{own.column}" for own in OBSERVATIONS for prefix in ("", "best_")]
+    answers = [f"{prefix}{own.column}" for own in DRAWN for prefix in ("", "best_")]
     columns = [
-        "key",
-        "variant",
+        *("key", "variant", "observations"),
         *_COORDINATES,
         *_MEASURES,
         *answers,
@@ -65,7 +64,7 @@ def atlas(sources: Sources) -> Row | None:
         "n_schedules": len(schedules),
         "n_models": int(schedules["n_seeds"].sum()),
         "axes": _axes(table),
-        "observations": [_observation(table, own) for own in OBSERVATIONS],
+        "observations": [_observation(table, own) for own in DRAWN],
         "training": _training(schedules),
         "cases": list(_of_cases(table, cases)),
     }
@@ -80,14 +79,14 @@ def _axes(table: pd.DataFrame) -> Row:
     return spans | {"families": sorted(table["family"].unique()), "importance_ratios": ratios}
 
 
-def _observation(table: pd.DataFrame, own: MapObservation) -> Row:
-    """Shares of an observation's schedules of unequal sparsity where it holds: for the best, most seeds."""
-    unequal = table[table["steepness"] > 1]
-    pairs = zip(unequal["importance_ratio"], unequal["order"], strict=True)
-    asked = unequal[[own.speaks_of(ratio, order) for ratio, order in pairs]].drop_duplicates("key")
+def _observation(table: pd.DataFrame, own: Observation) -> Row:
+    """Counts of the schedules that an observation is about, of how many show it: best, most seeds."""
+    about = [is_about(names, own.name) for names in table["observations"]]
+    asked = table[about].drop_duplicates("key")
     best, trained = asked[f"best_{own.column}"].astype(bool), asked[own.column] > _MOST
     return {
         "name": own.name,
+        "statement": own.brief,
         "n": len(asked),
         "n_best": int(best.sum()),
         "n_trained": int(trained.sum()),
@@ -123,7 +122,7 @@ def _of_cases(table: pd.DataFrame, cases: dict[str, str]) -> Iterator[Row]:
 
 
 def _case(row: Row) -> Row:
-    asked = [own for own in OBSERVATIONS if own.speaks_of(row["importance_ratio"], row["order"])]
+    asked = [own for own in DRAWN if is_about(row["observations"], own.name)]
     return {
         "names": row["names"].split(),
         **{name: row[name] for name in _COORDINATES},

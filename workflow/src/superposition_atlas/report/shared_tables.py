@@ -13,13 +13,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.observations.words import STATES
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.parquet import read_table
 
 Row = dict[str, Any]
-
-VERDICTS = ("holds", "depends", "fails")
 
 _MODELS = (
     "case",
@@ -31,20 +30,15 @@ _MODELS = (
     "n_dedicated",
     "mean_probability",
 )
-_OUTCOME = ("n_seeds", "n_holding", "fraction", "ci_low", "ci_high", "verdict")
+_OUTCOME = (
+    *("n_models", "n_seeds", "n_holding", "fraction", "difference", "ci_low", "ci_high"),
+    *("verdict", "state", "without_exception", "counts"),
+)
 _CLAIMS = (
-    "observation",
-    "statement",
-    "criterion",
-    "experiment",
-    "case",
-    "family",
-    "sample",
-    "quantifier",
+    *("observation", "statement", "source", "criterion", "kind", "requires"),
+    *("experiment", "case", "rival", "family", "sample"),
     *_OUTCOME,
-    "norm_threshold",
-    "dedicated_threshold",
-    "primary",
+    *("norm_threshold", "dedicated_threshold", "primary"),
 )
 _SAE_MEASURES = (
     "l0",
@@ -172,6 +166,8 @@ def records(frame: pd.DataFrame) -> list[Row]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     value = value.item() if hasattr(value, "item") else value
     return finite(value) if isinstance(value, float) else value
 
@@ -185,22 +181,22 @@ def observations(claims: pd.DataFrame, tested: Collection[str]) -> list[Row]:
     """
     groups = []
     primary = claims[claims["primary"]]
+    names = ["experiment", "case", "rival", "family"]
     for (observation, statement), part in primary.groupby(["observation", "statement"], sort=False):
         rows = [
             {
-                **dict(zip(("experiment", "case", "family"), keys, strict=True)),
+                **dict(zip(names, keys, strict=True)),
                 "control": keys[0] not in tested,
                 "shown": _outcome(outcomes, "shown"),
                 "all": _outcome(outcomes, "all"),
             }
-            for keys, outcomes in part.groupby(["experiment", "case", "family"], sort=False)
+            for keys, outcomes in part.groupby(names, sort=False)
         ]
         groups.append(
             {
                 "observation": observation,
                 "statement": statement,
-                "criterion": part["criterion"].iloc[0],
-                "quantifier": part["quantifier"].iloc[0],
+                **{name: part[name].iloc[0] for name in ("source", "criterion", "kind", "requires")},
                 "rows": rows,
                 "summary": [
                     _summary(name, [row for row in rows if row["experiment"] == name])
@@ -223,59 +219,65 @@ def _widest(row: Row) -> Row:
 
 
 def _summary(experiment: str, rows: Sequence[Row]) -> Row:
-    """The verdicts on one experiment, and the smallest and largest share of seeds, by sample."""
+    """The cases of one experiment by the state of the claim, for each sample."""
     summary: Row = {"experiment": experiment, "n_rows": len(rows)}
     samples: dict[str, list[tuple[str, Row]]] = {
-        "shown": [(row["case"], row["shown"]) for row in rows if row["shown"]],
-        "widest": [(row["case"], _widest(row)) for row in rows],
+        "shown": [(_compared(row), row["shown"]) for row in rows if row["shown"]],
+        "widest": [(_compared(row), _widest(row)) for row in rows],
     }
     for sample, outcomes in samples.items():
         summary[sample] = {
             "n_rows": len(outcomes),
             "n_seeds": max((outcome["n_seeds"] for _, outcome in outcomes), default=0),
-            "fraction_low": min((outcome["fraction"] for _, outcome in outcomes), default=None),
-            "fraction_high": max((outcome["fraction"] for _, outcome in outcomes), default=None),
-            **{word: [case for case, outcome in outcomes if outcome["verdict"] == word] for word in VERDICTS},
+            **{word: [case for case, outcome in outcomes if outcome["state"] == word] for word in STATES},
         }
     return summary
 
 
+def _compared(row: Row) -> str:
+    """The case, and what it is compared with."""
+    return f"{row['case']} against {row['rival']}" if row["rival"] else str(row["case"])
+
+
 def totals(observations: Sequence[Row]) -> Row:
-    """Verdicts over all observations and cases of the tested experiments, and how many the sample moves."""
-    rows = [row for group in observations for row in group["rows"] if not row["control"]]
+    """States over all tests of the tested experiments, and how many the sample moves."""
+    judged = [group for group in observations if group["requires"]]
+    rows = [row for group in judged for row in group["rows"] if not row["control"]]
     both = [row for row in rows if row["shown"] and row["all"]]
     return {
         "n_rows": len(rows),
-        "shown": _verdict_counts([row["shown"] for row in rows if row["shown"]]),
-        "widest": _verdict_counts([_widest(row) for row in rows]),
+        "shown": _state_counts([row["shown"] for row in rows if row["shown"]]),
+        "widest": _state_counts([_widest(row) for row in rows]),
         "n_in_both": len(both),
-        "n_moved": sum(row["shown"]["verdict"] != row["all"]["verdict"] for row in both),
+        "n_moved": sum(row["shown"]["state"] != row["all"]["state"] for row in both),
     }
 
 
-def _verdict_counts(outcomes: Sequence[Row]) -> Row:
-    return {word: sum(outcome["verdict"] == word for outcome in outcomes) for word in VERDICTS}
+def _state_counts(outcomes: Sequence[Row]) -> Row:
+    return {word: sum(outcome["state"] == word for outcome in outcomes) for word in STATES}
 
 
 def thresholds(claims: pd.DataFrame) -> Row:
-    """How verdicts move with the thresholds: a column for each pair, a row for each claim on all seeds.
+    """How states move with the thresholds: a column for each pair, a row for each test on all seeds.
 
-    Claims that have the same verdict everywhere are only counted.
+    Tests that have the same state everywhere are only counted.
     """
-    with_all = claims.loc[claims["sample"] == "all", "experiment"].unique()
-    frame = claims[(claims["sample"] == "all") | ~claims["experiment"].isin(with_all)]
+    judged = claims[claims["requires"] != ""]
+    with_all = judged.loc[judged["sample"] == "all", "experiment"].unique()
+    frame = judged[(judged["sample"] == "all") | ~judged["experiment"].isin(with_all)]
     pairs = _threshold_pairs(frame)
     rows, n_rows = [], 0
     for observation in frame["observation"].unique():
         of_observation = frame[frame["observation"] == observation]
-        for (experiment, case), part in of_observation.groupby(["experiment", "case"], sort=False):
+        tests = of_observation.groupby(["experiment", "case", "rival"], sort=False)
+        for (experiment, case, rival), part in tests:
             n_rows += 1
-            if (part["verdict"] == part["verdict"].iloc[0]).all():
+            if (part["state"] == part["state"].iloc[0]).all():
                 continue
             cells = {
                 (row["norm_threshold"], row["dedicated_threshold"]): {
-                    "fraction": row["fraction"],
-                    "verdict": row["verdict"],
+                    "value": row["fraction"] if row["difference"] is None else row["difference"],
+                    "state": row["state"],
                 }
                 for row in records(part)
             }
@@ -284,6 +286,7 @@ def thresholds(claims: pd.DataFrame) -> Row:
                     "observation": observation,
                     "experiment": experiment,
                     "case": case,
+                    "rival": rival,
                     "cells": [
                         cells.get((pair["norm_threshold"], pair["dedicated_threshold"])) for pair in pairs
                     ],

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite has no types
 from numba import types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from superposition_atlas.backends.numba_cache import compile_kernel
 
@@ -92,40 +92,41 @@ def spread(typing_context, number):  # type: ignore[no-untyped-def]
     return _vector(types.float64), generate
 
 
-def _elementwise(operation: str) -> Any:
-    @_intrinsic
-    def elementwise(typing_context, left, right):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            return getattr(builder, operation)(*arguments, flags=("contract",))
+def _operate(python_operator: Callable[..., Any], operation: str) -> None:
+    """Teach kernels an operator on vectors, and on a vector and a number, which fills all lanes.
 
-        return _vector(_vector, _vector), generate
+    Typed and lowered directly: as an inlined overload each use would go through numba's compiler again, which
+    takes three times as long.
+    """
 
-    return elementwise
+    @type_callable(python_operator)
+    def of_vectors(context):  # type: ignore[no-untyped-def]
+        def typed(left, right):  # type: ignore[no-untyped-def]
+            if {left, right} == {_vector} or {left, right} == {_vector, types.float64}:
+                return _vector
+            return None
 
+        return typed
 
-_add, _subtract, _multiply, _divide = (_elementwise(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        vectors = [
+            value if kind is _vector else _spread(builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        return getattr(builder, operation)(*vectors, flags=("contract",))
 
-
-def _overload(python_operator: Callable[..., Any], elementwise: Any) -> None:
-    @overload(python_operator, inline="always")
-    def operate(left, right):  # type: ignore[no-untyped-def]
-        if isinstance(left, _Vector) and isinstance(right, _Vector):
-            return lambda left, right: elementwise(left, right)
-        if isinstance(left, _Vector) and isinstance(right, types.Number):
-            return lambda left, right: elementwise(left, spread(right))
-        if isinstance(left, types.Number) and isinstance(right, _Vector):
-            return lambda left, right: elementwise(spread(left), right)
-        return None
+    for kinds in ((_Vector, _Vector), (_Vector, types.Float), (types.Float, _Vector)):
+        lower_builtin(python_operator, *kinds)(generate)  # type: ignore[no-untyped-call]  # numba
 
 
 for _python_operator, _operation in (
-    (operator.add, _add),
-    (operator.iadd, _add),
-    (operator.sub, _subtract),
-    (operator.mul, _multiply),
-    (operator.truediv, _divide),
+    (operator.add, "fadd"),
+    (operator.iadd, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
 ):
-    _overload(_python_operator, _operation)
+    _operate(_python_operator, _operation)
 
 
 @_intrinsic

@@ -8,7 +8,7 @@ from superposition_atlas.config import Config
 from superposition_atlas.figures.catalogue import (
     atlas_maps,
     attention,
-    families,
+    experiments,
     norms,
     observations,
     playground,
@@ -60,7 +60,7 @@ def figures(config: Config) -> list[FigureTarget]:
         observations.observations,
         observations.initial_scale,
         saes.recovery,
-        families.other_families,
+        experiments.of_each_experiment,
         theory.theory_and_training,
         atlas_maps.over_schedules,
     )

@@ -12,7 +12,7 @@ from superposition_atlas.storage.layout import map_table
 def over_schedules(config: Config) -> Iterator[FigureTarget]:
     """Numbers represented and dedicated, loss gap and observations, over mean density and steepness."""
     described = subjects.atlas(config)
-    if described is None:
+    if described is None or "atlas" not in described.figures:
         return
     drawn = {
         "variant": next(iter(described.variants)),

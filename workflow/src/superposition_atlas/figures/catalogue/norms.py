@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from superposition_atlas.config import Config
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
-from superposition_atlas.figures.catalogue.subjects import beside_the_published_norms
+from superposition_atlas.figures.catalogue.subjects import beside_the_published_norms, with_figures
 from superposition_atlas.storage.layout import experiment_table, norm_table
 
 PUBLISHED_NORMS = "workflow/src/superposition_atlas/maps/published_frobenius_norms.csv"
@@ -14,7 +14,7 @@ NORMS = "Published against reproduced"
 
 def published_norms(config: Config) -> Iterator[FigureTarget]:
     """Norms beside the published ones: those of experiments, and those of maps over schedules."""
-    for experiment in beside_the_published_norms(config):
+    for experiment in with_figures(beside_the_published_norms(config), "norms"):
         yield FigureTarget(
             f"{experiment.name}_frobenius_norms",
             "frobenius_norms",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from superposition_atlas.config import Config
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
+from superposition_atlas.figures.catalogue.subjects import with_figures
 from superposition_atlas.storage.layout import case_table, claims, experiment_table, schedules
 
 OBSERVED_ROLES = ("aligned", "reversed", "equal")
@@ -13,13 +14,14 @@ OBSERVED_ROLES = ("aligned", "reversed", "equal")
 def observations(config: Config) -> Iterator[FigureTarget]:
     """Numbers of represented features, and in how many seeds each observation holds."""
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
-    if tested:
+    counted = with_figures(tested, "counts")
+    if counted:
         yield FigureTarget(
             "represented_counts",
             "represented_counts",
             {
                 f"{role}.{experiment.name}": path
-                for experiment in tested
+                for experiment in counted
                 for role, path in (
                     ("models", experiment_table(experiment.name, "models")),
                     ("schedules", schedules(experiment.name)),

@@ -75,9 +75,9 @@ def sae_slides(config: Config) -> Iterator[FigureTarget]:
 def frames(config: Config) -> Iterator[FigureTarget]:
     """Decoder and encoder directions of every architecture that an experiment in two dimensions compares."""
     for compared in config.experiments.values():
-        if compared.n_hidden == 2 and any(
-            sae.settings["architecture"] != "relu" for sae in compared.saes.values()
-        ):
+        if "saes" not in compared.figures or compared.n_hidden != 2:
+            continue
+        if any(sae.settings["architecture"] != "relu" for sae in compared.saes.values()):
             yield FigureTarget(
                 f"{compared.name}_frames",
                 "sae_frames",
@@ -92,7 +92,7 @@ def frames(config: Config) -> Iterator[FigureTarget]:
 
 def recovery(config: Config) -> Iterator[FigureTarget]:
     """What SAEs recover of the features that toy models represent."""
-    with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
+    with_saes = [each for each in config.experiments.values() if each.saes and "saes" in each.figures]
     resampled = [experiment for experiment in with_saes if not experiment.compares_architectures]
     if resampled:
         yield FigureTarget(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from superposition_atlas.config import Config
-from superposition_atlas.figures.catalogue.families import feature_bars
+from superposition_atlas.figures.catalogue.experiments import feature_bars
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
 from superposition_atlas.storage.layout import case_table, experiment_table, schedules
 

@@ -31,19 +31,32 @@ def beside_the_published_norms(config: Config) -> list[Experiment]:
     return [post, *(each for each in tested if each is not post and (each.n_features, each.n_hidden) == size)]
 
 
+def with_figures(experiments: list[Experiment], kind: str) -> list[Experiment]:
+    """The experiments whose key `figures` includes a kind."""
+    return [experiment for experiment in experiments if kind in experiment.figures]
+
+
 def matched_cases(experiment: Experiment) -> list[Case]:
     """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs."""
     return [case for case in experiment.cases.values() if search_of(case.training.as_dict()) == "trained"]
 
 
 def compared_experiments(config: Config) -> list[Experiment]:
-    """Experiments whose toy models are compared with the best solutions for their schedules."""
+    """Experiments whose toy models are compared with the best solutions for their schedules: for verdicts, as
+    known answers, or for their figure of excess losses.
+    """
     return [
         experiment
         for experiment in config.experiments.values()
-        if (experiment.claims or experiment.role == "known_answers")
+        if (experiment.claims or experiment.role == "known_answers" or "losses" in experiment.figures)
         and experiment.n_features <= LARGEST_SOLVED
     ]
+
+
+def drawn_maps(config: Config, kind: str, figure: str) -> list[Map]:
+    """Solved maps of a kind of points whose key `figures` includes a kind of figure."""
+    maps = [config.maps[name] for name in solved_maps(config, kind)]
+    return [described for described in maps if figure in described.figures]
 
 
 def solved_maps(config: Config, kind: str) -> list[str]:

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from superposition_atlas.config import Config, Map
+from superposition_atlas.config import Case, Config, Experiment, Map
+from superposition_atlas.figures.catalogue.experiments import OTHERS
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
 from superposition_atlas.figures.catalogue.norms import PUBLISHED_NORMS
 from superposition_atlas.figures.catalogue.subjects import (
     beside_the_published_norms,
     compared_experiments,
+    drawn_maps,
     matched_cases,
-    solved_maps,
+    with_figures,
 )
 from superposition_atlas.storage.layout import MATCHING, PAIR_TABLES, experiment_table, map_table, pair_table
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import xavier_scale
 
 THEORY = "Theory"
@@ -34,8 +37,8 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
         "Squares over the probabilities of two features, a ratio of importances each: regions in which the "
         "first, the second or both are represented, the matching's lines between them, toy models as marks.",
     )
-    for name in solved_maps(config, "random"):
-        labels = {"map": name, "title": config.maps[name].title}
+    for described in drawn_maps(config, "random", "predictions"):
+        name, labels = described.name, {"map": described.name, "title": described.title}
         predictions = {"predictions": map_table(name, "predictions")}
         yield FigureTarget(
             f"{name}_predictor",
@@ -59,8 +62,8 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
             labels,
             named_after=f"maps.{name}",
         )
-    for name in solved_maps(config, "perturbation"):
-        described = config.maps[name]
+    for described in drawn_maps(config, "perturbation", "branches"):
+        name = described.name
         if described.seeds:
             yield FigureTarget(
                 f"{name}_branches",
@@ -77,10 +80,17 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
                 {"map": name, "title": described.title},
                 named_after=f"maps.{name}",
             )
-    for name in solved_maps(config, "grid"):
-        if config.maps[name].seeds:
-            yield from _variants(config.maps[name])
-    compared = compared_experiments(config)
+    for described in drawn_maps(config, "grid", "bias"):
+        if described.seeds:
+            yield from _biases(described)
+    for described in drawn_maps(config, "grid", "training"):
+        if described.seeds:
+            yield from _training(described)
+    compared = [
+        experiment
+        for experiment in with_figures(compared_experiments(config), "losses")
+        if experiment.claims or experiment.role == "known_answers"
+    ]
     if compared:
         yield FigureTarget(
             "excess_losses",
@@ -98,33 +108,48 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
 
 
 def _matching(config: Config) -> Iterator[FigureTarget]:
-    """The matching beside toy models, for the post's experiment and those like it."""
-    for experiment in beside_the_published_norms(config):
-        matched = matched_cases(experiment)
-        described = []
-        for role in _MATCHED_ROLES:
-            cases = [case for case in matched if case.role == role]
-            # Of equal importance the published one, whose densities fall, rather than its permutations.
-            cases.sort(key=lambda case: role == "equal" and bool((np.diff(case.probability[0]) > 0).any()))
-            described += [{"name": case.name, "title": case.title, "role": role} for case in cases[:1]]
-        if described:
+    """The matching beside toy models, for experiments of the post's size and others that are large."""
+    published = beside_the_published_norms(config)
+    large = [
+        each
+        for each in config.experiments.values()
+        if each not in published and not each.claims and each.n_features > LARGEST_SOLVED
+    ]
+    for experiment in with_figures([*published, *large], "matching"):
+        cases = [{"name": case.name, "title": case.title} for case in _matched_rows(experiment)]
+        if cases:
             yield FigureTarget(
                 f"{experiment.name}_answer_matching",
                 "answer_matching",
-                {"matching": experiment_table(experiment.name, MATCHING), "published": PUBLISHED_NORMS},
-                THEORY,
+                {"matching": experiment_table(experiment.name, MATCHING)}
+                | ({"published": PUBLISHED_NORMS} if experiment in published else {}),
+                THEORY if experiment in published else OTHERS,
                 "A case a row, features along it: a strip of what the matching says, alone, shared, absent; "
                 "below it bars of the shares of trained toy models, and lines of probability and importance.",
-                {"cases": described},
+                {"cases": cases},
                 {"experiment": experiment.name, "title": experiment.title},
                 named_after=f"experiments.{experiment.name}",
             )
 
 
-def _variants(described: Map) -> Iterator[FigureTarget]:
-    """Figures of a map that is trained in several ways."""
-    labels = {"map": described.name, "title": described.title}
-    paths = {table: map_table(described.name, table) for table in ("points", "features")}
+def _matched_rows(experiment: Experiment) -> list[Case]:
+    """A case of each role; of an experiment without roles, its first cases."""
+    matched = matched_cases(experiment)
+    rows = []
+    for role in _MATCHED_ROLES:
+        cases = [case for case in matched if case.role == role]
+        # Of equal importance the published one, whose densities fall, rather than its permutations.
+        cases.sort(key=lambda case: role == "equal" and bool((np.diff(case.probability[0]) > 0).any()))
+        rows += cases[:1]
+    return rows or matched[: len(_MATCHED_ROLES)]
+
+
+def _variant_tables(described: Map) -> dict[str, str]:
+    return {table: map_table(described.name, table) for table in ("points", "features")}
+
+
+def _biases(described: Map) -> Iterator[FigureTarget]:
+    """Treatments of the bias side by side."""
     biases = {
         name: _BIAS_TITLES[own.bias] + (", inputs centred" if own.centred_inputs else "")
         for name, own in described.variants.items()
@@ -134,19 +159,24 @@ def _variants(described: Map) -> Iterator[FigureTarget]:
         yield FigureTarget(
             f"{described.name}_features",
             "bias",
-            paths,
+            _variant_tables(described),
             THEORY,
             "For each schedule and treatment of the bias, features by density: the share of seeds that "
             "represent each, and its norm and bias over seeds and in the best solution.",
             {"titles": biases},
-            labels,
+            {"map": described.name, "title": described.title},
             named_after=f"maps.{described.name}",
         )
+
+
+def _training(described: Map) -> Iterator[FigureTarget]:
+    """What training finds against a setting in which variants differ."""
+    labels = {"map": described.name, "title": described.title}
     for setting, values in _training_series(described).items():
         yield FigureTarget(
             f"{described.name}_by_{setting}",
             "training_against_best",
-            paths,
+            _variant_tables(described),
             THEORY,
             "For each schedule, lines over a setting of training: the share of seeds that keep the best's "
             "features, the mean number of represented features, and median and least excess loss.",

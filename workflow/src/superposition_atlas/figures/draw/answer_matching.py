@@ -62,19 +62,18 @@ def draw(paths: Mapping[str, Path], cases: Sequence[Mapping[str, str]]) -> Figur
     """A row a case, all on one axis of features.
 
     Args:
-        paths: `matching`, the experiment's table, and `published`, the post's norms as CSV.
-        cases: name, title and role of each row's case. Features of the role `equal` stand by falling density,
-            since their importance gives no order.
+        paths: `matching`, the experiment's table; at the post's size also `published`, its norms as CSV.
+        cases: name and title of each row's case. Equally important features stand by falling density.
     """
     table = rows.read(paths["matching"], _COLUMNS)
-    published = published_norms(paths["published"])
+    published = published_norms(paths["published"]) if "published" in paths else {}
     height = _TITLE + _STRIP + _BETWEEN + _BARS + _GAP
     canvas = Canvas(_LEGEND + height * len(cases) + _AXIS)
     bars: list[Axes] = []
     for number, case in enumerate(cases):
         row = _row(table, case["name"], paths["matching"])
         order = np.arange(len(row["label"]))
-        by_density = case["role"] == "equal"
+        by_density = bool(np.ptp(row["importance"]) == 0 and np.ptp(row["probability"]) > 0)
         if by_density:
             order = np.argsort(-np.asarray(row["probability"]), kind="stable")
         top = _LEGEND + height * number

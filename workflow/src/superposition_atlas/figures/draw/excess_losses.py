@@ -59,7 +59,7 @@ def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
         for place, case in enumerate(cases):
             own = losses[name][losses[name]["case"] == case]
             _excess(panels[0], own["relative_excess"].to_numpy(dtype=float), place)
-            _share(panels[1], own["keeps_best"].astype(bool), place)
+            _share(panels[1], own["keeps_best"].dropna().astype(bool), place)
             best = _best(solutions[name])
             of_case = set(best.loc[best["case"] == case, "n_represented"])
             _counts(panels[2], own["n_represented"], of_case, numbers, place)
@@ -88,6 +88,8 @@ def _excess(axes: Axes, excess: np.ndarray, place: int) -> None:
 
 
 def _share(axes: Axes, keeps: "pd.Series[bool]", place: int) -> None:
+    if keeps.empty:
+        return
     n_keeping = int(keeps.sum())
     low, high = wilson_interval(n_keeping, len(keeps))
     axes.plot([low, high], [place, place], color=_DOT, linewidth=1.1)

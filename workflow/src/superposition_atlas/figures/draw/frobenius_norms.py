@@ -22,11 +22,11 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """A row a case: each seed's norm, the largest of them, and the largest that was published.
 
     Args:
-        paths: `models`, the experiment's, and `published`, the post's table as CSV.
+        paths: `models`, the experiment's, and at the post's size `published`, its table as CSV.
     """
     models = rows.read(paths["models"], ["case", "seed", "shown", "frobenius_norm", "mean_probability"])
     models = models[models["shown"]]
-    published = published_norms(paths["published"])
+    published = published_norms(paths["published"]) if "published" in paths else {}
     cases = [str(case) for case in models["case"].unique()]
 
     figure = Figure(figsize=(style.WIDTH, 0.95 + 0.36 * len(cases)), layout="constrained")
@@ -45,15 +45,13 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     squared = axes.secondary_xaxis("top", functions=(np.square, lambda area: np.sqrt(np.maximum(area, 0))))
     squared.set_xlabel("squared: “effective features”")
     squared.tick_params(length=2.5, width=0.6)
-    figure.legend(
-        handles=[
-            Line2D([], [], label="a seed", color=style.MUTED, **_SEED),
-            Line2D([], [], label="the largest", **_MAXIMUM),
-            Line2D([], [], label="published: the largest of eight", **_PUBLISHED),
-        ],
-        loc="outside lower center",
-        ncols=3,
-    )
+    handles = [
+        Line2D([], [], label="a seed", color=style.MUTED, **_SEED),
+        Line2D([], [], label="the largest", **_MAXIMUM),
+    ]
+    if published:
+        handles.append(Line2D([], [], label="published: the largest of eight", **_PUBLISHED))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 

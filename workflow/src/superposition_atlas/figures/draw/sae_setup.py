@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
@@ -30,17 +32,7 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
         paths: `features` and `latents`, the case's tables.
         sae: name of the SAE in the configuration.
     """
-    latents = rows.read(
-        paths["latents"], ["sae", "seed", "latent", "dead", "best_feature", "decoder", "encoder"]
-    )
-    latents = latents[latents["sae"] == sae]
-    with_sae = set(latents["seed"])
-    models = rows.toy_models(rows.read(paths["features"], rows.PLANE_COLUMNS))
-    model = next((model for model in models if model.seed in with_sae), None)
-    if model is None:
-        raise ArtefactError(f"{paths['latents']}: has no SAE {sae!r} of a toy model that is shown")
-    latents = latents[latents["seed"] == model.seed].sort_values("latent")
-
+    model, latents = _pair(paths, sae)
     weights = model.weights
     n_features, n_hidden = weights.shape
     encoder = np.stack(latents["encoder"].to_list()).astype(np.float64)
@@ -80,10 +72,31 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
         np.where(is_named[:, None], own, _ink()),
         [str(feature) if named else "×" for feature, named in zip(best, is_named, strict=True)],
     )
+    _name_columns(axes, n_features, n_hidden, len(latents))
+    _legend(axes, to_hex(colours[0]), has_dead=not is_named.all())
+    return canvas.figure
+
+
+def _pair(paths: Mapping[str, Path], sae: str) -> tuple[rows.ToyModelRows, pd.DataFrame]:
+    """The first shown toy model that has the SAE, and the SAE's latents."""
+    latents = rows.read(
+        paths["latents"], ["sae", "seed", "latent", "dead", "best_feature", "decoder", "encoder"]
+    )
+    latents = latents[latents["sae"] == sae]
+    with_sae = set(latents["seed"])
+    models = rows.toy_models(rows.read(paths["features"], rows.PLANE_COLUMNS))
+    model = next((model for model in models if model.seed in with_sae), None)
+    if model is None:
+        raise ArtefactError(f"{paths['latents']}: has no SAE {sae!r} of a toy model that is shown")
+    latents = latents[latents["seed"] == model.seed].sort_values("latent")
+    return model, latents
+
+
+def _name_columns(axes: Axes, n_features: int, n_hidden: int, n_latents: int) -> None:
     for name, symbol, what, formula in (
         ("x", "$x$", f"{n_features} features", ""),
         ("h", "$h$", f"{n_hidden} hidden dimensions", "$h = W x$"),
-        ("a", "$a$", f"{len(latents)} latents", r"$a = \mathrm{ReLU}(W_{enc}^\top (h - b_{dec}) + b_{enc})$"),
+        ("a", "$a$", f"{n_latents} latents", r"$a = \mathrm{ReLU}(W_{enc}^\top (h - b_{dec}) + b_{enc})$"),
         ("h'", "$h'$", "reconstruction of $h$", r"$h' = \hat W_{dec}^\top\, a + b_{dec}$"),
     ):
         axes.text(_X[name], _TOP - 0.22, symbol, ha="center", va="bottom", fontsize=10)
@@ -96,12 +109,15 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
         va="center_baseline",
         fontsize=7,
     )
+
+
+def _legend(axes: Axes, colour: str, has_dead: bool) -> None:
     handles = [
         Line2D([], [], color=_POSITIVE, linewidth=1.6, label="weight > 0"),
         Line2D([], [], color=_NEGATIVE, linewidth=1.6, linestyle=(0, (3, 1.2)), label="weight < 0"),
-        Line2D([], [], marker="o", linestyle="", color=colours[0], label="latent, as its feature"),
+        Line2D([], [], marker="o", linestyle="", color=colour, label="latent, as its feature"),
     ]
-    if not is_named.all():
+    if has_dead:
         handles.append(Line2D([], [], marker="x", linestyle="", color=style.INK, label="dead latent"))
     axes.legend(
         handles=handles,
@@ -111,7 +127,6 @@ def draw(paths: Mapping[str, Path], sae: str) -> Figure:
         borderaxespad=0.2,
         columnspacing=0.9,
     )
-    return canvas.figure
 
 
 def _ink() -> Float[np.ndarray, " 4"]:
