@@ -5,8 +5,8 @@ latent j. All cosines are signed: with |cos| one latent would match both arms of
 latent of a feature is the one with the largest cos(f_i, d_j) over all j, dead latents included, as is usual.
 A dead latent's direction is a matter of chance, though, and chance matches are common in few dimensions (a
 random direction of the plane has a cosine above 0.9 with an arm of a regular pentagon seven times in ten), so
-the `_alive` columns and the angles leave dead latents out. An angle is that between f_i and its best latent, in
-degrees; it needs no threshold. What fires when is counted on fresh samples, seen in no training.
+the `_alive` columns and the angles leave dead latents out. An angle, in degrees, is that between f_i and its
+best latent; it needs no threshold. What fires when is counted on fresh samples, seen in no training.
 """
 
 from dataclasses import dataclass, replace
@@ -191,8 +191,9 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
     of all features, of which those that are not represented never count as recovered. uniqueness: number of
     different features that are some latent's best match / n_latents; uniqueness_represented: of living
     latents, / n_represented. angle_median, angle_90: median and 90 % quantile of the angle, over represented
-    features. chooses: of the toy models on which λ or k is chosen (`choosing`). dead_fraction: share of latents that
-    never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings in training.
+    features. chooses: of the toy models on which λ or k is chosen (`choosing`). dead_fraction: share of
+    latents that never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings
+    in training.
     NaN only where a mean is over nothing.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")

@@ -1,6 +1,6 @@
-"""SAEs of different architectures beside each other: levels chosen apart from what is reported, paired contrasts.
+"""SAEs of different architectures beside each other, each at a level chosen on other toy models.
 
-The level of each SAE, its λ or k, is the one with the largest mean recall on half of the toy models; of levels
+The level of an SAE, its λ or k, is the one with the largest mean recall on half of the toy models; of levels
 that recall as much, the one with the smallest mean angle. All numbers are of the other half. Two SAEs are
 compared on the same toy models. Where none of an SAE's latents fires, its angle counts as 90 degrees.
 """
@@ -90,8 +90,8 @@ def chosen_level(saes: pd.DataFrame) -> tuple[float, int]:
     choosing = saes[saes["chooses"]] if saes["chooses"].any() else saes
     means = choosing.groupby(_LEVEL, sort=False)[["recall_represented_alive", "angle_median"]].mean()
     means = means.fillna({"recall_represented_alive": -1.0, "angle_median": NO_DIRECTION})
-    best = means.sort_values(list(means), ascending=[False, True], kind="stable")
-    coefficient, k = best.index[0]
+    order = np.lexsort((means["angle_median"], -means["recall_represented_alive"]))
+    coefficient, k = means.index[order[0]]
     return float(coefficient), int(k)
 
 

@@ -84,6 +84,7 @@ def gather(sources: Sources, raw: Mapping[str, Any]) -> Document:
                 "counts": sae_tables.counts(sources, experiment.name),
                 "levels": sae_tables.levels(sources, experiment.name),
                 "losses": sae_tables.losses(sources, experiment.name),
+                "contrasts": sae_tables.contrasts(sources, experiment.name),
             }
             for experiment in sources.config.experiments.values()
             if experiment.compares_architectures

@@ -4,6 +4,7 @@ What an experiment with several architectures or sparsity levels found: for each
 for each architecture which features it loses.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float
 
 from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY
 from superposition_atlas.metrics.intervals import t_interval, wilson_interval
+from superposition_atlas.metrics.sae_comparison import MEASURES
 from superposition_atlas.report.shared_tables import finite
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.sae.architectures.registry import by_name
@@ -24,6 +26,7 @@ RARE_PROBABILITY = 0.1
 """A feature is rare here if its probability is at most this."""
 
 _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
+_CHOSEN = ["sae", "sparsity_coefficient", "k"]
 _MEASURES = ("l0", "fvu", "mmcs_alive", "recall_represented_alive", "dead_fraction")
 
 
@@ -40,7 +43,7 @@ def levels(sources: Sources, experiment: str) -> list[Row]:
     return [
         {
             "experiment": experiment,
-            **_named(part.iloc[0]),
+            **_named(part.iloc[0].to_dict()),
             "n_saes": len(part),
             "n_collapsed": int(part["collapsed"].sum()),
             "measures": {name: interval(part[name].to_numpy(dtype=float)) for name in _MEASURES},
@@ -68,19 +71,20 @@ def counts(sources: Sources, experiment: str) -> Row:
 def losses(sources: Sources, experiment: str) -> list[Row]:
     """Share of represented features recovered by each SAE of the configuration, at its best level.
 
-    Shares of all features, rare and common ones, dedicated ones and those in superposition. The best level is
-    the one with the highest mean recall on these very toy models.
+    Shares of all features, rare and common ones, dedicated ones and those in superposition, at the level that
+    was chosen on half of the toy models, and on the other half.
 
     Raises:
         ArtefactError: as `levels`.
     """
-    columns = [*_LEVEL, "case", "seed", "probability", "dimensionality", "represented", "recovered_alive"]
-    table = read_table(sources.locate(layout.experiment_table(experiment, "recovered")), columns)
+    columns = ["case", "seed", "chooses", "probability", "dimensionality", "represented", "recovered_alive"]
+    table = read_table(sources.locate(layout.experiment_table(experiment, "recovered")), [*_LEVEL, *columns])
     table = table[table["represented"].astype(bool)]
+    levels = read_table(sources.locate(layout.experiment_table(experiment, "sae_levels")))
     rows = []
-    for _, own in table.groupby("sae", sort=False):
-        parts = [part for _, part in own.groupby(_LEVEL, sort=False)]
-        best = max(parts, key=lambda part: float(part["recovered_alive"].astype(float).mean()))
+    for chosen in levels.to_dict("records"):
+        best = table[(table[_CHOSEN] == pd.Series({name: chosen[name] for name in _CHOSEN})).all(axis=1)]
+        best = best[~best["chooses"]] if chosen["is_held_out"] else best
         rare = best["probability"] <= RARE_PROBABILITY
         dedicated = best["dimensionality"] > DEDICATED_DIMENSIONALITY
         groups = {
@@ -93,11 +97,31 @@ def losses(sources: Sources, experiment: str) -> list[Row]:
         rows.append(
             {
                 "experiment": experiment,
-                **_named(best.iloc[0]),
+                **_named(chosen),
+                "measures": {name: _of_level(chosen, name) for name in MEASURES},
+                "n_reported": chosen["n_reported"],
                 "groups": {name: _recovered(part) | {"n": len(part)} for name, part in groups.items()},
             }
         )
     return rows
+
+
+def contrasts(sources: Sources, experiment: str) -> list[Row]:
+    """Paired differences between SAEs at their chosen levels, on the toy models that are reported.
+
+    Raises:
+        ArtefactError: as `levels`.
+    """
+    table = read_table(sources.locate(layout.experiment_table(experiment, "sae_contrasts")))
+    return [
+        {str(name): finite(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _of_level(chosen: Mapping[Any, Any], name: str) -> Row:
+    ends = {"mean": chosen[name], "low": chosen[f"{name}_low"], "high": chosen[f"{name}_high"]}
+    return {end: finite(value) for end, value in ends.items()}
 
 
 def interval(values: Float[np.ndarray, " toy_model"]) -> Row:
@@ -116,11 +140,11 @@ def _recovered(part: pd.DataFrame) -> Row:
     return interval(shares.to_numpy(dtype=float)) | {"pooled_low": pooled[0], "pooled_high": pooled[1]}
 
 
-def _named(row: "pd.Series[Any]") -> Row:
+def _named(row: Mapping[Any, Any]) -> Row:
     architecture = by_name(str(row["architecture"]))
     level = {"sparsity_coefficient": None, "k": None}
     if architecture.level is not None:
-        level[architecture.level] = row[architecture.level].item()
+        level[architecture.level] = row[architecture.level]
     return {
         "sae": str(row["sae"]),
         "architecture": architecture.name,

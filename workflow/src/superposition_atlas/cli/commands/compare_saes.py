@@ -1,4 +1,4 @@
-"""Compares the SAEs of an experiment: levels chosen on half of the toy models, paired contrasts on the other."""
+"""Compares an experiment's SAEs: levels chosen on half of the toy models, contrasts on the other half."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--saes", required=True, type=Path, help="the experiment's SAEs, measured (Parquet)")
     parser.add_argument("--output-levels", required=True, type=Path, help="Parquet, one row an SAE")
-    parser.add_argument("--output-contrasts", required=True, type=Path, help="Parquet, one row a pair of SAEs")
+    parser.add_argument("--output-contrasts", required=True, type=Path, help="Parquet, one row a contrast")
 
 
 def run(arguments: argparse.Namespace) -> None:

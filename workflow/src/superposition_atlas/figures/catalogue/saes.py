@@ -142,8 +142,8 @@ def _comparison(experiment: Experiment) -> Iterator[FigureTarget]:
             "sae_levels",
             saes,
             category,
-            "For each case, recall, mean maximal cosine and share of dead latents against λ and against k, a "
-            "line an SAE architecture.",
+            "For each case, recall, angle and share of dead latents against λ and against k, a line an SAE "
+            "architecture.",
             {},
             labels,
             named_after=f"experiments.{experiment.name}",

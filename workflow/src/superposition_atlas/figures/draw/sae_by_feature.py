@@ -46,10 +46,11 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """
     columns = ["feature", "importance", "probability", "dimensionality", "represented", "recovered_alive"]
     table = rows.read(paths["recovered"], [*sae_series.COLUMNS, "chooses", *columns])
-    levels = rows.read(paths["levels"], ["sae", "sparsity_coefficient", "k", "is_held_out"]).set_index("sae")
+    levels = rows.read(paths["levels"], ["sae", "sparsity_coefficient", "k", "is_held_out"])
+    level_of = {row["sae"]: row for row in levels.to_dict("records")}
     experiment = read_experiment(paths["schedules"])
     represented = sae_series.split(table[table["represented"]])
-    chosen = [(one, *_reported(one, levels.loc[one.name])) for one in represented]
+    chosen = [(one, *_reported(one, level_of[one.name])) for one in represented]
     series = [one for one, _, _ in chosen]
     table = pd.concat([there for _, _, there in chosen], ignore_index=True)
     cases = list(dict.fromkeys(table["case"]))
@@ -87,7 +88,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     return canvas.figure
 
 
-def _reported(series: Series, level: "pd.Series[Any]") -> tuple[float, pd.DataFrame]:
+def _reported(series: Series, level: Mapping[Any, Any]) -> tuple[float, pd.DataFrame]:
     """An SAE's chosen level, and its rows on the toy models that had no part in the choice."""
     own = series.table
     own = own[(own["sparsity_coefficient"] == level["sparsity_coefficient"]) & (own["k"] == level["k"])]
