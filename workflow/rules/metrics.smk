@@ -20,9 +20,9 @@ rule features:
         layout.log("features/{experiment}/{case}"),
     benchmark:
         layout.benchmark("features/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -51,9 +51,9 @@ rule recovery:
         layout.log("recovery/{experiment}/{case}"),
     benchmark:
         layout.benchmark("recovery/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -78,9 +78,9 @@ rule collect:
         layout.log("collect/{experiment}/{table}"),
     benchmark:
         layout.benchmark("collect/{experiment}/{table}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(1000),

@@ -66,7 +66,10 @@ class JobSpecs:
     def sae(self, wildcards: Wildcards, input: Any) -> str:
         """All that an SAE depends on besides its toy models."""
         sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]
-        return json.dumps(configuration.sae_spec(sae), sort_keys=True)
+        spec = configuration.sae_spec(sae)
+        if sae.source:
+            spec["source"] = sae.source.replace("{case}", wildcards.case)
+        return json.dumps(spec, sort_keys=True)
 
     def shard_arguments(self, wildcards: Wildcards) -> str:
         """Which shard of a case's seeds is trained."""

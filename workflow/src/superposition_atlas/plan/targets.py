@@ -212,38 +212,24 @@ def all_files(config: Config) -> list[str]:
 
 
 def report_sources(config: Config) -> list[str]:
-    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
+    """Every table that the PDF reads."""
     sources = {layout.claims(), catalogue.PUBLISHED_NORMS}
-    sources |= {*attention_weights(config), *attention_tables(config), *answer_files(config)}
     if catalogue.answers(config):
-        sources |= {judging_table(config, table) for table in ("points", "models")}
-    sources |= {layout.map_table(name, "points") for name in predicted_maps(config)[:1]}
+        sources.add(layout.answer())
+    if config.attention:
+        sources |= {layout.attention_table(table) for table in ("models", "rules")}
     if config.playground:
         sources.add(layout.playground_table("runs"))
-    if config.norm_maps:
-        sources |= {layout.norm_table(table) for table in layout.NORM_TABLES}
     if atlas := catalogue.atlas(config):
         sources.add(layout.map_table(atlas.name, "points"))
+    sources |= {layout.map_table(name, "predictions") for name in catalogue.solved_maps(config, "random")[:1]}
     for experiment in config.experiments.values():
-        sources.update(_experiment_sources(experiment))
-    for figure in catalogue.figures(config):
-        if figure.category == catalogue.THEORY:
-            sources.update(figure.inputs.values())
+        tables = ["models"]
+        tables += layout.LOSS_TABLES if experiment in catalogue.compared_experiments(config) else ()
+        tables += ["saes"] if experiment.saes else []
+        tables += ["recovered", *layout.SAE_COMPARISON] if experiment.compares_architectures else []
+        sources |= {layout.experiment_table(experiment.name, table) for table in tables}
+    for experiment in catalogue.beside_the_published_norms(config):
+        if catalogue.matched_cases(experiment):
+            sources.add(layout.experiment_table(experiment.name, layout.MATCHING))
     return sorted(sources)
-
-
-def _experiment_sources(experiment: Experiment) -> Iterator[str]:
-    name = experiment.name
-    tables = ["models", "saes"] if experiment.saes else ["models"]
-    yield layout.schedules(name)
-    for table in tables:
-        yield layout.experiment_table(name, table)
-    if experiment.compares_architectures:
-        for table in ("recovered", *layout.SAE_COMPARISON):
-            yield layout.experiment_table(name, table)
-    for case in experiment.cases:
-        yield layout.models(name, case)
-        for table in tables:
-            yield layout.case_table(name, case, table)
-        for sae in experiment.saes:
-            yield layout.saes(name, case, sae)
