@@ -79,6 +79,7 @@ def child_table(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> pd
         ArgumentError: if no features of the toy models depend on one another, or n_samples is not allowed.
     """
     _structure_of(models)
+    arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
     n_samples = arguments.size("n_samples", n_samples)
     rows = []
     for instance in range(len(saes)):

@@ -115,7 +115,7 @@ def _features(name: str, group: Any, n_features: int) -> list[int]:
     if not isinstance(group, Mapping):
         raise SettingError(name, group, "a mapping with form and features")
     form = group.get("form")
-    if form not in FORMS:
+    if not isinstance(form, str) or form not in FORMS:
         raise SettingError(f"{name}.form", form, "together, exclusive, tree or intervals")
     keys = ["form", "features", *_KEYS.get(form, ())]
     for key in group:

@@ -57,16 +57,16 @@ class Schedule:
         object.__setattr__(self, "probability", probability)
         object.__setattr__(self, "structure", intervals_of(self.structure, probability))
 
-    def with_structure(self, groups: Sequence[Group] | None) -> "Schedule":
+    def with_structure(self, structure: Sequence[Group] | None) -> "Schedule":
         """The same schedule with features that depend on one another.
 
         Args:
-            groups: for instance [{"form": "together", "features": [0, 1]}], or None for independent features.
+            structure: for instance [{"form": "together", "features": [0, 1]}]; None: independent features.
 
         Raises:
             ArgumentError: if the probabilities do not allow it.
         """
-        return Schedule(self.importance, self.probability, groups)  # type: ignore[arg-type]  # made one there
+        return Schedule(self.importance, self.probability, structure)  # type: ignore[arg-type]
 
     @property
     def n_features(self) -> int:
