@@ -34,13 +34,24 @@ def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[Fi
             yield _target(
                 experiment,
                 "all_cases",
-                {"features": experiment_table(name, "features"), "schedules": schedules(name)},
+                planes_of(config, experiment),
                 "A grid of planes, cases by seeds, with the feature directions and the number represented.",
             )
     # Slides show bars of the cases that they have in common with the post's experiment.
     elif "bars" in kinds and not (experiment.role == "post" and config.experiment_of_role("slides")):
         for case_name in experiment.cases:
             yield feature_bars(experiment, case_name, f"{name}_{case_name}_bars")
+
+
+def planes_of(config: Config, experiment: Experiment) -> dict[str, str]:
+    """Tables that the planes of all cases need."""
+    name = experiment.name
+    solved = (
+        {"solutions": experiment_table(name, "solutions")}
+        if experiment in compared_experiments(config)
+        else {}
+    )
+    return {"features": experiment_table(name, "features"), "schedules": schedules(name), **solved}
 
 
 def _numbers(config: Config, experiment: Experiment) -> Iterator[FigureTarget]:
