@@ -5,7 +5,7 @@ Goes in: config/config.yaml, or what --configfile lays over it. Comes out: every
 
 from snakemake.utils import min_version
 
-min_version("9.10")
+min_version("9.21")
 
 
 # No `configfile:`, which would run what a YAML file asks for in the template language YTE: files are read as data.

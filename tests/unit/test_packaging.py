@@ -144,7 +144,10 @@ from superposition_atlas.cli.main import main
 from superposition_atlas.errors import AtlasError, TrainingError
 
 for name in sa.__all__:
-    getattr(sa, name)
+    try:
+        getattr(sa, name)
+    except AtlasError as error:
+        print(error)
 schedule = sa.schedules.Schedule([1.0, 0.9, 0.8, 0.7, 0.6], [0.9, 0.7, 0.5, 0.3, 0.1])
 models = sa.train(schedule, 2, range(2), steps=2, batch_size=8)
 print(models.engine, models.loss.shape)
@@ -169,7 +172,10 @@ def test_the_library_needs_no_extra_and_names_the_one_that_a_command_lacks() -> 
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("fused (2,)\n")
+    plot = (
+        "sa.plot needs a package: matplotlib is not installed (pip install 'superposition-atlas[notebook]')"
+    )
+    assert ran.stdout.startswith(f"{plot}\nfused (2,)\n")
     assert (
         "engine is torch, but torch is not installed (pip install 'superposition-atlas[torch]')" in ran.stdout
     )
@@ -196,6 +202,16 @@ def test_the_wheel_holds_every_file_of_the_package() -> None:
     assert (PACKAGE / "config/schema.json").is_file()
     assert PUBLISHED_NORMS.is_relative_to(PACKAGE)
     assert PUBLISHED_NORMS == ROOT / catalogue.PUBLISHED_NORMS
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
+def test_nothing_that_git_ignores_is_tracked() -> None:
+    """A tracked link named .venv would replace the environment of whoever merges it."""
+    listed = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    ran = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == ""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert {"/.venv", "/.snakemake", "/results"} <= set(ignored)  # without a slash at the end: links too
 
 
 # --- continuous integration and hooks ----------------------------------------------------------------------

@@ -16,6 +16,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
+from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.specs import JobSpecs, digest_of
 from superposition_atlas.storage import layout
@@ -70,6 +71,20 @@ def test_all_that_the_report_and_the_figures_read_is_a_target_or_a_source() -> N
     assert set(targets.report_sources(CONFIG)) <= files
     for name in targets.figures_by_name(CONFIG):
         assert set(INPUTS.figure(job(figure=name))) <= files
+
+
+def test_the_slides_come_before_the_rest_and_figures_first_of_all() -> None:
+    priorities = JobPriorities(INPUTS)
+    slides, others = (CONFIG.experiment_of_role(role) for role in ("slides", "known_answers"))
+    bench = next(own for own in CONFIG.experiments.values() if own.compares_architectures)
+    assert slides
+    assert others
+    of = {own.name: priorities.of_experiment(job(experiment=own.name)) for own in (slides, others, bench)}
+    assert of[slides.name] == of[others.name] > of[bench.name] > 0  # slide 5 shows models of known answers
+    figures = {name: priorities.of_figure(job(figure=name)) for name in INPUTS.figures}
+    assert {value for name, value in figures.items() if name.startswith("slide")} == {max(figures.values())}
+    assert max(figures.values()) > max(of.values())
+    assert 0 in figures.values()
 
 
 def test_an_empty_configuration_asks_for_the_report_alone() -> None:

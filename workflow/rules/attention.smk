@@ -14,6 +14,7 @@ rule attention:
         layout.benchmark("attention")
     conda:
         "../../environment.yml"
+    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(2000),
@@ -43,6 +44,7 @@ rule pivot_tables:
         layout.benchmark("pivot_tables")
     conda:
         "../../environment.yml"
+    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(2000),

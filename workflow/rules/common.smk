@@ -8,6 +8,7 @@ from superposition_atlas.errors import AtlasError
 from superposition_atlas.plan import parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
+from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.specs import JobSpecs, command_digest, digest_of
 from superposition_atlas.storage import layout
@@ -41,6 +42,7 @@ SPECS = JobSpecs(RAW, CONFIG, INPUTS)
 # A job on a cluster has cores of its own, and there Snakemake counts those of the node.
 CORES = None if workflow.remote_exec else workflow.resource_settings.cores
 RESOURCES = JobResources(CONFIG, SPECS, CORES)
+PRIORITIES = JobPriorities(INPUTS)
 FIGURES = INPUTS.figures
 WHOLE = [name for name, own in CONFIG.experiments.items() if own.shards == 1]
 CUT = [name for name in CONFIG.experiments if name not in WHOLE]

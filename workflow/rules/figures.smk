@@ -28,6 +28,7 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             figure=one_of(INPUTS.figures_of(module)),
         conda:
             "../../environment.yml"
+        priority: PRIORITIES.of_figure
         threads: 1
         resources:
             mem_mb=megabytes(1000),
@@ -65,6 +66,7 @@ for module in sorted({figure.module for figure in FIGURES.values() if figure.mov
             figure=one_of(INPUTS.figures_of(module, moving=True)),
         conda:
             "../../environment.yml"
+        priority: PRIORITIES.of_figure
         threads: 1
         resources:
             mem_mb=megabytes(1000),

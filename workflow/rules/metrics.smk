@@ -22,6 +22,7 @@ rule features:
         layout.benchmark("features/{experiment}/{case}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -52,6 +53,7 @@ rule recovery:
         layout.benchmark("recovery/{experiment}/{case}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -78,6 +80,7 @@ rule collect:
         layout.benchmark("collect/{experiment}/{table}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(1000),

@@ -15,6 +15,7 @@ rule playground:
         layout.benchmark("playground")
     conda:
         "../../environment.yml"
+    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(1000),

@@ -13,6 +13,7 @@ rule saes:
         layout.benchmark("saes/{experiment}/{case}/{sae}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=megabytes(2000),

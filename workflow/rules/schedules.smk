@@ -19,6 +19,7 @@ rule schedule:
         layout.benchmark("schedules/{experiment}/{case}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -42,6 +43,7 @@ rule schedules:
         layout.benchmark("schedules/{experiment}")
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(500),

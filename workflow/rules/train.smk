@@ -18,6 +18,7 @@ rule train:
         experiment=one_of(WHOLE),
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: RESOURCES.train_threads
     resources:
         mem_mb=RESOURCES.train_megabytes,
@@ -68,6 +69,7 @@ rule join_models:
         experiment=one_of(CUT),
     conda:
         "../../environment.yml"
+    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,

@@ -29,7 +29,8 @@ Theory
     predict             the structure that wins, a Prediction
     match               which features are represented, as a matching
 
-Pages
+Pictures
+    plot                plane, bars, gram, dimensionality, pareto, frames, matching, atlas
     explore             toy models in an interactive page
 
 Files
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from superposition_atlas import schedules as schedules
     from superposition_atlas.errors import AtlasError as AtlasError
     from superposition_atlas.explorer.notebook import explore as explore
+    from superposition_atlas.figures import plot as plot
     from superposition_atlas.metrics.frames import evaluate as evaluate
     from superposition_atlas.sae.ensemble import SAEs as SAEs
     from superposition_atlas.sae.ensemble import SAESettings as SAESettings
@@ -85,7 +87,7 @@ _WHERE = {
     "ToyModels": "toy_model",
     "TrainingSettings": "toy_model",
     "best_solutions": "theory.best",
-    "errors": None,
+    "errors": "errors",
     "evaluate": "metrics.frames",
     "exact_gradient": "theory.exact_loss",
     "exact_loss": "theory.exact_loss",
@@ -94,17 +96,18 @@ _WHERE = {
     "import_toy_models": "storage.imported_models",
     "load": "storage.saved",
     "match": "theory.matching",
-    "metrics": None,
+    "metrics": "metrics",
+    "plot": "figures.plot",
     "predict": "theory.predictor",
     "random_dictionaries": "training.train_toy_models",
     "read_toy_model": "storage.interchange",
     "sample": "sampling.sample",
     "save": "storage.saved",
-    "schedules": None,
+    "schedules": "schedules",
     "train": "training.train_toy_models",
     "train_saes": "sae.train_saes",
 }
-"""Name → the module that has it, or None where the name is a module itself."""
+"""Name → the module that has it, or that it is."""
 
 __all__ = ["__version__", *_WHERE]
 
@@ -112,10 +115,10 @@ __all__ = ["__version__", *_WHERE]
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _WHERE[name]
-    if module is None:
-        return import_module(f"{__name__}.{name}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    if name == "plot":
+        import_module(f"{__name__}.backends.optional_packages").require("matplotlib", "sa.plot", "notebook")
+    module = import_module(f"{__name__}.{_WHERE[name]}")
+    return getattr(module, name, module)
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,8 @@ from superposition_atlas.figures.parts import rows
 
 Cells = Float[np.ndarray, "density steepness"]
 
-_COORDINATES = ("key", "variant", "family", "mean_density", "steepness", "importance_ratio", "order")
+COORDINATES = ("key", "variant", "family", "mean_density", "steepness", "importance_ratio", "order")
+"""Columns that say which schedule and way of training a row is."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def read_atlas(path: Path, variant: str, cases: Mapping[str, str], names: Sequen
     Raises:
         ArtefactError: as `rows.read`, or if nothing was trained in this way.
     """
-    table = rows.read(path, [*_COORDINATES, *names])
+    table = rows.read(path, [*COORDINATES, *names])
     own = table[table["variant"] == variant]
     if own.empty:
         raise ArtefactError(f"{path}: has no rows of the variant {variant!r}")
