@@ -61,7 +61,7 @@ def draw(paths: Mapping[str, Path], variant: str, panels: Sequence[str], cases: 
             order_axis.name_axes(axes, schedules)
             axes.tick_params(labelleft=place == 0, labelbottom=number == len(groups) - 1)
             for case in own[own["key"].isin(cases) & ~own["is_mirrored"]].to_dict("records"):
-                label = cases[case["key"]].replace("_", " ") if place == 0 else ""
+                label = rows.spaced(cases[case["key"]]) if place == 0 else ""
                 order_axis.mark(axes, case["place"], case["mean_density"], style.literal(label))
             if number == 0:
                 title = _TITLES[panel].format(int(table["n_seeds"].max()) if panel == "trained" else 0)

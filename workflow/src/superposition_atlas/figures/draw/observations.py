@@ -104,7 +104,7 @@ def _shares(axes: Axes, claims: pd.DataFrame, cases: list[str]) -> None:
             row,
             f"{n_holding}/{n_seeds}",
             va="center_baseline",
-            fontsize=5.8,
+            fontsize=style.SMALL,
             color="#444444",
         )
 

@@ -113,5 +113,10 @@ def schedules_of(models: Sequence[ToyModelRows], column: str) -> Float[np.ndarra
 
 def case_label(name: str, title: str, width: int = 30) -> str:
     """A case as rows of figures name it: its name, and its title below in lines of at most `width`."""
-    shown = name.replace("_", " ")
+    shown = spaced(name)
     return style.literal(f"{shown}\n{fill(title, width)}" if title and title != name else shown)
+
+
+def spaced(name: str) -> str:
+    """A name of the configuration as figures write it."""
+    return name.replace("_", " ")
