@@ -39,6 +39,7 @@ COMMANDS = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "summary": "print what was found",
     "explorer": "put the explorer's page together",
     "check-config": "check configuration files",
     "explain": "say what a result was made from",

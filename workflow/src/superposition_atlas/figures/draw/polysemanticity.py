@@ -127,7 +127,8 @@ def _matrix(canvas: Canvas, left: float, units: pd.DataFrame, kind: str, title: 
     written = np.vectorize(_written)(response) if max(n_units, n_features) <= _WRITTEN else None
     sns.heatmap(
         response, vmin=-1, vmax=1, cmap=style.SIGNED, cbar=False, linewidth=0.4, linecolor="white",
-        annot=written, fmt="", annot_kws={"fontsize": style.SMALL}, xticklabels=False, yticklabels=False, ax=axes,
+        annot=written, fmt="", annot_kws={"fontsize": style.SMALL}, xticklabels=False, yticklabels=False,
+        ax=axes,
     )  # fmt: skip
     axes.set_title(title, fontsize=7.5, pad=4)
     axes.set_xlabel("feature")
