@@ -27,10 +27,10 @@ all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
 	@python -m superposition_atlas summary
 
-# Runs the whole chain on a tiny configuration, in about three minutes.
+# Runs the whole chain on a tiny configuration, in about three minutes, in a folder of its own.
 smoke: $(VENV)/.installed
-	snakemake --cores $(CORES) --configfile config/smoke.yaml -- all
-	@python -m superposition_atlas summary
+	snakemake --cores $(CORES) --directory smoke --configfile config/smoke.yaml -- all
+	@cd smoke && python -m superposition_atlas summary
 
 # One process more than there are cores: a few tests wait for a browser or for Slurm.
 test: $(VENV)/.installed-dev
@@ -50,7 +50,7 @@ format: $(VENV)/.installed-dev
 	snakefmt Snakefile workflow/rules
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results .snakemake smoke site
 
 ifdef MOVED
 .PHONY: $(VENV)/.installed

@@ -201,7 +201,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "k": 1,
             "tied": False,
             "prefixes": (),
-            "resampling": None,
+            "resampling": "auto",
             "steps": 1,
             "batch_size": 2,
             "seeds": None,
@@ -274,7 +274,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "history_table": (metrics.history_table, {"evaluation": EVALUATION}),
     "latent_units": (metrics.latent_units, {"evaluation": EVALUATION}),
     "neuron_table": (metrics.neuron_table, {"models": MODELS, "n_samples": 8}),
-    "wilson_interval": (intervals.wilson_interval, {"n_holding": 1, "n": 2, "confidence": 0.95}),
+    "exact_interval": (intervals.exact_interval, {"n_holding": 1, "n": 2, "n_tests": 1, "confidence": 0.95}),
     "t_interval": (intervals.t_interval, {"values": [1.0, 2.0], "confidence": 0.95}),
     "largest_quantile": (
         maxima.largest_quantile,

@@ -225,6 +225,12 @@ class Random:
     """Number of schedules."""
     seed: Seed = 0
     """Seed of the draws; another seed, other schedules."""
+    order: (
+        Annotated[tuple[Literal["drawn", "aligned", "reversed", "uniform"], ...], Length(1), DISTINCT] | None
+    ) = None
+    """Orders in which each schedule is taken: as it is `drawn`, `aligned` (the more important, the denser),
+    `reversed`, or `uniform`, with the mean probability for all features. Equally important features have
+    the first order, and `uniform`. None means as drawn."""
 
 
 KINDS.update(grid=Grid, perturbation=Perturbation, random=Random)

@@ -21,8 +21,8 @@ _WHERE = {
     "history_table": "sae_history",
     "latent_units": "polysemanticity",
     "neuron_table": "polysemanticity",
+    "exact_interval": "intervals",
     "t_interval": "intervals",
-    "wilson_interval": "intervals",
 }
 
 __all__ = list(_WHERE)

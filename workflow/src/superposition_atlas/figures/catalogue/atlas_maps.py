@@ -42,7 +42,7 @@ def over_schedules(config: Config) -> Iterator[FigureTarget]:
         ),
         (
             "atlas_observations",
-            "the share of seeds in which each observation holds, and whether it holds of the best solution",
+            "the share of seeds that show each observation, and whether the best solution does",
             {},
         ),
     ):

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from superposition_atlas.figures.parts import rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 _LOSSES = ("case", "seed", "n_represented", "relative_excess", "keeps_best")
 _SOLUTIONS = ("case", "key", "kind", "rank", "n_represented")
@@ -91,7 +91,7 @@ def _share(axes: Axes, keeps: "pd.Series[bool]", place: int) -> None:
     if keeps.empty:
         return
     n_keeping = int(keeps.sum())
-    low, high = wilson_interval(n_keeping, len(keeps))
+    low, high = exact_interval(n_keeping, len(keeps))
     axes.plot([low, high], [place, place], color=_DOT, linewidth=1.1)
     axes.plot(n_keeping / len(keeps), place, "o", color=_DOT, markersize=3)
     said = style.percent(round(n_keeping / len(keeps), 2))
