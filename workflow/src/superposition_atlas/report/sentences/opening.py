@@ -78,8 +78,8 @@ def _agreement(matched: Sequence[MatchedFacts]) -> str:
         return ""
     n_close = sum(facts.is_close for facts in matched)
     return (
-        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a toy model's "
-        "about as much as a second toy model's do."
+        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a toy "
+        "model's about as much as a second toy model's do."
     )
 
 
