@@ -118,7 +118,7 @@ def _matching(config: Config) -> Iterator[FigureTarget]:
     large = [
         each
         for each in config.experiments.values()
-        if each not in published and not each.claims and each.n_features > LARGEST_SOLVED
+        if each not in published and each.n_features > LARGEST_SOLVED and (not each.claims or not published)
     ]
     for experiment in with_figures([*published, *large], "matching"):
         cases = [{"name": case.name, "title": case.title} for case in _matched_rows(experiment)]
