@@ -160,6 +160,10 @@ def test_no_identifier_is_printed(workplace: Path) -> None:
     assert "_" not in words
 
 
+def test_the_abstract_has_150_words(workplace: Path) -> None:
+    assert 60 < len(text_of(document()["abstract"]).split()) <= 150
+
+
 def test_titles_come_out_letter_by_letter(workplace: Path) -> None:
     content = document()
     assert HOSTILE in text_of(content["main"])

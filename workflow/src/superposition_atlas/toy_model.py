@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
-Bias = Literal["trained", "zero", "mean"] | Annotated[tuple[float, ...], Length(1)]
+Bias = Literal["trained", "zero", "mean", "densest_zero"] | Annotated[tuple[float, ...], Length(1)]
 Optimizer = Literal["adam", "adamw", "sgd"]
 WeightDecay = Annotated[float, Range(0)] | Literal["default"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
@@ -72,7 +72,8 @@ class TrainingSettings(ShortSettings):
     """The toy model's last function: `relu`, or `linear` for none."""
     bias: Bias = "trained"
     """The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list of one
-    number a feature."""
+    number a feature. With `densest_zero` only the bias of the feature of the highest probability stays at 0
+    (or those, where two are equal)."""
     centred_inputs: bool = False
     """Whether the mean of each input is subtracted before the toy model sees it. The target stays the
     same."""
@@ -100,6 +101,11 @@ class TrainingSettings(ShortSettings):
             raise SettingError("momentum", self.momentum, allowed)
         if self.momentum >= 1:
             raise SettingError("momentum", self.momentum, "a number ≥ 0 and < 1")
+
+    @property
+    def trains_bias(self) -> bool:
+        """Whether any bias is trained."""
+        return self.bias in ("trained", "densest_zero")
 
     def check_bias(self, n_features: int) -> None:
         """Raises SettingError unless a bias that is given as numbers has one for each of the features."""
@@ -324,7 +330,7 @@ def mean_inputs(
 def initial_bias(
     probability: Float[np.ndarray, "instance feature"], settings: TrainingSettings
 ) -> Float[np.ndarray, "instance feature"]:
-    """b before the first step, float32; where `settings.bias` is not "trained" it stays so.
+    """b before the first step, float32; what `settings.bias` holds stays so.
 
     Raises:
         SettingError: if `settings.bias` has another number of values than there are features.

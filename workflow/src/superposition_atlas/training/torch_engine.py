@@ -136,7 +136,7 @@ class TorchEngine:
         settings = problem.settings
         inputs = self._stream(problem)
         W = self._tensor(state.weights.W).requires_grad_()
-        b = self._tensor(state.weights.b).requires_grad_(settings.bias == "trained")
+        b = self._tensor(state.weights.b).requires_grad_(settings.trains_bias)
         trained = [(W, state.mean.W, state.square.W)]
         if b.requires_grad:
             trained.append((b, state.mean.b, state.square.b))
@@ -146,6 +146,8 @@ class TorchEngine:
         loss_sum = torch.tensor(state.loss_sum, device=self.device)
         rates = learning_rates(settings, state.step, n_steps)
         constants = self._constants(problem)
+        threshold = stream.thresholds(problem.probability)
+        densest = torch.tensor(threshold == threshold.max(axis=1, keepdims=True), device=self.device)
 
         for turn, rate in enumerate(rates):
             x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
@@ -154,6 +156,8 @@ class TorchEngine:
             optimizer.param_groups[0]["lr"] = float(rate)
             optimizer.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+            if settings.bias == "densest_zero" and b.grad is not None:
+                b.grad[densest] = 0.0
             optimizer.step()
             loss_sum += loss.detach()
 

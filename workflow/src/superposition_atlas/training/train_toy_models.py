@@ -99,7 +99,8 @@ def train(
         warmup_steps: First steps, over which the learning rate rises linearly; fewer than `steps`.
         output: The toy model's last function: `relu`, or `linear` for none.
         bias: The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list
-            of one number a feature.
+            of one number a feature. With `densest_zero` only the bias of the feature of the highest
+            probability stays at 0 (or those, where two are equal).
         centred_inputs: Whether the mean of each input is subtracted before the toy model sees it. The target
             stays the same.
         magnitudes: Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1),

@@ -56,7 +56,7 @@ def draw(paths: Mapping[str, Path], setting: str, control: str = "") -> Figure:
     )
     for axes, title, letter in zip(panels, titles, "abcd", strict=True):
         axes.set_title(f"{letter}  {title}", loc="left", fontsize=7.5, pad=15)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=6.5, borderaxespad=0.1)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=style.SMALL, borderaxespad=0.1)
         axes.set_xscale("log")
         axes.minorticks_off()
         _probability_ticks(axes, table)

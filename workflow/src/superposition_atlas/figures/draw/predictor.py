@@ -69,7 +69,9 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         n_right = int(table[agrees].sum())
         share = style.percent(round(n_right / len(table), 3))
         canvas.text(left, _TOPS[0] - 0.24, f"the {title}", fontsize=7, fontweight="bold")
-        canvas.text(left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=6.5)
+        canvas.text(
+            left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=style.SMALL
+        )
         axes.tick_params(labelleft=column == 0)
         if column == 0:
             axes.set_ylabel("number predicted")

@@ -143,7 +143,7 @@ def _counts(axes: Axes, table: pd.DataFrame, bins: _Bins) -> None:
     n_features = np.bincount(bins.of[once], minlength=n_bins)
     axes.bar(range(n_bins), n_features, width=0.8, color=style.FAINT)
     for position, n in enumerate(n_features):
-        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=5.8)
+        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=style.SMALL)
     axes.set_xlim(-0.5, n_bins - 0.5)
     axes.set_ylim(0, 1.5 * n_features.max())
     style.bare(axes)

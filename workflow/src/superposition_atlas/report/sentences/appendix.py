@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.attention import LayerFacts
-from superposition_atlas.report.facts.observation_facts import ObservationFacts, TestFacts
+from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.playground import NetworkFacts
 from superposition_atlas.report.markup import literal
 from superposition_atlas.report.phrases import between, fixed, of, percent, sentence, short, spelled
@@ -64,6 +64,7 @@ def slides(drawn: Mapping[str, Sequence[str]], shown: Mapping[str, str]) -> list
             [("Slide", "left"), ("Content", "left"), ("We show", "left"), ("Figure", "left")],
             rows,
             widths=(0, 2, 2, 2.5),
+            floats=False,
         )
     ]
 
@@ -130,6 +131,7 @@ def attention(layers: Sequence[LayerFacts]) -> list[Block]:
                 )
                 for layer in layers
             ],
+            floats=False,
         ),
     ]
 
@@ -196,6 +198,7 @@ def playground(networks: Sequence[NetworkFacts]) -> list[Block]:
                 )
                 for network in networks
             ],
+            floats=False,
         ),
     ]
 
@@ -225,7 +228,8 @@ def outcomes(
         if not tests:
             continue
         rows.append(f"{facts.name}. {literal(facts.statement)} ({literal(facts.source)})")
-        rows += [_outcome(test, experiments[test.experiment]) for test in tests]
+        is_difference = facts.kind == "difference"
+        rows += [_outcome(test, experiments[test.experiment], is_difference) for test in tests]
     if not rows:
         return []
     return [
@@ -242,14 +246,15 @@ def outcomes(
             ],
             rows,
             widths=(1, 0, 0, 0, 0, 0),
+            floats=False,
         )
     ]
 
 
-def _outcome(test: TestFacts, title: str) -> tuple[str, ...]:
+def _outcome(test: OutcomeFacts, title: str, is_difference: bool) -> tuple[str, ...]:
     case = literal(test.case.replace("_", " "))
     against = f", against {literal(test.rival.replace('_', ' '))}" if test.rival else ""
-    if math.isnan(test.share):
+    if is_difference:
         value, low, high = (short(number) for number in (test.difference, test.low, test.high))
         interval = f"{low} to {high}"
     else:

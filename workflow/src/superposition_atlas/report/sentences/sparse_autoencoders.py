@@ -97,6 +97,7 @@ def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
                 ("Dead", "right"),
             ],
             rows,
+            floats=False,
         )
     ]
 

@@ -66,7 +66,7 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
         settings.momentum,
         **variant(problem),
         OPTIMIZER=settings.optimizer,
-        TRAINS_BIAS=settings.bias == "trained",
+        TRAINS_BIAS=settings.trains_bias,
         WHOLE=settings.batch_size % (4 * _LANES_A_WARP * warps) == 0,
         LANES=_LANES_A_WARP * warps,
         num_warps=warps,

@@ -147,7 +147,7 @@ class WideModels:
             torch.bmm(h.mT, g, out=self._gradient[group])
             self._gradient[group].baddbmm_(self._back[group].mT, x)
         n_outputs = batches.batch_size * n
-        trains_bias, decay = settings.bias == "trained", float(settings.weight_decay)
+        trains_bias, decay = settings.trains_bias, float(settings.weight_decay)
         update_weights[(batches.n_instances, -(-n * m // _WEIGHTS))](
             batches.rows, self._mean, self._square, self._gradient, batches.W,
             self._coefficients, batches.clock, 2.0 / n_outputs, decay, settings.momentum,

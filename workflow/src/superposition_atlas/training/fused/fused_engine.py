@@ -46,7 +46,10 @@ class FusedEngine:
         steps = StepCoefficients.of(settings, state.step, n_steps)
         rows = [_to_rows(part) for part in (state.weights, state.mean, state.square)]
         loss_sum = state.loss_sum.copy()
-        take_steps = _step_kernel(_variant(problem), settings.optimizer, settings.bias == "trained")
+        holds_densest = settings.bias == "densest_zero"
+        take_steps = _step_kernel(
+            _variant(problem), settings.optimizer, settings.trains_bias, holds_densest=holds_densest
+        )
         self._run(
             take_steps,
             problem.n_instances,
@@ -135,7 +138,9 @@ def _from_rows(rows: Float32[np.ndarray, "instance weight"], values: Weights) ->
 
 
 @cache
-def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callable[..., None]:
+def _step_kernel(
+    variant: Variant, optimizer: str, trains_bias: bool, *, holds_densest: bool
+) -> Callable[..., None]:
     """The compiled steps of the instances from `first` to before `end`."""
     # Closures of plain values: they are constants to the compiler, and the key of its cache.
     n_features, n_hidden, output, centred, magnitudes, structured = asdict(variant).values()
@@ -170,6 +175,11 @@ def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callabl
                     w, importance[instance], threshold[instance], scale[instance], offset[instance],
                     centre[instance], groups[instance], gradient, scratch,
                 ) / n_outputs  # fmt: skip
+                if holds_densest:
+                    highest = threshold[instance].max()
+                    for i in range(n_features):
+                        if threshold[instance, i] == highest:
+                            gradient[n_features * n_hidden + i] = np.float32(0.0)
                 rate, correction = rates[turn], root_corrections[turn]
                 if is_sgd:
                     for i in range(n_trained):
