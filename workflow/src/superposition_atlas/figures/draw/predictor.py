@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 _COLUMNS = (
     "family",
@@ -69,7 +69,9 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         n_right = int(table[agrees].sum())
         share = style.percent(round(n_right / len(table), 3))
         canvas.text(left, _TOPS[0] - 0.24, f"the {title}", fontsize=7, fontweight="bold")
-        canvas.text(left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=6.5)
+        canvas.text(
+            left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=style.SMALL
+        )
         axes.tick_params(labelleft=column == 0)
         if column == 0:
             axes.set_ylabel("number predicted")
@@ -150,7 +152,7 @@ def _by_margin(axes: Axes, table: pd.DataFrame) -> None:
 def _interval(axes: Axes, place: float, agrees: pd.Series, rule: str, horizontal: bool) -> None:
     """A share with its 95 % interval."""
     n_right = int(agrees.sum())
-    share, (low, high) = n_right / len(agrees), wilson_interval(n_right, len(agrees))
+    share, (low, high) = n_right / len(agrees), exact_interval(n_right, len(agrees))
     look = {name: value for name, value in _LOOKS[rule].items() if name != "linestyle"}
     ends, places = [low, high], [place, place]
     axes.plot(*((ends, places) if horizontal else (places, ends)), color=look["color"], linewidth=1.1)

@@ -78,7 +78,7 @@ def _plane(axes: Axes, weights: np.ndarray, best: "pd.Series[Any]", limit: float
     axes.set_title(
         f"best: {structure_style.named(best['best_shape'])}\npredicted: {best['predicted_structure']}\n"
         f"loses {style.short(excess)} % more",
-        fontsize=5.8,
+        fontsize=style.SMALL,
         linespacing=1.25,
     )
 
@@ -107,12 +107,14 @@ def _numbers(
     for feature in range(n_features):
         place = left + (feature + 0.5) * width / n_features
         canvas.text(
-            place, top, str(feature), fontsize=5.8, ha="center", va="center_baseline",
+            place, top, str(feature), fontsize=style.SMALL, ha="center", va="center_baseline",
             color=colours[feature], fontweight="bold",
         )  # fmt: skip
         for line, name in enumerate(_ROWS, start=1):
             text = _short(float(values[name][feature]))
-            canvas.text(place, top + line * _LINE, text, fontsize=5.4, ha="center", va="center_baseline")
+            canvas.text(
+                place, top + line * _LINE, text, fontsize=style.SMALL, ha="center", va="center_baseline"
+            )
 
 
 def _short(value: float) -> str:

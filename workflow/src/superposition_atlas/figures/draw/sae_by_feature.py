@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from superposition_atlas.figures.parts import rows, sae_series, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.figures.parts.sae_series import Series
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.storage.experiment_files import read_experiment
 
 _MOST_VALUES, _MOST_BINS = 7, 6
@@ -41,12 +42,15 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """Four panels, a bin of features across, the share recovered up; above each bin its number of features.
 
     Args:
-        paths: `recovered` and `schedules`, the experiment's.
+        paths: `recovered`, `levels` (at which each SAE is drawn) and `schedules`, the experiment's.
     """
     columns = ["feature", "importance", "probability", "dimensionality", "represented", "recovered_alive"]
-    table = rows.read(paths["recovered"], [*sae_series.COLUMNS, *columns])
+    table = rows.read(paths["recovered"], [*sae_series.COLUMNS, "chooses", *columns])
+    levels = rows.read(paths["levels"], ["sae", "sparsity_coefficient", "k", "is_held_out"])
+    level_of = {row["sae"]: row for row in levels.to_dict("records")}
     experiment = read_experiment(paths["schedules"])
-    chosen = [(one, *_best_level(one)) for one in sae_series.split(table[table["represented"]])]
+    represented = sae_series.split(table[table["represented"]])
+    chosen = [(one, *_reported(one, level_of[one.name])) for one in represented]
     series = [one for one, _, _ in chosen]
     table = pd.concat([there for _, _, there in chosen], ignore_index=True)
     cases = list(dict.fromkeys(table["case"]))
@@ -84,9 +88,12 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     return canvas.figure
 
 
-def _best_level(series: Series) -> tuple[float, pd.DataFrame]:
-    """The level with the largest share of features recovered over all cases; of equals the lowest."""
-    return max(series.levels(), key=lambda level: float(level[1]["recovered_alive"].mean()))
+def _reported(series: Series, level: Mapping[Any, Any]) -> tuple[float, pd.DataFrame]:
+    """An SAE's chosen level, and its rows on the toy models that had no part in the choice."""
+    own = series.table
+    own = own[(own["sparsity_coefficient"] == level["sparsity_coefficient"]) & (own["k"] == level["k"])]
+    value = np.nan if series.level is None else float(level[series.level])
+    return value, own[~own["chooses"]] if level["is_held_out"] else own
 
 
 def _label(series: Series, value: float) -> str:
@@ -136,7 +143,7 @@ def _counts(axes: Axes, table: pd.DataFrame, bins: _Bins) -> None:
     n_features = np.bincount(bins.of[once], minlength=n_bins)
     axes.bar(range(n_bins), n_features, width=0.8, color=style.FAINT)
     for position, n in enumerate(n_features):
-        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=5.8)
+        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=style.SMALL)
     axes.set_xlim(-0.5, n_bins - 0.5)
     axes.set_ylim(0, 1.5 * n_features.max())
     style.bare(axes)
@@ -156,7 +163,7 @@ def _shares(axes: Axes, table: pd.DataFrame, series: Sequence[Series], bins: _Bi
             there = recovered[own & (bins.of == position)]
             if there.size:
                 shares[position] = there.mean()
-                interval = wilson_interval(int(there.sum()), there.size)
+                interval = exact_interval(int(there.sum()), there.size)
                 axes.plot([position + aside] * 2, interval, color=one.look["color"], linewidth=0.7, alpha=0.5)
         look = one.look | {"markersize": 0.8 * one.look["markersize"], "linewidth": 0.7}
         if not bins.is_ordered:
