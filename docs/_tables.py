@@ -1,74 +1,74 @@
-"""Writes tables.md, the tables of experiments and maps with their columns, from the tables of a finished run.
+"""Writes tables.md, the tables of experiments with their columns, from the functions that compute them.
 
-    python docs/_tables.py results > docs/tables.md
+    python docs/_tables.py
 
-A column's meaning is in the docstring of the function that computes it, which is quoted above the columns.
+A column's meaning is in the docstring of its function, which is quoted above the columns.
 """
 
 import inspect
-import sys
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import pyarrow.parquet as pq
+import numpy as np
+import pyarrow as pa
+import superposition_atlas as sa
+from superposition_atlas.maps import matching_summary
+from superposition_atlas.metrics import features, polysemanticity, recovery
 
-MAKERS = {
-    "metrics/{experiment}/models": "metrics.features.model_table",
-    "metrics/{experiment}/features": "metrics.features.feature_table",
-    "metrics/{experiment}/saes": "metrics.recovery.sae_table",
-    "metrics/{experiment}/latents": "metrics.recovery.latent_table",
-    "metrics/{experiment}/recovered": "metrics.recovery.recovered_features",
-    "metrics/{experiment}/polysemanticity": "metrics.polysemanticity.latent_units",
-    "metrics/{experiment}/matching": "maps.matching_summary",
-    "metrics/{experiment}/losses": "cli.commands.losses",
-    "metrics/{experiment}/solutions": "cli.commands.losses",
-    "maps/{map}/points": "maps.measures",
-    "maps/{map}/models": "cli.commands.map_measures",
-    "maps/{map}/features": "cli.commands.map_measures",
-    "maps/{map}/solutions": "cli.commands.map_measures",
-    "maps/{map}/matching": "cli.commands.map_matching",
-    "maps/{map}/predictions": "cli.commands.map_predictions",
-}
-"""Tables by their place below results/, and the function or module whose docstring says what they hold."""
+PAGE = Path(__file__).with_name("tables.md")
+_CASE = pa.schema({"case": pa.string(), "shown": pa.bool_()})
+_SAE = pa.schema({"case": pa.string(), "sae": pa.string(), "shown": pa.bool_()})
 
 
-def columns_of(path: Path) -> list[tuple[str, str]]:
-    """Names and types of the columns of a table."""
-    schema = pq.read_schema(path)
-    return [(name, str(schema.field(name).type).replace("large_string", "string")) for name in schema.names]
+def tables() -> dict[str, tuple[Callable[..., Any] | str, pa.Schema]]:
+    """Name of each table, what documents it, and its columns, as one tiny toy model and SAE have them."""
+    models = sa.import_toy_model(np.eye(2, 3), probability=0.3, n_features=3)
+    saes = sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)})
+    measured = recovery.evaluate(
+        models, sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)}), n_samples=64
+    )
+    of_models = {"models": features.model_table, "features": features.feature_table}
+    of_saes = {
+        "saes": recovery.sae_table,
+        "latents": recovery.latent_table,
+        "recovered": recovery.recovered_features,
+        "polysemanticity": polysemanticity.latent_units,
+    }
+    found: dict[str, tuple[Callable[..., Any] | str, pa.Schema]] = {}
+    for name, function in of_models.items():
+        found[name] = function, _with(_CASE, function(models))
+    for name, function in of_saes.items():
+        found[name] = function, _with(_SAE, function(measured))
+    source = inspect.getsource(matching_summary)
+    about = source.partition('"""Columns of a schedule')[2].partition('"""')[0]
+    found["matching"] = f"Columns of a schedule{about}", matching_summary.SCHEMA
+    return found
 
 
-def documentation(maker: str) -> str:
-    """The docstring of a function or module of the package, without its arguments and errors."""
-    module, _, name = f"superposition_atlas.{maker}".rpartition(".")
-    try:
-        found = import_module(f"{module}.{name}")
-    except ModuleNotFoundError:
-        found = getattr(import_module(module), name)
-    text = inspect.getdoc(found) or ""
-    for heading in ("\nArgs:", "\nRaises:"):
-        text = text.partition(heading)[0]
-    return text.strip()
+def _with(first: pa.Schema, frame: Any) -> pa.Schema:
+    """The frame's columns behind those that the workflow puts in front."""
+    own = pa.Schema.from_pandas(frame, preserve_index=False).remove_metadata()
+    return pa.schema([*first, *(field for field in own if field.name != "instance")])
 
 
-def page(results: Path) -> str:
+def page() -> str:
     """The whole page."""
     parts = [
-        "# Tables and columns\n",
-        "Every table is Parquet and opens with `pandas.read_parquet`. `docs/_tables.py` makes this page;",
-        "the [configuration](../config/README.md#what-comes-out) says more about the columns of maps.",
+        "# Tables and columns",
+        "",
+        "`results/metrics/{experiment}/{table}.parquet` opens with `pandas.read_parquet`. Maps: see the",
+        "[configuration](../config/README.md#what-comes-out). `python docs/_tables.py` makes this page.",
     ]
-    for place, maker in MAKERS.items():
-        pattern = place.replace("{experiment}", "*").replace("{map}", "*")
-        paths = sorted(results.glob(f"{pattern}.parquet"))
-        if not paths:
-            continue
-        parts += ["", f"## `results/{place}.parquet`", "", "```text", documentation(maker), "```", ""]
-        names = dict(column for path in reversed(paths) for column in columns_of(path))
+    for name, (documented, schema) in tables().items():
+        text = documented if isinstance(documented, str) else inspect.getdoc(documented) or ""
+        for heading in ("\nArgs:", "\nRaises:"):
+            text = text.partition(heading)[0]
+        parts += ["", f"## `{name}.parquet`", "", "```text", text.strip(), "```", ""]
         parts += ["| Column | Type |", "| --- | --- |"]
-        parts += [f"| `{name}` | {kind} |" for name, kind in names.items()]
-    return "\n".join(parts) + "\n"
+        parts += [f"| `{field.name}` | {field.type} |" for field in schema]
+    return "\n".join(parts).replace("large_string", "string") + "\n"
 
 
 if __name__ == "__main__":
-    print(page(Path(sys.argv[1])), end="")
+    PAGE.write_text(page(), encoding="utf-8")
