@@ -828,7 +828,7 @@ def written(figure: Figure) -> list[str]:
 def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
     figure = tables.draw("predictor")
     table = read_table(tables.inputs("predictor")[0]["predictions"])
-    for axes, rule in zip(figure.axes[:2], ("bare", "predicted"), strict=True):
+    for axes, rule in zip(figure.axes[:2], ("matching", "predicted"), strict=True):
         drawn = [int(text.get_text().split()[0]) for text in axes.texts]
         counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"]).to_numpy()
         assert sorted(drawn) == sorted(counts[counts > 0])
@@ -852,9 +852,9 @@ def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> N
     table = read_table(tables.inputs("predictor")[0]["predictions"])
     axes = tables.draw("predictor").axes[3]
     n_marks = [len(line.get_xdata()) for line in axes.lines]
-    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structure_style.kind_of)
+    kinds = table.loc[~table["matching_agrees"], "best_shape"].map(structure_style.kind_of)
     assert n_marks == [
-        int(table["bare_agrees"].sum()),
+        int(table["matching_agrees"].sum()),
         *(int((kinds == kind).sum()) for kind in structure_style.KINDS),
     ]
     assert sum(n_marks[1:]) > 0
