@@ -25,9 +25,7 @@ def tables() -> dict[str, tuple[Callable[..., Any] | str, pa.Schema]]:
     """Name of each table, what documents it, and its columns, as one tiny toy model and SAE have them."""
     models = sa.import_toy_model(np.eye(2, 3), probability=0.3, n_features=3)
     saes = sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)})
-    measured = recovery.evaluate(
-        models, sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)}), n_samples=64
-    )
+    measured = recovery.evaluate(models, saes, n_samples=64)
     of_models = {"models": features.model_table, "features": features.feature_table}
     of_saes = {
         "saes": recovery.sae_table,
