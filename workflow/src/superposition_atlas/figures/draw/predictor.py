@@ -46,7 +46,7 @@ _LEAST_MARGIN = 1e-4
 _MARGINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """Edges of the bins."""
 # Inches.
-_HEIGHT = 7.3
+_HEIGHT = 7.5
 _TABLE, _PANEL, _TALL = 1.42, 2.58, 1.62
 _LEFT, _RIGHT_LEFT = 0.6, 3.82
 _TOPS = (0.42, 2.6, 4.86)
