@@ -19,7 +19,7 @@ _SIZES = {"o": 4.5, "D": 4.0, "X": 5.0}
 _RANGE = (-0.03, 1.03)  # of shares, with room for half a marker
 # Inches.
 _TALLEST = 8.2
-_LABELS, _COUNTS = 1.0, 0.42
+_LABELS, _COUNTS = 1.0, 0.47
 _TOP, _BLOCK, _BOTTOM = 0.0, 0.5, 0.46
 _ROW, _HEADER, _SCALE = 0.148, 0.2, 0.18
 _OF_SHARES = ((0.0, "0"), (0.5, "½"), (1.0, "1"))
@@ -116,7 +116,7 @@ def _differences(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
     for row in claims.to_dict("records"):
         row |= {"ci_low": max(row["ci_low"], -reach), "ci_high": min(row["ci_high"], reach)}
         value = row["difference"]
-        written = f"{100 * value:+.1f} %" if row["observation"] in IN_PERCENT else f"{value:+.2f}"
+        written = f"{100 * value:+.1f}\u202f%" if row["observation"] in IN_PERCENT else f"{value:+.2f}"
         _draw_row(axes, labels.index(row["label"]), row, value, written.replace("-", "−"))
 
 
