@@ -189,10 +189,8 @@ def test_references_are_cited_and_linked(workplace: Path) -> None:
 
 
 def test_two_parts_of_sixteen_pages(workplace: Path, tmp_path: Path) -> None:
-    """Figures are drawn grey, so that what is blank is blank."""
     content = document()
     figures = [Path(f"results/figures/{name}.svg") for name in content["figures"]]
-    (tmp_path / "root").mkdir()
     pages = typesetting.pages(TEMPLATE, NUMBERS, figures, tmp_path / "root", 30)
     assert len(pages) <= 32
 

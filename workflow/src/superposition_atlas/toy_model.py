@@ -18,6 +18,7 @@ from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.structure import Intervals, independent
 from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ class ToyModels(Ensemble):
     engine: str
     history: History | None = None
     """None unless `record_steps` were asked for."""
+    structure: Intervals | None = None
+    """Which features depend on one another, [instance, feature, 2] (`sampling.structure`); None where all are
+    independent."""
 
     def __len__(self) -> int:
         return len(self.W)
@@ -184,7 +188,9 @@ class ToyModels(Ensemble):
 
         Args and errors as those of `sa.sample`.
         """
-        return sample(self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes)
+        return sample(
+            self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes, self.structure
+        )
 
     def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "ToyModels":
         """Some of the toy models, by index (a slice, one index or more, or a mask).
@@ -193,7 +199,7 @@ class ToyModels(Ensemble):
             ArgumentError: if there is no such toy model.
         """
         instances = arguments.positions("instances", instances, len(self))
-        arrays = {name: getattr(self, name)[instances] for name in TENSORS}
+        arrays = {name: getattr(self, name)[instances] for name in tensor_names(self)}
         if self.history is None:
             return replace(self, **arrays)
         recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
@@ -250,10 +256,15 @@ class ToyModels(Ensemble):
 
 
 TENSORS = ("W", "b", "loss", "seeds", "importance", "probability")
-"""The arrays of `ToyModels`, all with the instance as first axis."""
+"""The arrays of `ToyModels`, all with the instance as first axis; see `tensor_names`."""
 
 HISTORY_TENSORS = ("W", "b", "feature_loss")
 """The arrays of `History`, all with record and instance as first axes."""
+
+
+def tensor_names(models: ToyModels) -> tuple[str, ...]:
+    """The arrays that these toy models have: a structure where features depend on one another."""
+    return TENSORS if models.structure is None else (*TENSORS, "structure")
 
 
 def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
@@ -262,6 +273,10 @@ def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(one, name) for one in filled]) for name in TENSORS
     }
+    if any(one.structure is not None for one in filled):
+        arrays["structure"] = np.concatenate(
+            [independent(one.probability.shape) if one.structure is None else one.structure for one in filled]
+        )
     histories = [one.history for one in filled if one.history is not None]
     if not histories:
         return replace(filled[0], **arrays)

@@ -9,7 +9,7 @@ from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.gathered import Gathered
-from superposition_atlas.report.markup import cited, literal, plain, runs
+from superposition_atlas.report.markup import cited, plain, runs
 from superposition_atlas.report.sentences import (
     all_schedules,
     appendix,
@@ -224,7 +224,6 @@ def _appended(facts: Gathered, figures: Figures) -> tuple[list[Block], list[Bloc
 
 def _appendix(facts: Gathered, loose: Sequence[Block]) -> list[Block]:
     experiments = facts.ledger.sources.config.experiments
-    titles = {name: literal(own.title) for name, own in experiments.items()}
     result = [*appendix.attention(facts.attention), *appendix.playground(facts.playground)]
     others = facts.tested(like=facts.talk, but=True)
     if others:
@@ -232,11 +231,13 @@ def _appendix(facts: Gathered, loose: Sequence[Block]) -> list[Block]:
         result.append(five_features.other_families(facts.talk, others))
         for own in others:
             result += five_features.table(own, facts.cases[own.name], f"five-{own.name}")
-    result += appendix.controls(facts.observations, titles)
+    result += appendix.controls(facts.observations, {name: own.family for name, own in experiments.items()})
     listed = sparse_autoencoders.table(facts.comparisons)
     if listed:
         result += [blocks.heading("SAE tables"), *listed]
-    primary = {own.name: titles[own.name] for own in (facts.talk, facts.post) if own}
+    primary = {
+        own.name: opening.size(own.n_features, own.n_hidden) for own in (facts.talk, facts.post) if own
+    }
     listed = appendix.outcomes(
         [own for own in facts.observations if not own.is_control],
         primary,

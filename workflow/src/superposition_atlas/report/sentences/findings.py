@@ -50,7 +50,9 @@ def sae_levels(facts: ComparisonFacts) -> str:
     if not trained:
         return ""
     best = max(trained, key=lambda sae: sae.recall.mean)
-    return f"At its best level {best.label} recovers {percent(best.recall.mean)} of the represented features."
+    return (
+        f"At its chosen level {best.label} recovers {percent(best.recall.mean)} of the represented features."
+    )
 
 
 def predictor(found: Findings) -> str:

@@ -111,4 +111,5 @@ def variant(problem: Problem) -> dict[str, Any]:
         "RELU": settings.output == "relu",
         "CENTRED": settings.centred_inputs,
         "MAGNITUDES": settings.magnitudes,
+        "STRUCTURED": problem.structure is not None,
     }

@@ -63,7 +63,8 @@ class _Batches:
             return torch.zeros(padded, *shape, device=device)
 
         self.n_blocks = -(-batch_size // _ROWS)
-        self.inputs = DeviceInputs.zeros(n_instances, self.n_features, device)
+        is_structured = problem.structure is not None
+        self.inputs = DeviceInputs.zeros(n_instances, self.n_features, is_structured, device)
         self.rows = zeros((self.n_hidden + 1) * self.n_features)
         self.W = zeros(self.n_hidden, self.n_features)
         """Weights of the rows, contiguous as products need them."""
