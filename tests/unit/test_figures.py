@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -419,6 +419,7 @@ def test_figures_have_the_width_of_the_text_and_nothing_is_written_outside_the_p
             assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
     assert_readable(figure)
     assert_labels_apart(figure)
+    assert_words_apart(figure)
 
 
 SMALLEST_TYPE = 7.0
@@ -432,6 +433,28 @@ def assert_readable(figure: Figure) -> None:
         if text.get_visible() and text.get_text().strip() and text.get_fontsize() < SMALLEST_TYPE
     }
     assert small == {}
+
+
+def assert_words_apart(figure: Figure) -> None:
+    """No two texts of more than a digit cover each other."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    for axes in figure.axes:
+        if axes.axison:
+            texts += [axes.xaxis.label, axes.yaxis.label]
+        texts += [axes.title, *axes.texts]
+    boxes = [
+        (text.get_text(), text.get_window_extent(canvas.get_renderer()))
+        for text in texts
+        if text.get_visible() and len(text.get_text().strip()) > 1
+    ]
+    covered = [
+        (one, other)
+        for (one, a), (other, b) in combinations(boxes, 2)
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 2
+    ]
+    assert covered == []
 
 
 def assert_labels_apart(figure: Figure) -> None:
@@ -805,7 +828,7 @@ def written(figure: Figure) -> list[str]:
 def test_tables_of_predictions_count_every_schedule(tables: Tables) -> None:
     figure = tables.draw("predictor")
     table = read_table(tables.inputs("predictor")[0]["predictions"])
-    for axes, rule in zip(figure.axes[:2], ("bare", "predicted"), strict=True):
+    for axes, rule in zip(figure.axes[:2], ("matching", "predicted"), strict=True):
         drawn = [int(text.get_text().split()[0]) for text in axes.texts]
         counts = pd.crosstab(table[f"{rule}_n_represented"], table["best_n_represented"]).to_numpy()
         assert sorted(drawn) == sorted(counts[counts > 0])
@@ -829,9 +852,9 @@ def test_every_wrong_prediction_is_marked_by_what_it_misses(tables: Tables) -> N
     table = read_table(tables.inputs("predictor")[0]["predictions"])
     axes = tables.draw("predictor").axes[3]
     n_marks = [len(line.get_xdata()) for line in axes.lines]
-    kinds = table.loc[~table["bare_agrees"], "best_shape"].map(structure_style.kind_of)
+    kinds = table.loc[~table["matching_agrees"], "best_shape"].map(structure_style.kind_of)
     assert n_marks == [
-        int(table["bare_agrees"].sum()),
+        int(table["matching_agrees"].sum()),
         *(int((kinds == kind).sum()) for kind in structure_style.KINDS),
     ]
     assert sum(n_marks[1:]) > 0

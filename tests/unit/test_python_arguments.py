@@ -19,7 +19,6 @@ from superposition_atlas import metrics, schedules
 from superposition_atlas.backends import memory
 from superposition_atlas.errors import ArgumentError, ArtefactError, AtlasError, TheoryError
 from superposition_atlas.metrics import intervals, maxima, polysemanticity, recovery
-from superposition_atlas.theory.predictor import predict_bare
 from superposition_atlas.toy_model import ToyModels
 
 # --- what is given -----------------------------------------------------------------------------------------
@@ -162,7 +161,6 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "match": (sa.match, THEORY),
     "explore": (sa.explore, {"schedule": SCHEDULE, "n_hidden": 2, "results": None, "height": 10}),
     "predict": (sa.predict, THEORY),
-    "predict_bare": (predict_bare, THEORY),
     "TrainingSettings": (
         sa.TrainingSettings,
         {name: field.default for name, field in sa.TrainingSettings.__dataclass_fields__.items()},

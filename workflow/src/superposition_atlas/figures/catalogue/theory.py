@@ -61,7 +61,7 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
             "predictor_failures",
             predictions,
             THEORY,
-            "Planes with the feature directions of best solutions that the full rule misses, with "
+            "Planes with the feature directions of best solutions that the full predictor misses, with "
             "importance, density, norm and bias of each feature below.",
             {},
             labels,

@@ -25,17 +25,17 @@ _COLUMNS = (
     "best_n_represented",
     "best_shape",
     "predicted_n_represented",
-    "bare_n_represented",
+    "matching_n_represented",
     "agrees",
-    "bare_agrees",
+    "matching_agrees",
 )
 _RULES = {
-    "bare": ("bare_agrees", "bare rule"),
-    "predicted": ("agrees", "full rule"),
+    "matching": ("matching_agrees", "matching"),
+    "predicted": ("agrees", "full predictor"),
 }
 """Column of agreement and name of each rule, by the prefix of its columns."""
 _LOOKS: dict[str, dict[str, Any]] = {
-    "bare": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
+    "matching": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
     "predicted": {"color": style.INK, "marker": "o"},
 }
 _RIGHT: dict[str, Any] = {"color": "#c9c9c9", "marker": ".", "markersize": 2.2, "linestyle": ""}
@@ -46,7 +46,7 @@ _LEAST_MARGIN = 1e-4
 _MARGINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """Edges of the bins."""
 # Inches.
-_HEIGHT = 7.3
+_HEIGHT = 7.5
 _TABLE, _PANEL, _TALL = 1.42, 2.58, 1.62
 _LEFT, _RIGHT_LEFT = 0.6, 3.82
 _TOPS = (0.42, 2.6, 4.86)
@@ -87,7 +87,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     axes = canvas.axes(_LEFT, _TOPS[2], _PANEL, _TALL)
     shown = table.assign(margin=table["margin"].clip(lower=_LEAST_MARGIN))
     _failures(axes, shown, "agrees", "margin")
-    axes.set_title("what it costs where the full rule is wrong", fontsize=7, loc="left")
+    axes.set_title("what it costs where the full predictor is wrong", fontsize=7, loc="left")
     axes.set_ylabel("margin over other features")
     _by_margin(canvas.axes(_RIGHT_LEFT, _TOPS[2], _PANEL, _TALL), table)
     canvas.figure.legend(handles=_handles(), loc="lower center", ncols=3, borderaxespad=0.2)

@@ -1,4 +1,4 @@
-"""Schedules at which the full rule is wrong: the best solutions there, with their weights and biases."""
+"""Schedules at which the full predictor is wrong: the best solutions there, with their weights and biases."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +45,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     row = _HEADING + _TITLE + plane + (len(_ROWS) + 1) * _LINE + 0.16
     canvas = Canvas(max(row * len(groups), 1.1))
     if not groups:
-        said = f"The full rule is right at all {len(table)} schedules."
+        said = f"The full predictor is right at all {len(table)} schedules."
         canvas.text(style.WIDTH / 2, 0.55, said, ha="center", va="center")
         return canvas.figure
     examples = {kind: own.head(_COLUMNS_OF_PLANES) for kind, own in groups.items()}

@@ -97,7 +97,7 @@ def draw_features(
     if labels and len(tips) <= _LABELLED:
         named = np.flatnonzero(represented)
         for feature, position in zip(
-            named, label_positions(tips, named, label_gap, 1.25 * label_gap), strict=True
+            named, label_positions(tips, named, label_gap, 1.5 * label_gap), strict=True
         ):
             axes.text(
                 float(position[0]),
