@@ -86,7 +86,6 @@ class Form:
 
     gradient: str
     """Name of the architecture's module."""
-    trains_decoder: bool
     tied: bool
     n_features: int
     n_hidden: int
@@ -110,7 +109,6 @@ def advance(
     ends = np.array([*settings.prefixes, settings.n_latents])
     form = Form(
         gradient=architecture.fused().__name__,
-        trains_decoder="W_dec" in architecture.trained,
         tied=settings.tied,
         n_features=n_features,
         n_hidden=n_hidden,
@@ -139,6 +137,7 @@ def advance(
         settings.bandwidth,
         settings.auxiliary_coefficient,
         settings.dead_window,
+        "W_dec" in architecture.trained,
     )
 
     # The kernel releases the GIL: Python's threads are all it takes.
@@ -152,9 +151,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
     """The compiled loop over steps of the instances from `first_instance` to before `end`."""
     # Constants of other files belong to the factory: the cache of machine code is keyed by what it holds.
     # A module is held by its name, a function would be held by an identity that differs in each process.
-    gradient_name, TRAINS_DECODER, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES = astuple(
-        form
-    )
+    gradient_name, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES = astuple(form)
     own = import_module(gradient_name)
     RECTIFIES, SELECTS = own.RECTIFIES, own.SELECTS_FROM_BATCH
     HAS_GATE, HAS_AUXILIARY = own.HAS_GATE, own.HAS_AUXILIARY
@@ -175,6 +172,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
         first_instance, end, all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W,
         all_thresholds, all_scales, seed_words, all_coefficients, all_k, first_prefix, first_step, warm,
         batch_size, learning_rate, bandwidth, auxiliary_coefficient, dead_window,
+        trains_decoder,
     ):  # fmt: skip
         zero = np.float32(0.0)
         n_blocks = (batch_size + BLOCK - 1) // BLOCK
@@ -309,7 +307,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
                 add_biases(sums, sizes, parameters)
                 own.finish(sums, sizes, model, bandwidth)
                 through_normalisation(
-                    sums, sizes, model, norm, FIRST, ROW, COLUMN, norm_epsilon, TIED, TRAINS_DECODER
+                    sums, sizes, model, norm, FIRST, ROW, COLUMN, norm_epsilon, TIED, trains_decoder
                 )
                 for j in range(N_LATENTS):
                     if sums.activity[j] > zero:
@@ -321,7 +319,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
                     adam_constants, np.float32(learning_rate / (1.0 - BETA_1 ** (step + 1))),
                     np.float32(1.0 / np.sqrt(1.0 - BETA_2 ** (step + 1))),
                 )  # fmt: skip
-                if TRAINS_DECODER:
+                if trains_decoder:
                     store_unit_rows(parameters, W_DEC, FIRST, ROW, COLUMN, N_HIDDEN, N_LATENTS, norm_epsilon)
                 own.after_step(sizes, model, rows, least)
 
