@@ -1,4 +1,4 @@
-# `make` reproduces the talk and ends with the path of the PDF; `make test` runs the tests.
+# `make` reproduces the talk and ends with what was found and the path of the PDF; `make test` runs the tests.
 # Requires python3 (3.11 or newer) with venv.
 #   make CORES=4              use four cores
 #   make PYTHON=python3.12    use another Python
@@ -25,12 +25,12 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
 
 all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
-	@echo "The report: $(CURDIR)/results/report.pdf"
+	@python -m superposition_atlas summary
 
-# Runs the whole chain on a tiny configuration, in about three minutes.
+# Runs the whole chain on a tiny configuration, in about three minutes, in a folder of its own.
 smoke: $(VENV)/.installed
-	snakemake --cores $(CORES) --configfile config/smoke.yaml -- all
-	@echo "The report: $(CURDIR)/results/report.pdf"
+	snakemake --cores $(CORES) --directory smoke --configfile config/smoke.yaml -- all
+	@cd smoke && python -m superposition_atlas summary
 
 # One process more than there are cores: a few tests wait for a browser or for Slurm.
 test: $(VENV)/.installed-dev
@@ -50,7 +50,7 @@ format: $(VENV)/.installed-dev
 	snakefmt Snakefile workflow/rules
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results .snakemake smoke site
 
 ifdef MOVED
 .PHONY: $(VENV)/.installed

@@ -7,20 +7,11 @@ import pandas as pd
 import pytest
 from superposition_atlas.explorer.assemble import page
 from superposition_atlas.explorer.gather import atlas_data, page_data
+from superposition_atlas.observations.definitions import BY_NAME
 
 from tests.explorer.browser import Tab, chromium, opened
 
 HOSTILE = '</script><img src=x onerror="window.hit=1"><script>window.hit=1</script>\u2028<!--'
-
-
-class Question:
-    """An observation of schedules of falling importance."""
-
-    def __init__(self, name: str, statement: str, column: str) -> None:
-        self.name, self.statement, self.column = name, statement, column
-
-    def speaks_of(self, importance_ratio: float, order: str) -> bool:
-        return importance_ratio < 1
 
 
 def small_atlas(title: str = "A small map") -> dict[str, Any]:
@@ -46,11 +37,11 @@ def small_atlas(title: str = "A small map") -> dict[str, Any]:
                     "importance_ratio": 0.9, "order": order, "n_represented": 3.5, "best_n_represented": 4,
                     "n_dedicated": 0.5, "best_n_dedicated": 0, "keeps_best": 0.5, "median_excess": 0.01,
                     "least_excess": 0.0, "not_all_represented": 1.0, "best_not_all_represented": True,
+                    "observations": "O1" if steepness > 1 else "",
                 }
             )  # fmt: skip
-    question = Question("O1", "not all represented", "not_all_represented")
     frames = (pd.DataFrame(table) for table in (rows, schedules, models, solutions))
-    return atlas_data(title, (2, 5), *frames, {"4aligned": "case1"}, [question])
+    return atlas_data(title, (2, 5), *frames, {"4aligned": "case1"}, [BY_NAME["O1"]])
 
 
 def small_data(text: str = "A title") -> dict[str, Any]:

@@ -46,6 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "key": ["a", "b", "b"], "variant": ["standard", "standard", "other"], "family": "linear",
             "mean_density": [0.1, 0.2, 0.2], "steepness": 2.0, "importance_ratio": 1.0, "order": "aligned",
             "n_represented": [1.5, 2.0, 0.0], "none_dedicated": [0.5, 1.0, 0.0],
+            "observations": ["", "O3", "O3"],
         }
     )  # fmt: skip
     write_table(points, tmp_path / "points.parquet", provenance_of({}, "code"))
@@ -68,9 +69,9 @@ def test_the_page_holds_the_atlas_of_one_variant_and_its_best_solutions(folder: 
     assert [best["W"] for best in atlas["best"]] == [[2.0, -2.0], [4.0, -4.0]]
     assert atlas["stored"]["seeds"] == [0, 1]
     titles = {layer["title"] for layer in atlas["layers"]}
-    assert "O3, share of seeds" in titles  # of constant importance: it is spoken of
+    assert "O3, share of seeds" in titles  # the schedule b is one that it is about
     silent = next(layer for layer in atlas["layers"] if layer["title"] == "O2, share of seeds")
-    assert silent["values"] == [None, None]  # of falling importance only
+    assert silent["values"] == [None, None]  # it is about neither schedule
 
 
 def test_the_page_carries_its_provenance_and_is_the_same_bytes_again(folder: Path) -> None:

@@ -23,9 +23,10 @@ SMALL_MAPS: dict[str, Any] = {
         "title": "Random schedules",
         "n_features": 5,
         "n_hidden": 2,
-        "seeds": 0,
+        "seeds": 2,
         "n_starts": 1,
         "shards": 2,
+        "training": TINY,
         "points": {"kind": "random", "count": 10, "seed": 4},
     },
     "one_varied": {

@@ -21,7 +21,8 @@ from superposition_atlas.errors import ConfigError, TrainingError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.draw import sae_pareto
 from superposition_atlas.figures.parts import sae_series, style
-from superposition_atlas.report import sae_tables
+from superposition_atlas.report.facts.sae_recovery_facts import comparison
+from superposition_atlas.report.ledger import Ledger
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.sae.architectures import registry
 from superposition_atlas.sae.architectures.registry import FILES_VARIABLE, by_name, names
@@ -142,13 +143,12 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
         captions=tmp_path,
         published=tmp_path,
     )
-    rows = {row["sae"]: row for row in sae_tables.levels(sources, "own")}
-    assert (rows["square_root"]["label"], rows["square_root"]["is_baseline"]) == (
-        by_name("square_root").label,
-        False,
-    )
-    assert rows["pca"]["is_baseline"]
-    assert sae_tables.counts(sources, "own") == {"n_cases": 1, "fewest": 2, "most": 2}
+    facts = comparison(Ledger(sources), config.experiments["own"])
+    assert facts.n_models == 2
+    assert [(sae.label, sae.is_baseline, sae.n) for sae in facts.saes] == [
+        (by_name("square_root").label, False, 2),
+        (by_name("pca").label, True, 2),
+    ]
 
 
 def test_within_a_process_it_is_registered(restored: None) -> None:

@@ -26,7 +26,6 @@ from superposition_atlas.figures.parts.atlas_grid import Atlas, Column, edges
 from superposition_atlas.figures.parts.atlas_panel import Layers, count_look, draw_panel
 from superposition_atlas.maps.cases import cases_at
 from superposition_atlas.maps.points import points_of
-from superposition_atlas.observations.map_observations import OBSERVATIONS
 from superposition_atlas.storage.parquet import read_table, write_table
 
 from tests.unit.small_map import RATIO, SPEC, build_map, small_map
@@ -132,30 +131,24 @@ def test_cells_without_a_schedule_are_blank(path: Path, table: pd.DataFrame) -> 
 
 
 def test_observations_have_the_columns_that_they_speak_of(path: Path, table: pd.DataFrame) -> None:
-    constant, aligned, reversed_ = ([column] for column in COLUMNS)
-    strips = [
-        [("not_all_represented", COLUMNS)],
-        [
-            ("none_dedicated", reversed_),
-            ("none_dedicated", constant),
-            ("top_dedicated", aligned),
-            ("densest_dropped", constant),
-        ],
+    constant, aligned, reversed_ = COLUMNS
+    strip = [
+        ("none_dedicated", reversed_),
+        ("none_dedicated", constant),
+        ("top_dedicated", aligned),
+        ("densest_dropped", constant),
     ]
     wanted = [
         (family, f"{prefix}{name}", column)
-        for strip in strips
         for family in FAMILIES
         for prefix in ("", "best_")
-        for name, columns in strip
-        for column in columns
+        for name, column in strip
     ]
     found = panels(draw("atlas_observations", path))
     assert len(found) == len(wanted)
     for axes, (family, name, column) in zip(found, wanted, strict=True):
         values = cells(table, family, column, name)
-        if name.endswith("densest_dropped"):
-            values[:, 0] = np.nan  # all are equally dense
+        values[:, 0] = np.nan  # no observation is about uniform sparsity
         np.testing.assert_allclose(drawn(axes), values, err_msg=f"{family} {name} {column}")
 
 
@@ -167,9 +160,10 @@ def test_values_are_written_where_there_is_room(path: Path, table: pd.DataFrame)
         values = cells(table, family, column, "n_represented")
         written = [f"{value:.1f}".removesuffix(".0") for value in values[np.isfinite(values)]]
         assert sorted(text.get_text() for text in axes.texts) == sorted(written)
-    answers = panels(draw("atlas_observations", path))[3:6]
-    for axes, column in zip(answers, COLUMNS, strict=True):
-        values = cells(table, "geometric", column, "best_not_all_represented")
+    answers = panels(draw("atlas_observations", path))[4:8]
+    columns = [("none_dedicated", 2), ("none_dedicated", 0), ("top_dedicated", 1), ("densest_dropped", 0)]
+    for axes, (name, column) in zip(answers, columns, strict=True):
+        values = cells(table, "geometric", COLUMNS[column], f"best_{name}")[:, 1]
         written = ["yes" if value else "no" for value in values[np.isfinite(values)]]
         assert sorted(text.get_text() for text in axes.texts) == sorted(written)
 
@@ -423,16 +417,3 @@ def test_the_first_variant_is_the_one_that_is_drawn() -> None:
     raw["maps"]["atlas"]["variants"] = {"longer": {"steps": 400}, "shorter": {}}
     figures = [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
     assert {figure.options["variant"] for figure in figures} == {"longer"}
-
-
-@pytest.mark.parametrize(
-    ("ratio", "order", "names"),
-    [
-        (1.0, "aligned", ["O1", "O3", "P2"]),
-        (0.9, "aligned", ["O1", "P1"]),
-        (0.9, "reversed", ["O1", "O2"]),
-        (0.9, "3", ["O1"]),
-    ],
-)
-def test_observations_speak_of_their_cases(ratio: float, order: str, names: list[str]) -> None:
-    assert [own.name for own in OBSERVATIONS if own.speaks_of(ratio, order)] == names

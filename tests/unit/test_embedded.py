@@ -31,7 +31,7 @@ SPEC = {
     "values": [1, None],
 }
 PROVENANCE = provenance_of(SPEC, "0123456789abcdef", engine="by hand")
-TEMPLATE = '#set document(title: "T", description: sys.inputs.description, date: none)\n= Heading\n'
+TEMPLATE = '#set document(title: "T", description: "A subject", date: none)\n= Heading\n'
 
 
 def drawn(width: float = 1.0) -> Figure:
@@ -63,7 +63,7 @@ def as_pdf(path: Path, provenance: dict[str, Any]) -> None:
     template, document = path.with_name("template.typ"), path.with_name("document.json")
     template.write_text(TEMPLATE)
     document.write_text("{}")
-    compile_pdf(template, document, [], path, provenance_text(provenance, ascii_only=True))
+    compile_pdf(template, document, [], path, provenance)
 
 
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {

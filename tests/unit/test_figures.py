@@ -141,14 +141,12 @@ class Tables:
                 ("polysemanticity", units),
             )
         }
-        self.tables["claims"] = pd.concat(
+        equal = self._renamed("uniform_matched", "pentagon_talk").assign(importance=1.0, probability=0.05)
+        self.tables["claims"] = claims.judged(
             [
-                claims.tested("talk", "linear", self.tables["features"], CASE_ROLES),
-                claims.tested(
-                    "controls", "uniform", self._renamed("uniform_matched", "pentagon_talk"), CASE_ROLES
-                ),
-            ],
-            ignore_index=True,
+                *claims.unjudged("talk", "linear", self.tables["features"], {}),
+                *claims.unjudged("controls", "uniform", equal, {}),
+            ]
         )
         self.playground = joined_networks(
             {
@@ -437,7 +435,7 @@ COLUMNS = {
     "norm_schedules": "n_within",
     "schedules": "probability",
     "saes.talk": "fvu",
-    "claims": "verdict",
+    "claims": "state",
     "predictions": "best_shape",
     "branches": "structure",
     "points": "order",
@@ -499,7 +497,7 @@ def test_features_differ_in_grey_too(n_features: int) -> None:
 
 
 def test_verdicts_and_series_differ_in_shape() -> None:
-    for looks in (style.VERDICTS.values(), style.SERIES):
+    for looks in (style.STATES.values(), style.SERIES):
         assert len({look["marker"] for look in looks}) == len(looks)
 
 
@@ -569,17 +567,20 @@ def test_represented_counts_are_shares_of_all_seeds(tables: Tables) -> None:
 
 
 def test_observations_show_every_claim_at_its_share(tables: Tables) -> None:
-    primary = claim_rows.widest(tables.tables["claims"].query("primary"))
+    primary = claim_rows.widest(tables.tables["claims"].query("primary and requires != ''"))
     figure = tables.draw("observations")
-    shares = [
+    drawn = [
         float(line.get_xdata()[0])
         for axes in figure.axes
         for line in axes.lines
         if line.get_marker() not in ("None", None, "")
     ]
-    assert sorted(shares) == pytest.approx(sorted(primary["fraction"]))
-    counts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert sorted(counts) == sorted(f"{row.n_holding}/{row.n_seeds}" for row in primary.itertuples())
+    values = primary["fraction"].where(primary["kind"] != "difference", primary["difference"])
+    assert sorted(drawn) == pytest.approx(sorted(values))
+    written = [text.get_text() for axes in figure.axes for text in axes.texts]
+    counts = {f"{row.n_holding}/{row.n_models}" for row in primary.query("kind == 'models'").itertuples()}
+    assert counts <= set(written)
+    assert len(written) == len(primary)
 
 
 def test_all_seeds_take_the_place_of_the_shown_ones(tables: Tables) -> None:
@@ -590,7 +591,7 @@ def test_all_seeds_take_the_place_of_the_shown_ones(tables: Tables) -> None:
 
 
 def test_controls_stand_in_a_block_of_their_own(tables: Tables) -> None:
-    blocks = claim_rows.blocks(tables.tables["claims"])
+    blocks = claim_rows.blocks(claim_rows.read(tables.folder / "claims.parquet"))
     assert [list(block.experiments) for block in blocks] == [["talk"], ["controls"]]
     assert "O1" in blocks[0].observations
     assert "C1" in blocks[1].observations

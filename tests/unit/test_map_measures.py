@@ -162,7 +162,7 @@ def test_questions_do_not_depend_on_which_of_equals_comes_first(order: list[int]
     found = looks(W, equal)
     assert found["top_dedicated"].tolist() == [True]
     assert found["densest_dropped"].tolist() == [False]
-    assert looks(0.1 * W, equal)["densest_dropped"].tolist() == [True]
+    assert looks(0.1 * W, equal)["densest_dropped"].tolist() == [False], "no rarer one is represented"
 
 
 # --- a map, made by the commands ---------------------------------------------------------------------------

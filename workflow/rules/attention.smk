@@ -12,9 +12,9 @@ rule attention:
         layout.log("attention"),
     benchmark:
         layout.benchmark("attention")
+    priority: 2
     conda:
         "../../environment.yml"
-    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(2000),
@@ -42,9 +42,9 @@ rule pivot_tables:
         layout.log("pivot_tables"),
     benchmark:
         layout.benchmark("pivot_tables")
+    priority: 2
     conda:
         "../../environment.yml"
-    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(2000),

@@ -26,9 +26,9 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             layout.benchmark("figures/{figure}")
         wildcard_constraints:
             figure=one_of(INPUTS.figures_of(module)),
+        priority: PRIORITIES.of_figure
         conda:
             "../../environment.yml"
-        priority: PRIORITIES.of_figure
         threads: 1
         resources:
             mem_mb=megabytes(1000),
@@ -64,9 +64,9 @@ for module in sorted({figure.module for figure in FIGURES.values() if figure.mov
             layout.benchmark("animation/{figure}")
         wildcard_constraints:
             figure=one_of(INPUTS.figures_of(module, moving=True)),
+        priority: PRIORITIES.of_figure
         conda:
             "../../environment.yml"
-        priority: PRIORITIES.of_figure
         threads: 1
         resources:
             mem_mb=megabytes(1000),

@@ -20,9 +20,9 @@ rule features:
         layout.log("features/{experiment}/{case}"),
     benchmark:
         layout.benchmark("features/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -51,9 +51,9 @@ rule recovery:
         layout.log("recovery/{experiment}/{case}"),
     benchmark:
         layout.benchmark("recovery/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
@@ -78,9 +78,9 @@ rule collect:
         layout.log("collect/{experiment}/{table}"),
     benchmark:
         layout.benchmark("collect/{experiment}/{table}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(1000),
@@ -141,16 +141,17 @@ rule claims:
 
 
 rule answer:
-    """The talk's observations judged by the atlas: facts about representation, training, or one schedule?"""
+    """The talk's observations over schedules: on the atlas's grid, and on random schedules."""
     input:
         claims=layout.claims(),
         points=targets.judging_table(CONFIG, "points"),
+        models=targets.judging_table(CONFIG, "models"),
         features=targets.judging_table(CONFIG, "features"),
         solutions=[
             layout.experiment_table(name, "solutions")
             for name in targets.judged(CONFIG)
         ],
-        schedules=[layout.schedules(name) for name in targets.judged(CONFIG)],
+        random=targets.general_tables(CONFIG),
     output:
         answer=layout.answer(),
         effects=layout.effects(),
@@ -166,9 +167,12 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
+        primary=targets.primary(CONFIG),
         variant=SPECS.atlas_variant(),
+        random_variant=SPECS.general_variant(),
     shell:
-        "python -m superposition_atlas answer --claims {input.claims:q} --points {input.points:q}"
-        " --features {input.features:q} --variant {params.variant:q} --solutions {input.solutions:q}"
-        " --schedules {input.schedules:q}"
+        "python -m superposition_atlas answer --claims {input.claims:q} --primary {params.primary:q}"
+        " --solutions {input.solutions:q} --points {input.points:q} --models {input.models:q}"
+        " --features {input.features:q} --variant {params.variant:q}"
+        " --random {input.random:q} --random-variant={params.random_variant:q}"
         " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

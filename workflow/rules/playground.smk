@@ -13,9 +13,9 @@ rule playground:
         layout.log("playground"),
     benchmark:
         layout.benchmark("playground")
+    priority: 2
     conda:
         "../../environment.yml"
-    priority: 2
     threads: 1
     resources:
         mem_mb=megabytes(1000),

@@ -2,11 +2,12 @@
 
 
 rule report:
-    """The PDF, and beside it the numbers that it shows."""
+    """The PDF, and beside it its words and numbers."""
     input:
         template=INPUTS.source("workflow/report/report.typ"),
-        parts=INPUTS.template_parts(),
         captions=INPUTS.captions(),
+        citation=INPUTS.source("CITATION.cff"),
+        prospective=INPUTS.source("docs/prospective/summary.csv"),
         figures=[layout.figure(name, "svg") for name in FIGURES],
         sources=INPUTS.report_sources(),
     output:
@@ -37,7 +38,8 @@ rule report:
         benchmarks=layout.folder_of("benchmark"),
     shell:
         "python -m superposition_atlas report --spec - --template {input.template:q}"
-        " --captions {params.captions:q} --published {params.published:q} --results {params.results:q} --benchmarks {params.benchmarks:q}"
+        " --captions {params.captions:q} --published {params.published:q} --prospective {input.prospective:q}"
+        " --citation {input.citation:q} --results {params.results:q} --benchmarks {params.benchmarks:q}"
         " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
 
 

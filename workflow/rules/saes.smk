@@ -5,15 +5,16 @@ rule saes:
     """SAEs on the toy models of a case that the configuration names: one for each, and for each λ or k."""
     input:
         models=layout.models("{experiment}", "{case}"),
+        source=INPUTS.sae_source,
     output:
         layout.saes("{experiment}", "{case}", "{sae}"),
     log:
         layout.log("saes/{experiment}/{case}/{sae}"),
     benchmark:
         layout.benchmark("saes/{experiment}/{case}/{sae}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1  # several at a time: starting takes as long as training many of them
     resources:
         mem_mb=megabytes(2000),

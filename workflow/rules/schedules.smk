@@ -17,9 +17,9 @@ rule schedule:
         layout.log("schedules/{experiment}/{case}"),
     benchmark:
         layout.benchmark("schedules/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -41,9 +41,9 @@ rule schedules:
         layout.log("schedules/{experiment}"),
     benchmark:
         layout.benchmark("schedules/{experiment}")
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=megabytes(500),

@@ -16,9 +16,9 @@ rule train:
         layout.benchmark("train/{experiment}/{case}")
     wildcard_constraints:
         experiment=one_of(WHOLE),
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: RESOURCES.train_threads
     resources:
         mem_mb=RESOURCES.train_megabytes,
@@ -67,9 +67,9 @@ rule join_models:
         layout.benchmark("join_models/{experiment}/{case}")
     wildcard_constraints:
         experiment=one_of(CUT),
+    priority: PRIORITIES.of_experiment
     conda:
         "../../environment.yml"
-    priority: PRIORITIES.of_experiment
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,

@@ -36,6 +36,7 @@ Pictures
 Files
     save, load          ensembles
     import_toy_models, import_toy_model, read_toy_model   toy models from elsewhere
+    import_saes         SAEs from elsewhere: SAELens, dictionary_learning, arrays, functions
 
 Every function that needs a schedule takes a `Schedule`, toy models, or arrays. Every error that a user can
 mend is an `AtlasError` of one line.
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from superposition_atlas.schedules import Schedule as Schedule
     from superposition_atlas.storage.imported_models import import_toy_model as import_toy_model
     from superposition_atlas.storage.imported_models import import_toy_models as import_toy_models
+    from superposition_atlas.storage.imported_saes import import_saes as import_saes
     from superposition_atlas.storage.interchange import read_toy_model as read_toy_model
     from superposition_atlas.storage.saved import load as load
     from superposition_atlas.storage.saved import save as save
@@ -94,6 +96,7 @@ _WHERE = {
     "explore": "explorer.notebook",
     "import_toy_model": "storage.imported_models",
     "import_toy_models": "storage.imported_models",
+    "import_saes": "storage.imported_saes",
     "load": "storage.saved",
     "match": "theory.matching",
     "metrics": "metrics",

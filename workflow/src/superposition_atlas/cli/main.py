@@ -39,8 +39,10 @@ COMMANDS = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "summary": "print what was found",
     "explorer": "put the explorer's page together",
     "check-config": "check configuration files",
+    "targets": "list what Snakemake can make of a configuration",
     "explain": "say what a result was made from",
     "export": "write one SAE for SAELens, or one toy model as plain safetensors",
 }

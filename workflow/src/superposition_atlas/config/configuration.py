@@ -42,6 +42,8 @@ class SAE:
     record_steps: tuple[int, ...]
     seeds: tuple[int, ...]
     """Seeds of the toy models that get one: the first of the experiment's."""
+    source: str = ""
+    """Where SAEs of the architecture `external` come from; empty for those that are trained."""
 
 
 @dataclass(frozen=True)
@@ -189,5 +191,12 @@ class Config:
 
 def sae_spec(sae: SAE) -> dict[str, Any]:
     """Everything that the training of an SAE depends on beside its toy models, as plain sorted values."""
+    if sae.source:
+        return {
+            "architecture": sae.settings["architecture"],
+            "n_latents": sae.settings["n_latents"],
+            "seeds": list(sae.seeds),
+            "source": sae.source,
+        }
     whole = {**sae.settings, "record_steps": list(sae.record_steps), "seeds": list(sae.seeds)}
     return dict(sorted(whole.items()))

@@ -84,6 +84,9 @@ class SAEKeys:
     fewer."""
     record_steps: RecordSteps = ()
     """Steps after which the weights are recorded for figures (0 is before training), ascending."""
+    source: str = ""
+    """SAEs that were trained elsewhere, of `external`: `module:function`, or a file or folder, in whose path
+    `{case}` and `{seed}` stand for those of a toy model. Other architectures have none."""
 
 
 SAE = Keys("an SAE", (SAESettings, SAEKeys))

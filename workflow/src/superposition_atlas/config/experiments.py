@@ -152,6 +152,7 @@ def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds:
         name=str(key[-1]),
         settings=sae_settings(filled),
         record_steps=tuple(record_steps),
+        source=filled["source"],
         seeds=tuple(seeds[: _number_of_seeds(key, "seeds", filled, written, len(seeds))]),
     )
 

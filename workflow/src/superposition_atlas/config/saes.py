@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from superposition_atlas.config.configuration import Config
-from superposition_atlas.config.messages import Key, hint, refused_setting
+from superposition_atlas.config.messages import Key, hint, refused, refused_setting
 from superposition_atlas.errors import SettingError
 from superposition_atlas.sae.architectures import registry
-from superposition_atlas.sae.settings import SAESettings
+from superposition_atlas.sae.settings import EXTERNAL, SAESettings
 from superposition_atlas.settings.rules import Choice
 
 
@@ -22,9 +22,17 @@ def check_saes(config: Config) -> None:
     """
     for experiment in config.experiments.values():
         for sae in experiment.saes.values():
-            _check(("experiments", experiment.name, "saes", sae.name), sae.settings)
+            key = ("experiments", experiment.name, "saes", sae.name)
+            _check(key, sae.settings)
+            if bool(sae.source) != (sae.settings["architecture"] == EXTERNAL):
+                allowed = "module:function or a path with architecture external, else nothing"
+                raise refused((*key, "source"), sae.source, allowed)
     for setting in config.attention.values():
         _check(("attention", setting.name, "sae"), setting.sae)
+        if setting.sae["architecture"] == EXTERNAL:
+            raise refused(
+                ("attention", setting.name, "sae", "architecture"), EXTERNAL, ", ".join(registry.names())
+            )
 
 
 def _check(key: Key, settings: Mapping[str, Any]) -> None:

@@ -4,13 +4,14 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from superposition_atlas.backends.optional_packages import require
+from superposition_atlas.observations.definitions import Observation, is_about
 
 MOST_STORED_VALUES = 1_000_000
 """Weights of stored toy models that a page holds, 4 bytes each before base64: of a finer map fewer seeds."""
@@ -30,25 +31,6 @@ class Layer:
     group: str
     unit: Unit
     """Numbers of features, shares of seeds, yes or no, or excess loss as a share of that of nothing."""
-
-
-class Question(Protocol):
-    """An observation of the talk as a question to a schedule."""
-
-    @property
-    def name(self) -> str:
-        """O1 to P2."""
-
-    @property
-    def statement(self) -> str:
-        """The statement in a few words."""
-
-    @property
-    def column(self) -> str:
-        """Column of the table of points; with `best_` in front, that of the best solution."""
-
-    def speaks_of(self, importance_ratio: float, order: str) -> bool:
-        """Whether it speaks of schedules of this importance and order."""
 
 
 LAYERS = (
@@ -98,13 +80,13 @@ def palette() -> dict[str, list[str]]:
     return {name: [to_hex(scale(share)) for share in shares] for name, scale in scales.items()}
 
 
-def layers_of(questions: Iterable[Question]) -> list[Layer]:
-    """Layers of the atlas's maps: LAYERS, and where each observation holds, trained and at the best."""
+def layers_of(observations: Iterable[Observation]) -> list[Layer]:
+    """Layers of the atlas's maps: LAYERS, and who shows each observation: seeds, the best solution."""
     layers = list(LAYERS)
-    for question in questions:
-        group = f"{question.name}: {question.statement}"
-        layers.append(Layer(question.column, f"{question.name}, share of seeds", group, "share"))
-        layers.append(Layer(f"best_{question.column}", f"{question.name}, best known", group, "answer"))
+    for own in observations:
+        group = f"{own.name}: {own.brief}"
+        layers.append(Layer(own.column, f"{own.name}, share of seeds", group, "share"))
+        layers.append(Layer(f"best_{own.column}", f"{own.name}, best known", group, "answer"))
     return layers
 
 
@@ -116,7 +98,7 @@ def atlas_data(
     models: pd.DataFrame,
     solutions: pd.DataFrame,
     cases: Mapping[str, str],
-    questions: Sequence[Question],
+    observations: Sequence[Observation],
 ) -> dict[str, Any]:
     """A map for the page: where each schedule stands, what is known of it, and its stored toy models.
 
@@ -128,7 +110,7 @@ def atlas_data(
         models: key, seed, W and b of that variant; there may be none.
         solutions: key, loss, W and b of the best solution of each schedule; there may be none.
         cases: names of the talk's cases by key.
-        questions: the talk's observations.
+        observations: those that maps show.
     """
     n_hidden, n_features = shape
     points = points.sort_values(["family", "importance_ratio", "order", "mean_density", "steepness"])
@@ -137,22 +119,14 @@ def atlas_data(
     first = schedules.drop_duplicates("key").set_index("key").loc[keys]
     layers = [
         layer
-        for layer in layers_of(questions)
+        for layer in layers_of(observations)
         if layer.column in points and points[layer.column].notna().any()
     ]
-    speaking = {
-        prefix + question.column + question.name: [
-            question.speaks_of(float(ratio), str(order))
-            for ratio, order in zip(points["importance_ratio"], points["order"], strict=True)
-        ]
-        for question in questions
-        for prefix in ("", "best_")
-    }
     return {
         "title": title,
         "n": n_features,
         "m": n_hidden,
-        "layers": [_with_values(layer, points, speaking, questions) for layer in layers],
+        "layers": [_with_values(layer, points, observations) for layer in layers],
         "points": {
             "schedule": [place_of[key] for key in points["key"]],
             "family": points["family"].tolist(),
@@ -171,16 +145,12 @@ def atlas_data(
     }
 
 
-def _with_values(
-    layer: Layer, points: pd.DataFrame, speaking: Mapping[str, list[bool]], questions: Sequence[Question]
-) -> dict[str, Any]:
-    """A layer with its values; an observation has none where it speaks of other schedules."""
+def _with_values(layer: Layer, points: pd.DataFrame, observations: Sequence[Observation]) -> dict[str, Any]:
+    """A layer with its values; an observation has none at schedules that it is not about."""
     values = points[layer.column].astype(float)
     name = layer.group.split(":")[0]
-    if any(question.name == name for question in questions):
-        values = values.where(np.array(speaking[layer.column + name]))
-    if layer.column.endswith("densest_dropped"):  # where all are equally dense there is no densest feature
-        values = values.where(points["steepness"] > 1)
+    if any(own.name == name for own in observations):
+        values = values.where(points["observations"].map(lambda names: is_about(names, name)))
     return asdict(layer) | {"values": [_number(value) for value in values]}
 
 

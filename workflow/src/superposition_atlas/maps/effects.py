@@ -3,8 +3,11 @@
 A logistic regression over the features of all schedules, on the logarithms of I_i and of
 Var x_i = p_i/3 - p_i²/4. Both are taken relative to their mean in the schedule, since features compete within
 it. What dropping a feature costs is their product V_i = I_i Var x_i: if that alone decided, both would have
-the same coefficient. Intervals are by the sandwich estimator, a schedule being a cluster (Liang, Zeger 1986):
-features of a schedule, and its seeds, do not count as independent.
+the same coefficient. Since the two vary unequally over schedules, effects are also given standardised, for
+one standard deviation each. Which of the two is larger depends on the unit, so there is no verdict. Intervals
+are by the sandwich estimator, a schedule with all its seeds being a cluster (Liang, Zeger 1986): features of
+a schedule, and its seeds, do not count as independent. No two schedules of a map share a seed, so clusters of
+schedules are clusters of seeds as well.
 """
 
 from collections.abc import Iterator
@@ -34,7 +37,10 @@ _RIDGE = 1e-6
 
 
 def effects(features: pd.DataFrame) -> pd.DataFrame:
-    """One row a source, outcome and term: the coefficient, log-odds an e-fold, with its interval.
+    """One row a source, outcome and term: the coefficient with its 95 % interval.
+
+    `coefficient`, `ci_low` and `ci_high` are in log-odds an e-fold of the term; `standardised`,
+    `standardised_low` and `standardised_high` for one standard deviation of the term, `deviation` e-folds.
 
     Args:
         features: of one way of training, one row a schedule and feature: key, importance, probability, for
@@ -58,13 +64,19 @@ def _rows(features: pd.DataFrame) -> Iterator[dict[str, object]]:
             fitted, deviation = logistic_regression(within.to_numpy()[known], share[known], cluster[known])
             z = ndtri((1 + CONFIDENCE) / 2)
             for term, name in enumerate(TERMS, start=1):
+                middle, half = fitted[term], z * deviation[term]
+                spread = within[name].to_numpy()[known].std()
                 yield {
                     "source": source,
                     "outcome": outcome,
                     "term": name,
-                    "coefficient": fitted[term],
-                    "ci_low": fitted[term] - z * deviation[term],
-                    "ci_high": fitted[term] + z * deviation[term],
+                    "coefficient": middle,
+                    "ci_low": middle - half,
+                    "ci_high": middle + half,
+                    "deviation": spread,
+                    "standardised": middle * spread,
+                    "standardised_low": (middle - half) * spread,
+                    "standardised_high": (middle + half) * spread,
                     "n_schedules": len(np.unique(cluster[known])),
                 }
 

@@ -14,7 +14,14 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.maps.comparison import is_covered, search_of
-from superposition_atlas.metrics.features import dedicated, interference, represented
+from superposition_atlas.metrics.features import interference, represented
+from superposition_atlas.observations.definitions import (
+    OBSERVATIONS,
+    n_densest_missing,
+    n_in_superposition,
+    names_about,
+)
+from superposition_atlas.observations.measured import Measured
 from superposition_atlas.storage.map_files import MapPoints
 from superposition_atlas.theory.exact_loss import exact_loss
 from superposition_atlas.theory.structures import drop_costs
@@ -27,12 +34,10 @@ NOTHING_LOST = 1e-8
 BELOW = 2e-5
 """No toy model may be better than the best solution by more of the loss of representing nothing."""
 
-QUESTIONS = ("not_all_represented", "none_dedicated", "top_dedicated", "densest_dropped")
-"""Columns that answer the talk's observations: O1; O2 and O3; P1 of the most important feature; P2.
-
-Where several features are the most important, any of them may be dedicated; where several are the densest,
-none of them is represented.
-"""
+QUESTIONS = tuple(dict.fromkeys(own.column for own in OBSERVATIONS if own.kind == "models" and own.brief))
+"""Columns with the yes-or-no answers to the observations that are about schedules of maps."""
+COUNTS = ("n_represented", "n_dedicated", "n_in_superposition", "n_densest_missing", "frobenius_norm")
+"""Numbers of features, and the un-squared norm: the means over seeds are in the table of points."""
 
 PerFeature = Float[np.ndarray, "instance feature"]
 Weights = Float[np.ndarray, "instance hidden feature"]
@@ -88,22 +93,19 @@ def as_uncentred(
 
 
 def looks(W: Weights, schedules: Schedules) -> dict[str, np.ndarray]:
-    """What tables say of weights: norms, counts, and the answers to QUESTIONS."""
-    W = W.astype(np.float64)
-    there, alone = represented(W), dedicated(W)
-    importance, probability = schedules.importance, schedules.probability
-    most_important = importance == importance.max(axis=1, keepdims=True)
-    densest = probability == probability.max(axis=1, keepdims=True)
-    total = (interference(W) * there).sum(axis=1)
+    """What tables say of weights: COUNTS, mean interference of represented features, answers to QUESTIONS."""
+    models = Measured.of_weights(W, schedules.importance, schedules.probability)
+    there = models.represented
+    total = (interference(models.W) * there).sum(axis=1)
+    asked = {own.column: own.question for own in OBSERVATIONS if own.column in QUESTIONS and own.question}
     return {
-        "frobenius_norm": np.linalg.norm(W, axis=(1, 2)),
+        "frobenius_norm": models.frobenius_norm,
         "n_represented": there.sum(axis=1),
-        "n_dedicated": alone.sum(axis=1),
+        "n_dedicated": models.dedicated.sum(axis=1),
+        "n_in_superposition": n_in_superposition(models),
+        "n_densest_missing": n_densest_missing(models),
         "mean_interference": total / np.maximum(there.sum(axis=1), 1),
-        "not_all_represented": ~there.all(axis=1),
-        "none_dedicated": ~alone.any(axis=1),
-        "top_dedicated": (alone & most_important).any(axis=1),
-        "densest_dropped": ~(there & densest).any(axis=1),
+        **{column: question(models) for column, question in asked.items()},
     }
 
 
@@ -209,25 +211,28 @@ def _exact_losses(
     return losses
 
 
-def point_table(models: pd.DataFrame, solved: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+def point_table(
+    models: pd.DataFrame, solved: pd.DataFrame, points: pd.DataFrame, n_hidden: int
+) -> pd.DataFrame:
     """One row a point and variant (without toy models, a point and search).
 
     Args:
         models: `excess_table` with the column variant; there may be none.
         solved: `solution_table`; there may be none.
         points: with coordinates; a schedule may stand at several.
+        n_hidden: m.
 
     Returns:
-        Coordinates and variance, Σ_i I_i Var x_i. Over seeds: means, for QUESTIONS and keeps_best shares;
+        Coordinates; observations, the names of those that are about the schedule, apart by spaces; variance,
+        Σ_i I_i Var x_i. Over seeds: means, for QUESTIONS and keeps_best shares;
         `frugal_` of the seed with the lowest exact loss. Of the best solution `best_`, of the predictions
         `predicted_` and `bare_`: where several solutions are equally good the first found stands for them,
         but `agrees` and `bare_agrees` take any. Predictions are for free biases.
     """
+    importance, probability = (np.stack(points[name].to_list()) for name in ("importance", "probability"))
     whole = points.drop(columns=["importance", "probability"]).assign(
-        variance=[
-            drop_costs(importance, probability).sum()
-            for importance, probability in zip(points["importance"], points["probability"], strict=True)
-        ]
+        observations=names_about(importance, probability, n_hidden),
+        variance=drop_costs(importance, probability).sum(axis=1),
     )
     if len(models):
         whole = whole.merge(_over_seeds(models), how="left", on="key")
@@ -241,7 +246,7 @@ def _over_seeds(models: pd.DataFrame) -> pd.DataFrame:
     """One row a schedule and variant."""
     by = ["key", "variant", "bias"]
     groups = models.astype({"keeps_best": float}).groupby(by, sort=False)
-    trained = groups[["n_represented", "n_dedicated", "frobenius_norm", *QUESTIONS, "keeps_best"]].mean()
+    trained = groups[[*COUNTS, *QUESTIONS, "keeps_best"]].mean()
     trained["n_seeds"] = groups.size()
     trained["max_frobenius_norm"] = groups["frobenius_norm"].max()
     trained["median_excess"] = groups["relative_excess"].median()
@@ -253,7 +258,7 @@ def _over_seeds(models: pd.DataFrame) -> pd.DataFrame:
     return trained.reset_index()
 
 
-_LOOKED_AT = ("loss", "kept", "frobenius_norm", "n_represented", "n_dedicated", *QUESTIONS)
+_LOOKED_AT = ("loss", "kept", *COUNTS, *QUESTIONS)
 _PREDICTED = {"predicted": ("predicted", "agrees"), "predicted_bare": ("bare", "bare_agrees")}
 """By kind of prediction: what its columns start with, and the one that says whether it is right."""
 _FLAGS = (*(f"best_{name}" for name in QUESTIONS), "agrees", "bare_agrees")

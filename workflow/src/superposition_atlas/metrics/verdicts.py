@@ -82,12 +82,15 @@ class Verdict:
         return "open" if any(allowed) else "contradicted"
 
 
-def share_verdict(n_holding: int, n_models: int, n_tests: int = 1, confidence: float = CONFIDENCE) -> Verdict:
+def share_verdict(
+    n_holding: float, n_models: float, n_tests: int = 1, confidence: float = CONFIDENCE
+) -> Verdict:
     """The verdict on the share of toy models that show an observation.
 
     Args:
         n_holding: toy models that show it.
-        n_models: distinct toy models, whose seeds are independent.
+        n_models: distinct toy models, whose seeds are independent; if they are not, the number of independent
+            ones that would say as much, see `metrics.clusters`.
         n_tests: distinct tests of the report that the interval is simultaneous over (Bonferroni, which holds
             also where tests share seeds).
         confidence: probability that all of them hold their θ.
@@ -123,7 +126,7 @@ def difference_verdict(
 
 
 def exact_interval(
-    n_holding: int, n_models: int, n_tests: int = 1, confidence: float = CONFIDENCE
+    n_holding: float, n_models: float, n_tests: int = 1, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """Clopper and Pearson's interval of a share (1934), two-sided, simultaneous over `n_tests`.
 
@@ -131,7 +134,7 @@ def exact_interval(
     """
     if n_models < 1 or not 0 <= n_holding <= n_models:
         raise ValueError(f"{n_holding} of {n_models} is no share")
-    tail = _tail(n_tests, confidence)
+    tail = tail_of(n_tests, confidence)
     missing = n_models - n_holding
     low = betaincinv(n_holding, missing + 1, tail) if n_holding else 0.0
     high = betaincinv(n_holding + 1, missing, 1.0 - tail) if missing else 1.0
@@ -156,7 +159,7 @@ def difference_interval(
         raise ValueError(f"differences have shape {values.shape}: must be finite numbers, one a pair")
     if not 0 < smallest < np.inf:
         raise ValueError(f"the smallest difference of interest is {smallest}: must be above 0")
-    tail, n_pairs = _tail(n_tests, confidence), len(values)
+    tail, n_pairs = tail_of(n_tests, confidence), len(values)
     if n_pairs == 1:
         return -np.inf, np.inf
     mean = values.mean()
@@ -167,7 +170,7 @@ def difference_interval(
 
 def models_for_always(n_tests: int = 1, confidence: float = CONFIDENCE) -> int:
     """How many toy models without an exception it takes for the verdict always (or never)."""
-    return ceil(log(_tail(n_tests, confidence)) / log(ALWAYS))
+    return ceil(log(tail_of(n_tests, confidence)) / log(ALWAYS))
 
 
 def without_exception(n_holding: int, n_models: int, n_fresh: int = 8) -> float:
@@ -187,7 +190,12 @@ def without_exception(n_holding: int, n_models: int, n_fresh: int = 8) -> float:
     return float(np.prod(np.maximum(n_holding - taken, 0) / (n_models - taken)))
 
 
-def _tail(n_tests: int, confidence: float) -> float:
+def tail_of(n_tests: int, confidence: float = CONFIDENCE) -> float:
+    """Probability at either end of each of so many intervals, for all of them to hold at this confidence.
+
+    Raises:
+        ValueError: if these are no such numbers.
+    """
     if n_tests < 1 or not 0 < confidence < 1:
         raise ValueError(f"{n_tests} tests at confidence {confidence}: must be at least 1, and within (0, 1)")
     return (1.0 - confidence) / (2.0 * n_tests)

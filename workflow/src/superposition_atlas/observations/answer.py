@@ -1,228 +1,191 @@
-"""The talk's observations judged: facts about representation, about training, or about one schedule?
+"""The table of the answer: one row an observation, where it holds.
 
-Each is put to the talk's own schedules and to every schedule of the atlas that it speaks of, of trained toy
-models and of the best known solutions.
+    observation, statement, source, kind, requires     as `definitions` has them
+    talk_supported, talk_open, talk_contradicted     tests at the talk's schedules by state (all seeds)
+    other_supported, other_open, other_contradicted  the same of other families of schedules
+    talk_trained, talk_best          at the talk's schedules, the share of toy models and of best solutions
+                                     (of kind difference the mean paired difference); best ones of small
+                                     sizes only
+    n_schedules                      schedules of the atlas that the observation is about
+    atlas_trained, atlas_best        the same over these; the grid is no sample, so there is no interval
+    trained_where_best, trained_where_not_best    kind models: share of toy models where the best solution
+                                     shows the observation, and where it does not
+    general_n_schedules, general_n_models         random schedules that it is about, and their toy models
+    general_trained, general_low, general_high    the same over these, with an interval over schedules and
+                                     seeds that is simultaneous over n_tests
+    general_verdict, general_state   regions that the interval meets, and the state of the claim
+    general_best, general_best_low, general_best_high, general_best_verdict, general_best_state
+                                     the same of best solutions
+    n_tests                          as in the table of claims
+    verdict                          all this in words
+
+Shares are of toy models (kind models) or of represented features (kind features); of kind difference are
+mean differences, in features or as a share of the rival's norm. What was not asked is NaN or empty.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from superposition_atlas.observations.claims import CONTROLS
+from superposition_atlas.observations.claims import N_GENERAL_TESTS
+from superposition_atlas.observations.definitions import OBSERVATIONS, Observation
+from superposition_atlas.observations.over_schedules import JUDGED, Answers, Map, answers_on
+from superposition_atlas.observations.words import STATES, in_general, tally
 
-NEARLY_ALL = 0.95
-"""Share of schedules, and of toy models, from which on an observation counts as general."""
-MOST = 0.5
-
-GENERAL = "true in general"
-SCHEDULES = "true of some schedules"
-TRAINING = "true of training, not of the optimum"
-FALSE = "false"
-
-IMPORTANCE = "P3"
-"""The one observation that a regression answers."""
-
-_UNIFORM = ["variant", "mean_density", "importance_ratio"]
-_PLACE = [*_UNIFORM, "family", "steepness"]
-"""Columns that compared schedules have in common: the way of training and coordinates of the atlas. All but
-the order, for the orders of a schedule; all but order, family and steepness, for it and the uniform one."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """An observation, where on the atlas it is asked, and the two columns that answer it there."""
-
-    observation: str
-    """Its name in `claims.OBSERVATIONS`."""
-    rows: Callable[[pd.DataFrame], pd.Series]
-    """The points that it speaks of."""
-    trained: str
-    """Share of toy models."""
-    best: str
-    """Whether it holds for the best solution."""
-
-
-def _uneven(points: pd.DataFrame) -> pd.Series:
-    return points["steepness"] > 1
-
-
-def _case1(points: pd.DataFrame) -> pd.Series:
-    return _uneven(points) & (points["order"] == "aligned") & (points["importance_ratio"] < 1)
-
-
-def _case2(points: pd.DataFrame) -> pd.Series:
-    return _uneven(points) & (points["order"] == "reversed") & (points["importance_ratio"] < 1)
-
-
-def _constant(points: pd.DataFrame) -> pd.Series:
-    return _uneven(points) & (points["importance_ratio"] == 1)
-
-
-JUDGED = (
-    Judged("O1", _uneven, "not_all_represented", "best_not_all_represented"),
-    Judged("O2", _case2, "none_dedicated", "best_none_dedicated"),
-    Judged("O3", _constant, "none_dedicated", "best_none_dedicated"),
-    Judged("P1-fewest", _case1, "fewest", "best_fewest"),
-    Judged("P1-top", _case1, "top_dedicated", "best_top_dedicated"),
-    Judged("P2", _constant, "densest_dropped", "best_densest_dropped"),
-    Judged("P4-matched", _uneven, "below_uniform", "best_below_uniform"),
+_UNKNOWN = float("nan")
+_NUMBERS = (
+    *(f"{where}{state}" for where in ("talk_", "other_") for state in STATES),
+    *("n_schedules", "general_n_schedules", "general_n_models"),
 )
-
-
-_COMPARED = {"fewest": "n_represented", "below_uniform": "frobenius_norm"}
-"""Comparisons of points, and the column of each."""
-POINT_COLUMNS = (
-    *("key", "order", *_PLACE),
-    *sorted(
-        prefix + _COMPARED.get(column.removeprefix(prefix), column.removeprefix(prefix))
-        for judged in JUDGED
-        for prefix, column in (("", judged.trained), ("best_", judged.best))
-    ),
+_SHARES = (
+    *("talk_trained", "talk_best", "atlas_trained", "atlas_best"),
+    *("trained_where_best", "trained_where_not_best"),
+    *("general_trained", "general_low", "general_high"),
+    *("general_best", "general_best_low", "general_best_high"),
 )
-"""Columns that `judge` reads; only the points of solved grids have all of them."""
+_WORDS = ("general_verdict", "general_state", "general_best_verdict", "general_best_state")
+CLAIMS = (
+    *("observation", "experiment", "case", "rival", "sample", "primary", "kind", "state"),
+    *("n_models", "fraction", "difference", "n_tests"),
+)
+"""Columns of the table of claims that are read."""
 
 
-def with_comparisons(points: pd.DataFrame) -> pd.DataFrame:
-    """The atlas's points with what compares them: fewest features of all orders, norm below uniform's.
-
-    Each point is compared with those of its own way of training.
-    `fewest` and `below_uniform` are 1 or 0, by the means over seeds; NaN with nothing to compare with.
-    """
-    points = points.copy()
-    for prefix in ("", "best_"):
-        orders = points.pivot_table(index=_PLACE, columns="order", values=f"{prefix}n_represented")
-        others = orders.drop(columns="aligned", errors="ignore")
-        least = others.min(axis=1).rename("least").reset_index()
-        compared = points.merge(least, how="left", on=_PLACE)
-        few = (compared[f"{prefix}n_represented"] <= compared["least"]).astype(float)
-        points[f"{prefix}fewest"] = few.where(compared["least"].notna()).to_numpy()
-        norm = f"{prefix}frobenius_norm"
-        even = points[points["steepness"] == 1].groupby(_UNIFORM)[norm].first()
-        uniform = points[_UNIFORM].merge(even.rename("of_uniform").reset_index(), how="left")["of_uniform"]
-        below = (points[norm].to_numpy() < uniform.to_numpy()).astype(float)
-        points[f"{prefix}below_uniform"] = np.where(uniform.notna(), below, np.nan)
-    return points
-
-
-def judge(
-    points: pd.DataFrame,
+def answer(
     claims: pd.DataFrame,
+    primary: Iterable[str],
     solved: Mapping[str, pd.DataFrame],
-    roles: Mapping[str, Mapping[str, str]],
+    atlas: Map,
+    random: Map | None,
     effects: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One row an observation: where it holds, of trained toy models and of the best, and the verdict.
+    """The table.
 
     Args:
-        points: the atlas's table of points, of one way of training.
-        claims: the tested observations.
-        solved: for each of the talk's experiments, best solutions by case.
-        roles: for each of them, the roles of its cases.
-        effects: of importance and variance, see `maps.effects`.
+        claims: the table of claims.
+        primary: experiments with the talk's own family of schedules.
+        solved: tables of solutions by experiment, of those that were solved.
+        atlas: the map over schedules.
+        random: a map of random schedules, if there is one.
+        effects: as `maps.effects` has them.
     """
-    points = with_comparisons(points)
-    rows = [_row(judged, points, claims, solved, roles) for judged in JUDGED]
-    n_schedules = int(effects["n_schedules"].max())
-    importance = {
-        "observation": IMPORTANCE,
-        "n_schedules": n_schedules,
-        "verdict": importance_verdict(effects),
+    n_tests = int(claims["n_tests"].max()) if len(claims) else N_GENERAL_TESTS
+    widest = _widest(claims[claims["primary"].astype(bool)])
+    rows = []
+    for observation in OBSERVATIONS:
+        row: dict[str, Any] = {
+            "observation": observation.name,
+            **{name: getattr(observation, name) for name in ("statement", "source", "kind", "requires")},
+            **dict.fromkeys(_NUMBERS, 0),
+            **dict.fromkeys(_SHARES, _UNKNOWN),
+            **dict.fromkeys(_WORDS, ""),
+            "n_tests": n_tests,
+        }
+        own = widest[widest["observation"] == observation.name]
+        row |= _at_the_talk(observation, own, set(primary), solved)
+        if observation in JUDGED:
+            row |= _over_the_atlas(observation, atlas)
+            if random is not None:
+                row |= _in_general(observation, random, n_tests)
+        if observation.kind == "regression" and len(effects):
+            row["n_schedules"] = int(effects["n_schedules"].max())
+        rows.append(row | {"verdict": _words(row)})
+    return pd.DataFrame(rows)
+
+
+def _widest(claims: pd.DataFrame) -> pd.DataFrame:
+    """The row on all toy models of each test."""
+    test = ["observation", "experiment", "case", "rival"]
+    return claims[(claims["sample"] == "all") | ~claims.duplicated(test, keep=False)]
+
+
+def _at_the_talk(
+    observation: Observation, claims: pd.DataFrame, primary: set[str], solved: Mapping[str, pd.DataFrame]
+) -> dict[str, Any]:
+    at_talk = claims["experiment"].isin(primary)
+    row: dict[str, Any] = {
+        f"{where}{state}": int((claims.loc[chosen, "state"] == state).sum())
+        for where, chosen in (("talk_", at_talk), ("other_", ~at_talk))
+        for state in STATES
     }
-    return pd.DataFrame([*rows, importance])
-
-
-def importance_verdict(effects: pd.DataFrame) -> str:
-    """Whether importance decides more than sparsity which features get a dimension to themselves (P3).
-
-    It does where its coefficient's whole interval lies above that of the variance: general if so of trained
-    toy models and of the best solutions, of training if of the former alone, false if it lies below for them.
-    """
-    leads = {}
-    for source in ("trained", "best"):
-        rows = effects[(effects["source"] == source) & (effects["outcome"] == "dedicated")].set_index("term")
-        importance, variance = rows.loc["importance"], rows.loc["variance"]
-        above, below = importance["ci_low"] > variance["ci_high"], importance["ci_high"] < variance["ci_low"]
-        leads[source] = 1 if above else -1 if below else 0
-    if leads["trained"] < 0:
-        return FALSE
-    if leads["trained"] == 0:
-        return SCHEDULES
-    return GENERAL if leads["best"] > 0 else TRAINING
-
-
-def _row(
-    judged: Judged,
-    points: pd.DataFrame,
-    claims: pd.DataFrame,
-    solved: Mapping[str, pd.DataFrame],
-    roles: Mapping[str, Mapping[str, str]],
-) -> dict[str, object]:
-    asked = points[judged.rows(points)].dropna(subset=[judged.trained, judged.best]).drop_duplicates("key")
-    trained, best = asked[judged.trained].astype(float), asked[judged.best].astype(bool)
-    row: dict[str, object] = {
-        "observation": judged.observation,
-        "n_schedules": len(asked),
-        "atlas_trained": trained.mean(),
-        "atlas_best": best.mean(),
-        "trained_where_best": trained[best].mean(),
-        "trained_where_not_best": trained[~best].mean(),
-    }
-    seeds = [0, 0]
-    at_best = []
-    for experiment, table in solved.items():
-        tested = claims[
-            (claims["experiment"] == experiment)
-            & (claims["observation"] == judged.observation)
-            & claims["primary"]
+    own = claims[at_talk & (claims["n_models"] > 0)]
+    if observation.kind in ("models", "features", "difference") and len(own):
+        column = "difference" if observation.kind == "difference" else "fraction"
+        row["talk_trained"] = float(np.average(own[column], weights=own["n_models"]))
+        best = [
+            _of_best(observation, test["case"], test["rival"], solved[test["experiment"]])
+            for test in own.to_dict("records")
+            if test["experiment"] in solved
         ]
-        tested = tested[tested["sample"] == ("all" if (tested["sample"] == "all").any() else "shown")]
-        seeds[0] += int(tested["n_holding"].sum())
-        seeds[1] += int(tested["n_seeds"].sum())
-        at_best += [_of_best(judged.observation, case, table, roles[experiment]) for case in tested["case"]]
-    row["talk_trained"] = _ratio(*seeds)
-    row["talk_best"] = _ratio(sum(at_best), len(at_best))
-    row["verdict"] = verdict(row)
+        row["talk_best"] = float(np.mean(best)) if best else _UNKNOWN
     return row
 
 
-def verdict(row: Mapping[str, object]) -> str:
-    """The verdict on an observation, by the shares in which it holds.
-
-    General: nearly all schedules of the atlas and nearly all toy models. Of training: most toy models also
-    where the best solution says otherwise, as it does somewhere. False: at the talk's schedules neither of
-    most toy models nor of most best solutions. Else: of some schedules.
-    """
-    atlas_trained, atlas_best = _number(row["atlas_trained"]), _number(row["atlas_best"])
-    if atlas_trained >= NEARLY_ALL and atlas_best >= NEARLY_ALL:
-        return GENERAL
-    if max(_number(row["talk_trained"]), _number(row["talk_best"])) < MOST:
-        return FALSE
-    if _number(row["trained_where_not_best"]) >= MOST and _number(row["talk_trained"]) >= MOST:
-        return TRAINING
-    return SCHEDULES
-
-
-def _of_best(observation: str, case: str, solved: pd.DataFrame, roles: Mapping[str, str]) -> bool:
-    """Whether the best solution of a case answers yes."""
-    best = solved[(solved["kind"] == "minimum") & (solved["rank"] == 0)].drop_duplicates("case")
-    best = best.set_index("case")
-    own = best.loc[case]
-    if observation == "P1-fewest":
-        others = [name for name in best.index if name != case and roles.get(name) not in CONTROLS]
-        return bool(own["n_represented"] <= best.loc[others, "n_represented"].min())
-    if observation == "P4-matched":
-        control = next(name for name in best.index if roles.get(name) == "matched")
-        return bool(own["frobenius_norm"] < best.loc[control, "frobenius_norm"])
-    columns = {judged.observation: judged.trained for judged in JUDGED}
-    return bool(own[columns[observation]])
+def _of_best(observation: Observation, case: str, rival: str, solutions: pd.DataFrame) -> float:
+    """The answer of a case's best solution; NaN if it is not known."""
+    best = solutions[(solutions["kind"] == "minimum") & (solutions["rank"] == 0)].drop_duplicates("case")
+    names = [cases.split(", ")[0] for cases in (case, rival) if cases]
+    if not set(names) <= set(best["case"]) or observation.column not in best:
+        return _UNKNOWN
+    values = {name: best.loc[best["case"] == name].iloc[0] for name in names}
+    ours, *theirs = (float(values[name][observation.column]) for name in names)
+    if theirs:
+        difference = ours - theirs[0]
+        return difference / theirs[0] if observation.is_relative else difference
+    if observation.whole is not None:
+        whole = float(values[names[0]][observation.whole.__name__])
+        return ours / whole if whole else _UNKNOWN
+    return ours
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
+def _over_the_atlas(observation: Observation, atlas: Map) -> dict[str, Any]:
+    trained, best = (answers_on(observation, atlas, table) for table in (atlas.models, atlas.best()))
+    row = {
+        "n_schedules": max(trained.n_schedules, best.n_schedules),
+        "atlas_trained": trained.value,
+        "atlas_best": best.value,
+    }
+    if observation.kind == "models":
+        holds = dict(zip(best.keys, best.part, strict=True))
+        at_best = np.array([holds.get(key, _UNKNOWN) for key in trained.keys])
+        row["trained_where_best"] = _mean(trained.part[at_best == 1])
+        row["trained_where_not_best"] = _mean(trained.part[at_best == 0])
+    return row
 
 
-def _number(value: object) -> float:
-    assert isinstance(value, float)
-    return value
+def _in_general(observation: Observation, random: Map, n_tests: int) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for prefix, table in (("general", random.models), ("general_best", random.best())):
+        found = answers_on(observation, random, table)
+        row[f"{prefix}_trained" if prefix == "general" else prefix] = found.value
+        if prefix == "general":
+            row |= {"general_n_models": _n_models(observation, found, table)}
+        row["general_n_schedules"] = max(row.get("general_n_schedules", 0), found.n_schedules)
+        verdict = found.verdict(observation, n_tests)
+        if verdict is not None:
+            row |= {f"{prefix}_low": verdict.low, f"{prefix}_high": verdict.high}
+            row |= {
+                f"{prefix}_verdict": str(verdict),
+                f"{prefix}_state": verdict.of_claim(observation.requires),
+            }
+    return row
+
+
+def _n_models(observation: Observation, found: Answers, table: pd.DataFrame) -> int:
+    """Toy models at the schedules that an observation is about; rivals' not among them."""
+    return int(table["key"].isin(found.keys).sum()) if observation.kind == "difference" else len(found.part)
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    if not row["requires"]:
+        return {"regression": "no test: a regression", "sentence": "no test: one sentence"}.get(
+            row["kind"], "no test: a distribution"
+        )
+    talk = tally({state: row[f"talk_{state}"] for state in STATES})
+    return f"{talk}; {in_general(row['general_state'], row['general_best_state'])}"
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else _UNKNOWN

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from superposition_atlas.config import Config
 from superposition_atlas.explorer.inputs import explorer_inputs
@@ -42,6 +41,17 @@ class JobInputs:
         name = wildcards.experiment
         cases = catalogue.matched_cases(self.config.experiments[name])
         return [layout.models(name, case.name) for case in cases]
+
+    def sae_source(self, wildcards: Wildcards) -> list[str]:
+        """Files of SAEs from elsewhere; of a function its module, where it is a file of this folder."""
+        sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]
+        if not sae.source:
+            return []
+        source = sae.source.replace("{case}", wildcards.case)
+        module = Path(source.partition(":")[0].replace(".", "/")).with_suffix(".py")
+        paths = [Path(source.replace("{seed}", str(seed))) for seed in sae.seeds]
+        files = [file for path in (module, *paths) for file in (path, *path.glob("*")) if file.is_file()]
+        return list(dict.fromkeys(map(str, files)))
 
     def saes_of_case(self, wildcards: Wildcards) -> list[str]:
         """All SAEs on the toy models of a case."""
@@ -129,11 +139,6 @@ class JobInputs:
         """Captions of all figures."""
         modules = sorted({figure.module for figure in self.figures.values()})
         return [self.source(f"workflow/report/captions/{module}.rst") for module in modules]
-
-    def template_parts(self) -> list[str]:
-        """The PDF's template, all files."""
-        folder = Path(self.source("workflow/report"))
-        return sorted(str(path) for path in folder.glob("*.typ"))
 
     # Folders and files of params, as functions of the wildcards: what Snakemake's linter asks for.
 

@@ -66,7 +66,10 @@ class JobSpecs:
     def sae(self, wildcards: Wildcards, input: Any) -> str:
         """All that an SAE depends on besides its toy models."""
         sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]
-        return json.dumps(configuration.sae_spec(sae), sort_keys=True)
+        spec = configuration.sae_spec(sae)
+        if sae.source:
+            spec["source"] = sae.source.replace("{case}", wildcards.case)
+        return json.dumps(spec, sort_keys=True)
 
     def shard_arguments(self, wildcards: Wildcards) -> str:
         """Which shard of a case's seeds is trained."""
@@ -141,6 +144,11 @@ class JobSpecs:
         """The variant of the atlas that the talk's observations are judged by; empty without an atlas."""
         atlas = self.config.map_of_role("observations")
         return atlas.main_variant if atlas else ""
+
+    def general_variant(self) -> str:
+        """The variant of the random schedules that stand for all; empty without such a map."""
+        described = targets.general_map(self.config)
+        return described.main_variant if described else ""
 
     def map_shards(self, wildcards: Wildcards) -> int:
         """Number of shards."""

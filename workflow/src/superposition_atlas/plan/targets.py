@@ -43,6 +43,28 @@ def judging_table(config: Config, table: str) -> str:
     return layout.map_table(described.name if described else "none", table)
 
 
+def general_tables(config: Config) -> list[str]:
+    """Points, toy models and features of the random schedules that stand for all; maybe none."""
+    described = general_map(config)
+    tables = ("points", "models", "features")
+    return [layout.map_table(described.name, table) for table in tables] if described else []
+
+
+def general_map(config: Config) -> Map | None:
+    """The map of random schedules, trained and solved, of the atlas's size."""
+    atlas = catalogue.atlas(config)
+    if atlas is None:
+        return None
+    size = (atlas.n_features, atlas.n_hidden)
+    random = (config.maps[name] for name in catalogue.solved_maps(config, "random"))
+    return next((own for own in random if own.seeds and (own.n_features, own.n_hidden) == size), None)
+
+
+def primary(config: Config) -> list[str]:
+    """Experiments with the talk's own family of schedules."""
+    return [name for name, own in config.experiments.items() if own.claims and own.role in ("slides", "post")]
+
+
 def judged(config: Config) -> list[str]:
     """Experiments by whose best solutions the observations are judged."""
     return [
@@ -189,37 +211,24 @@ def all_files(config: Config) -> list[str]:
 
 
 def report_sources(config: Config) -> list[str]:
-    """Every table that the PDF reads numbers from, and the weights whose provenance it names."""
+    """Every table that the PDF reads."""
     sources = {layout.claims(), catalogue.PUBLISHED_NORMS}
-    sources |= {*attention_weights(config), *attention_tables(config), *answer_files(config)}
     if catalogue.answers(config):
-        sources |= {judging_table(config, table) for table in ("points", "models")}
-    sources |= {layout.map_table(name, "points") for name in predicted_maps(config)[:1]}
+        sources.add(layout.answer())
+    if config.attention:
+        sources |= {layout.attention_table(table) for table in ("models", "rules")}
     if config.playground:
         sources.add(layout.playground_table("runs"))
-    if config.norm_maps:
-        sources |= {layout.norm_table(table) for table in layout.NORM_TABLES}
     if atlas := catalogue.atlas(config):
         sources.add(layout.map_table(atlas.name, "points"))
+    sources |= {layout.map_table(name, "predictions") for name in catalogue.solved_maps(config, "random")[:1]}
     for experiment in config.experiments.values():
-        sources.update(_experiment_sources(experiment))
-    for figure in catalogue.figures(config):
-        if figure.category == catalogue.THEORY:
-            sources.update(figure.inputs.values())
+        tables = ["models"]
+        tables += layout.LOSS_TABLES if experiment in catalogue.compared_experiments(config) else ()
+        tables += ["saes"] if experiment.saes else []
+        tables += ["recovered"] if experiment.compares_architectures else []
+        sources |= {layout.experiment_table(experiment.name, table) for table in tables}
+    for experiment in catalogue.beside_the_published_norms(config):
+        if catalogue.matched_cases(experiment):
+            sources.add(layout.experiment_table(experiment.name, layout.MATCHING))
     return sorted(sources)
-
-
-def _experiment_sources(experiment: Experiment) -> Iterator[str]:
-    name = experiment.name
-    tables = ["models", "saes"] if experiment.saes else ["models"]
-    yield layout.schedules(name)
-    for table in tables:
-        yield layout.experiment_table(name, table)
-    if experiment.compares_architectures:
-        yield layout.experiment_table(name, "recovered")
-    for case in experiment.cases:
-        yield layout.models(name, case)
-        for table in tables:
-            yield layout.case_table(name, case, table)
-        for sae in experiment.saes:
-            yield layout.saes(name, case, sae)

@@ -1,5 +1,5 @@
-"""The PDF report: every number is read from the results, put into one JSON document, and set by typst.
+"""The PDF: facts are read from tables, sentences are made of facts in Python, and typst lays out.
 
-`contents.gather` makes the document, `typesetting.compile_pdf` the PDF. No sentence stands in Python and no
-number in the template, workflow/report/report.typ.
+`gathered.gather` reads the facts, `document.document` puts sentences, figures and tables in order as one JSON
+document, and `typesetting.compile_pdf` sets it with the template workflow/report/report.typ.
 """

@@ -20,6 +20,10 @@ class Sources:
     """Captions of the figures, one file a module."""
     published: Path
     """The published Frobenius norms (CSV)."""
+    prospective: Path | None = None
+    """Means of the recorded test on random schedules (CSV), where the report is to show it."""
+    citation: Path | None = None
+    """CITATION.cff, for title, date, address and licence."""
 
     def locate(self, path: str) -> Path:
         """The file that the catalogue or a rule calls `path`."""

@@ -1,18 +1,20 @@
-"""Typesets the JSON document into a PDF, by typst: offline, with the fonts of its own wheel."""
+"""Typesets the JSON document into a PDF by typst: offline, with its fonts and those of Matplotlib."""
 
 import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import typst
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures.parts.fonts import FOLDER
 from superposition_atlas.storage.atomic import write_sealed
+from superposition_atlas.storage.embedded import with_source
 from superposition_atlas.storage.file_kinds import require_file
 
 if TYPE_CHECKING:
@@ -25,12 +27,12 @@ STANDARDS: "list[PDFStandard]" = ["a-2a", "ua-1"]
 
 
 def compile_pdf(
-    template: Path, document: Path, figures: Iterable[Path], output: Path, description: str = ""
+    template: Path, document: Path, figures: Iterable[Path], output: Path, provenance: Mapping[str, Any]
 ) -> None:
     """Writes the PDF.
 
-    The template sees a folder of its own with nothing in it but the .typ files beside it, the document as
-    data.json, and the figures in figures/; and the description, for the metadata, as input.
+    The template sees a folder of its own with nothing in it but the template, the document as data.json, and
+    the figures in figures/. The provenance goes into the PDF's metadata.
 
     Raises:
         ArtefactError: if the template is missing or can't be compiled, in one line with typst's reason.
@@ -40,16 +42,15 @@ def compile_pdf(
         root = Path(folder)
         stage(template, document, figures, root)
         try:
-            pdf = _compile(root / template.name, root, {"description": description})
+            pdf = _compile(root / template.name, root)
         except typst.TypstError as error:
             raise ArtefactError(f"{template}: typst can't set it: {one_line(error)}") from None
-    write_sealed(pdf, output)
+    write_sealed(with_source(pdf, provenance), output)
 
 
 def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -> None:
     """Copies what the template may read to `root`."""
-    for path in sorted(template.parent.glob("*.typ")):
-        shutil.copyfile(path, root / path.name)
+    shutil.copyfile(template, root / template.name)
     shutil.copyfile(document, root / "data.json")
     (root / "figures").mkdir()
     for path in figures:
@@ -62,22 +63,41 @@ def stage(template: Path, document: Path, figures: Iterable[Path], root: Path) -
         shutil.copyfile(path, root / "figures" / path.name)
 
 
-def _compile(main: Path, root: Path, inputs: dict[str, str]) -> bytes:
-    """Sets with typst's own fonts, so that every machine makes the same bytes.
+def pages(template: Path, document: Path, figures: Iterable[Path], root: Path, dots: float) -> list[bytes]:
+    """Every page as a PNG picture.
+
+    Args:
+        template: as for `compile_pdf`.
+        document: as for `compile_pdf`.
+        figures: as for `compile_pdf`.
+        root: an empty folder.
+        dots: per inch.
+    """
+    stage(template, document, figures, root)
+    main = root / template.name
+    found = typst.compile(
+        main, root=root, font_paths=[FOLDER], ignore_system_fonts=True, format="png", ppi=dots
+    )
+    return [found] if isinstance(found, bytes) else list(found)
+
+
+def _compile(main: Path, root: Path) -> bytes:
+    """Sets with the fonts of two wheels, so that every machine makes the same bytes.
 
     They lack most scripts: a title in Chinese, say, needs the machine's fonts as well, and if those lack it
     too, a PDF that claims no standard is better than none.
     """
+    fonts = [FOLDER]
     try:
         return typst.compile(
-            main, root=root, ignore_system_fonts=True, pdf_standards=STANDARDS, sys_inputs=inputs
+            main, root=root, font_paths=fonts, ignore_system_fonts=True, pdf_standards=STANDARDS
         )
     except typst.TypstError:
         pass
     try:
-        return typst.compile(main, root=root, pdf_standards=STANDARDS, sys_inputs=inputs)
+        return typst.compile(main, root=root, font_paths=fonts, pdf_standards=STANDARDS)
     except typst.TypstError as error:
-        plain = typst.compile(main, root=root, sys_inputs=inputs)
+        plain = typst.compile(main, root=root, font_paths=fonts)
         logger.warning("the report is no %s: %s", " and ".join(STANDARDS), one_line(error))
         return plain
 

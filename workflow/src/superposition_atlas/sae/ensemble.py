@@ -1,6 +1,6 @@
 """An ensemble of sparse autoencoders: its weights and its history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 
@@ -10,9 +10,17 @@ from numpy.typing import ArrayLike
 
 from superposition_atlas import arguments
 from superposition_atlas.objects.ensemble import Ensemble
-from superposition_atlas.sae.settings import Resampling, SAESettings
+from superposition_atlas.sae.settings import EXTERNAL, Resampling, SAESettings
 
-__all__ = ["Resampling", "SAESettings", "SAEs"]
+__all__ = ["Functions", "Resampling", "SAESettings", "SAEs"]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Encoder and decoder of one SAE that are functions, of batches as float32 arrays."""
+
+    encode: Callable[[Float[np.ndarray, "batch hidden"]], Float[np.ndarray, "batch latent"]]
+    decode: Callable[[Float[np.ndarray, "batch latent"]], Float[np.ndarray, "batch hidden"]]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,6 +56,9 @@ class SAEs(Ensemble):
     """Numbers of steps taken when dead latents were looked for."""
     resampled: Bool[np.ndarray, "event instance latent"]
     """Which latents were dead and given a new direction."""
+    functions: tuple[Functions, ...] = ()
+    """Encoder and decoder of each instance where they are functions from elsewhere; W_dec then has what
+    each latent adds to the reconstruction, and W_enc is 0."""
 
     def __len__(self) -> int:
         return len(self.W_enc)
@@ -95,11 +106,13 @@ class SAEs(Ensemble):
         """
         chosen = arguments.positions("instances", instances, len(self))
         arrays = {name: getattr(self, name)[chosen] for name in _PER_INSTANCE}
+        places = np.arange(len(self))[chosen].tolist()
         return replace(
             self,
             parameters={name: array[chosen] for name, array in self.parameters.items()},
             history={name: array[:, chosen] for name, array in self.history.items()},
             resampled=self.resampled[:, chosen],
+            functions=tuple(self.functions[place] for place in places if self.functions),
             **arrays,
         )
 
@@ -152,9 +165,11 @@ class SAEs(Ensemble):
             "architecture": self.settings.architecture,
             "hidden": self.n_hidden,
             "latents": self.n_latents,
-            "steps": self.settings.steps,
+            **({} if self.settings.architecture == EXTERNAL else {"steps": self.settings.steps}),
             "engine": self.engine,
         }
+        if self.settings.architecture == EXTERNAL:
+            return summary
         levels = "k" if len(set(self.k.tolist())) > 1 else "sparsity_coefficient"
         return summary | {levels: ", ".join(f"{level:g}" for level in getattr(self.settings, levels))}
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Resampling = Literal["none", "simple", "advanced"]
 
+EXTERNAL = "external"
+"""The architecture of SAEs that were trained elsewhere: imported, and never trained here."""
 OPTIONAL_SETTINGS = (
     "k",
     "tied",
@@ -84,7 +86,8 @@ class SAESettings(ShortSettings):
     def __post_init__(self) -> None:
         hold(self)
         architectures = _architectures()
-        if not isinstance(self.architecture, str) or self.architecture not in architectures:
+        known = (*architectures, EXTERNAL)
+        if not isinstance(self.architecture, str) or self.architecture not in known:
             *names, last = architectures
             raise SettingError("architecture", self.architecture, f"{', '.join(names)} or {last}")
         if len(self.sparsity_coefficient) > 1 and len(self.k) > 1:

@@ -1,15 +1,17 @@
 """Provenance inside pictures and documents, in the place that each format has for a description.
 
 SVG: dc:description. PNG: the text Description. GIF: a comment. JSON: a key of its own, and so in the data of
-an HTML page. PDF: the description of its metadata.
+an HTML page. PDF: dc:source of its metadata (XMP), which leaves title, subject and keywords to libraries.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from superposition_atlas.storage import checksums
 from superposition_atlas.storage.atomic import check_seal
@@ -19,6 +21,7 @@ KEY = PROVENANCE_KEY
 HTML_DATA = '<script type="application/json" id="data">'
 """The tag before a page's data."""
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
+_SOURCE = "{http://purl.org/dc/elements/1.1/}source"
 _GIF_COMMENT = b"\x21\xfe"
 _GIF_HEADER = 13  # bytes, before the table of colours
 _LONGEST = 255  # bytes of a GIF's block
@@ -41,6 +44,38 @@ def with_comment(gif: bytes, provenance: Mapping[str, Any]) -> bytes:
     blocks = b"".join(bytes([len(part)]) + part for part in parts)
     start = _after_colours(gif)
     return gif[:start] + _GIF_COMMENT + blocks + b"\0" + gif[start:]
+
+
+def with_source(pdf: bytes, provenance: Mapping[str, Any]) -> bytes:
+    """A PDF with its provenance as dc:source of its metadata, which typst has no way to set.
+
+    Args:
+        pdf: with metadata that are not compressed and a table of cross-references, as typst writes it.
+        provenance: see `storage.provenance`.
+
+    Raises:
+        ValueError: if it is no such PDF.
+    """
+    text = escape(provenance_text(provenance, ascii_only=True))
+    start = pdf.index(b"<x:xmpmeta")
+    end = pdf.index(b"</rdf:Description>", start)
+    source = f"<dc:source>{text}</dc:source>".encode()
+    lengths = list(re.finditer(rb"/Length (\d+)", pdf[:start]))
+    length = lengths[-1]
+    number = str(int(length[1]) + len(source)).encode()
+    grown = pdf[: length.start(1)] + number + pdf[length.end(1) : end] + source + pdf[end:]
+    added = len(grown) - len(pdf)
+    table = grown.rindex(b"\nxref\n") + 1
+    entries = grown.index(b"\n", table + len(b"xref\n")) + 1
+    trailer = grown.index(b"trailer", entries)
+
+    def moved(match: re.Match[bytes]) -> bytes:
+        place = int(match[1])
+        return b"%010d" % (place + added if place > start else place) + match[2]
+
+    references = re.sub(rb"(\d{10})( \d{5} n)", moved, grown[entries:trailer])
+    last = re.sub(rb"startxref\s+\d+", b"startxref\n%d" % table, grown[trailer:])
+    return grown[:entries] + references + last
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
@@ -87,11 +122,11 @@ def _from_html(content: bytes) -> str:
 
 def _from_pdf(content: bytes) -> str:
     start, end = content.index(b"<x:xmpmeta"), content.index(b"</x:xmpmeta>") + len(b"</x:xmpmeta>")
-    return _description(content[start:end])
+    return _description(content[start:end], _SOURCE)
 
 
-def _description(xml: bytes) -> str:
-    found = ElementTree.fromstring(xml).find(f".//{_DESCRIPTION}")
+def _description(xml: bytes, name: str = _DESCRIPTION) -> str:
+    found = ElementTree.fromstring(xml).find(f".//{name}")
     if found is None:
         raise ValueError("no description")
     return "".join(found.itertext())

@@ -240,7 +240,7 @@ def _ensemble(
 def _found(source: Any) -> tuple[_Found, str]:
     """The parts of a toy model in whatever was given, and what W is called in a message."""
     if isinstance(source, str | Path):
-        return _of_mapping(_tensors(arguments.path("source", source)), str(source)), "W"
+        return _of_mapping(tensors_of(arguments.path("source", source)), str(source)), "W"
     if isinstance(source, Mapping):
         return _of_mapping(source, "source"), "W"
     if not callable(getattr(source, "state_dict", None)):
@@ -294,7 +294,7 @@ def _require_tied(encoder: np.ndarray, decoder: np.ndarray, name: str) -> None:
         raise ArgumentError(f"{name} is not the transpose of W: must be, as x' = ReLU(Wᵀ h + b)")
 
 
-def _tensors(path: Path) -> dict[str, np.ndarray]:
+def tensors_of(path: Path) -> dict[str, np.ndarray]:
     """All tensors of a safetensors file.
 
     Raises:

@@ -23,9 +23,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from superposition_atlas import arguments
-from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
+from superposition_atlas.errors import ArgumentError, ArtefactError, ConfigError, TrainingError
+from superposition_atlas.sae.architecture import Architecture
+from superposition_atlas.sae.architectures import external
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.sae.ensemble import SAEs
+from superposition_atlas.sae.settings import EXTERNAL
 from superposition_atlas.storage.atomic import atomic_path
 from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.imported_models import LAYOUTS, Layout, import_toy_model
@@ -97,7 +100,7 @@ def saelens_configuration(
     saes: SAEs, instance: int, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What stands in cfg.json for one SAE of an ensemble."""
-    saelens = by_name(saes.settings.architecture).saelens
+    saelens = _form(saes, instance).saelens
     ours = dict(provenance or {}) | {
         "settings": saes.settings.as_dict(),
         "engine": saes.engine,
@@ -124,6 +127,19 @@ def saelens_configuration(
     }
 
 
+def _form(saes: SAEs, instance: int) -> Architecture:
+    """The architecture whose layout SAELens reads: of an imported SAE that which it computes.
+
+    Raises:
+        ArgumentError: if the SAE is functions.
+    """
+    if saes.functions:
+        raise ArgumentError("saes are functions: must be arrays to be exported")
+    if saes.settings.architecture == EXTERNAL:
+        return external.form_of(saes.parameters, int(saes.k[instance]), saes.n_latents)
+    return by_name(saes.settings.architecture)
+
+
 def saelens_weights(saes: SAEs, instance: int) -> dict[str, np.ndarray]:
     """The content of sae_weights.safetensors for one SAE of an ensemble, float32.
 
@@ -131,7 +147,7 @@ def saelens_weights(saes: SAEs, instance: int) -> dict[str, np.ndarray]:
     and r_mag, b_mag [latent]; jumprelu: threshold [latent].
     """
     ours = {name: array[instance] for name, array in saes.parameters.items()}
-    theirs = by_name(saes.settings.architecture).saelens.weights(ours, saes.n_latents)
+    theirs = _form(saes, instance).saelens.weights(ours, saes.n_latents)
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in theirs.items()}
 
 

@@ -139,7 +139,7 @@ ENTRIES: Mapping[str, Entry] = {
     ),
     "figure": Entry("figures/{figure}.{format}", "a figure", "figure"),
     "report": Entry("report.pdf", "the report", "report"),
-    "report_numbers": Entry("report.json", "the numbers in the report", "report"),
+    "report_numbers": Entry("report.json", "the words and numbers of the report", "report"),
     "explorer": Entry("explorer.html", "the explorer", "explorer"),
     "report_zip": Entry("report.zip", "Snakemake's own report", None),
     "store": Entry("checkpoints/{job}", _KEPT, None),

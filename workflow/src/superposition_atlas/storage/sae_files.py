@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas.errors import ArtefactError, TrainingError
+from superposition_atlas.errors import ArgumentError, ArtefactError, TrainingError
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
 from superposition_atlas.storage.provenance import provenance_of
 from superposition_atlas.storage.tensors import read_tensors, write_tensors
@@ -28,8 +28,11 @@ def write_saes(saes: SAEs, path: Path, spec: Mapping[str, Any], code: str) -> No
     """Writes an ensemble of SAEs.
 
     Raises:
+        ArgumentError: if the SAEs are functions.
         ArtefactError: if the file can't be written.
     """
+    if saes.functions:
+        raise ArgumentError("saes are functions: must be arrays to be written")
     tensors = {name: getattr(saes, name) for name in _OTHERS}
     tensors |= {_HISTORY + name: array for name, array in saes.history.items()}
     tensors |= saes.parameters
@@ -46,7 +49,7 @@ def read_saes(path: Path) -> SAEs:
     tensors, provenance = read_tensors(path)
     try:
         settings = SAESettings(**provenance["settings"])
-        others = {name: tensors.pop(name) for name in _OTHERS}
+        others: dict[str, Any] = {name: tensors.pop(name) for name in _OTHERS}
         history = {name: tensors.pop(_HISTORY + name) for name in list(tensors) if _HISTORY + name in tensors}
         return SAEs(
             parameters=tensors, history=history, settings=settings, engine=provenance["engine"], **others

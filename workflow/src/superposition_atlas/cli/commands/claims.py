@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.observations import claims
@@ -21,9 +21,18 @@ COLUMNS = [
     "probability",
     "norm",
     "dimensionality",
-    "interference",
     "weights",
 ]
+
+
+_TYPES = {
+    "str": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "object": pa.list_(pa.int64()),
+}
+SCHEMA = pa.schema({name: _TYPES[kind] for name, kind in claims.COLUMNS.items()})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,13 +49,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise AtlasError(
             f"--features: got {n_features} files, allowed is one a file of --schedules ({n_schedules})"
         )
-    # Typed also where no experiment is tested.
-    tables = [claims.EMPTY]
+    rows = []
     for schedules, features in zip(arguments.schedules, arguments.features, strict=True):
         experiment = read_experiment(schedules)
         table = read_table(features, COLUMNS)
-        tables.append(claims.tested(experiment.name, experiment.family, table, experiment.roles))
+        trainings = {name: case.training for name, case in experiment.cases.items()}
+        rows += claims.unjudged(experiment.name, experiment.family, table, trainings)
     spec = {"features": [str(path) for path in arguments.features]}
     code = code_digest("superposition_atlas.cli.commands.claims")
-    joined = pd.concat(tables, ignore_index=True)
-    write_table(joined, arguments.output, provenance_of(spec, code))
+    write_table(claims.judged(rows), arguments.output, provenance_of(spec, code), SCHEMA)

@@ -13,7 +13,7 @@ from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.explorer.assemble import page, page_digest
 from superposition_atlas.explorer.gather import atlas_data, page_data
-from superposition_atlas.observations.map_observations import OBSERVATIONS
+from superposition_atlas.observations.definitions import DRAWN
 from superposition_atlas.storage.atomic import write_sealed
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.embedded import KEY
@@ -58,7 +58,7 @@ def _atlas(spec: Mapping[str, Any], arguments: argparse.Namespace) -> dict[str, 
         models[models["variant"] == spec["variant"]],
         solutions[is_best & (solutions["bias"] == spec["bias"])],
         spec["cases"],
-        OBSERVATIONS,
+        DRAWN,
     )
 
 

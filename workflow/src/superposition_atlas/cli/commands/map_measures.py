@@ -91,7 +91,7 @@ def _tables(points_path: Path, weights: Path | None, solutions: Path | None) -> 
     return {
         "models": models,
         "solutions": solved,
-        "points": point_table(models, solved, frame),
+        "points": point_table(models, solved, frame, points.n_hidden),
         "features": fate_table(frame, [features] if weights else [], best),
     }
 

@@ -1,4 +1,4 @@
-"""Compiles results/report.pdf; its numbers are written beside it as report.json."""
+"""Compiles results/report.pdf; its words, its numbers and what was found are beside it as report.json."""
 
 import argparse
 import json
@@ -9,7 +9,10 @@ from typing import Any
 from superposition_atlas import config
 from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.maps.norms import PUBLISHED_NORMS
-from superposition_atlas.report.contents import gather
+from superposition_atlas.report import costs
+from superposition_atlas.report.citation import imprint
+from superposition_atlas.report.document import document, summary
+from superposition_atlas.report.gathered import gather
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.typesetting import compile_pdf
 from superposition_atlas.storage import layout
@@ -32,14 +35,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="published Frobenius norms (CSV)",
     )
+    parser.add_argument("--prospective", type=Path, help="means of the test on random schedules (CSV)")
+    parser.add_argument("--citation", type=Path, help="CITATION.cff")
     parser.add_argument("--output", required=True, type=Path, help="PDF file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Gathers the numbers and compiles the report."""
-    output, document = arguments.output, arguments.output.with_suffix(".json")
+    """Gathers the facts, writes their sentences, and compiles the report."""
+    output = arguments.output
+    written = output.with_suffix(".json")
     # Whatever goes wrong from here on, no older report may pass for this one.
-    for path in (output, document):
+    for path in (output, written):
         path.unlink(missing_ok=True)
     sources = Sources(
         config=config.load(arguments.spec),
@@ -47,13 +53,18 @@ def run(arguments: argparse.Namespace) -> None:
         benchmarks=arguments.benchmarks,
         captions=arguments.captions,
         published=arguments.published,
+        prospective=arguments.prospective,
+        citation=arguments.citation,
     )
-    contents = gather(sources, arguments.spec)
-    carried = provenance_text(_provenance(arguments.spec), ascii_only=True)
-    text = json.dumps({**contents, KEY: json.loads(carried)}, ensure_ascii=False, allow_nan=False, indent=1)
-    write_sealed(f"{text}\n".encode(), document)
-    figures = [sources.locate(layout.figure(figure["name"], "svg")) for figure in contents["figures"]]
-    compile_pdf(arguments.template, document, figures, output, carried)
+    facts = gather(sources)
+    about = imprint(arguments.citation, arguments.template.parent)
+    contents = document(facts, about, costs.stages(arguments.benchmarks)) | {"found": summary(facts)}
+    provenance = _provenance(arguments.spec)
+    carried = json.loads(provenance_text(provenance, ascii_only=True))
+    text = json.dumps({**contents, KEY: carried}, ensure_ascii=False, allow_nan=False, indent=1)
+    write_sealed(f"{text}\n".encode(), written)
+    figures = [sources.locate(layout.figure(name, "svg")) for name in contents["figures"]]
+    compile_pdf(arguments.template, written, figures, output, provenance)
 
 
 def _provenance(spec: dict[str, Any]) -> dict[str, Any]:

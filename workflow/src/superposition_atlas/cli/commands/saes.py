@@ -1,12 +1,14 @@
-"""Trains SAEs on those toy models of a case whose seeds the configuration names."""
+"""Trains SAEs on those toy models of a case whose seeds the configuration names, or takes trained ones."""
 
 import argparse
 import logging
 from pathlib import Path
 
 from superposition_atlas.cli.shared_options import add_spec
+from superposition_atlas.sae.settings import EXTERNAL
 from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage.code_digest import code_digest
+from superposition_atlas.storage.external_saes import external_saes
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.sae_files import write_saes
 
@@ -27,14 +29,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Trains the SAEs and writes them."""
     models = read_models(arguments.models)
     settings = dict(arguments.spec)
-    saes = train_saes(
-        models.of_seeds(settings.pop("seeds")),
-        threads=arguments.threads,
-        progress=None,
-        checkpoint=arguments.checkpoint,
-        checkpoint_seconds=arguments.checkpoint_seconds,
-        **settings,
-    )
+    models = models.of_seeds(settings.pop("seeds"))
+    if settings["architecture"] == EXTERNAL:
+        saes = external_saes(models, settings["source"], settings["n_latents"])
+    else:
+        saes = train_saes(
+            models,
+            threads=arguments.threads,
+            progress=None,
+            checkpoint=arguments.checkpoint,
+            checkpoint_seconds=arguments.checkpoint_seconds,
+            **settings,
+        )
     spec = {"models": str(arguments.models), **arguments.spec}
     write_saes(saes, arguments.output, spec, code_digest("superposition_atlas.cli.commands.saes"))
     if arguments.checkpoint is not None:

@@ -1,9 +1,10 @@
-"""Every observation on every case that it speaks of: the share of seeds in which it holds."""
+"""Every observation on every schedule that it is about: shares of toy models, or differences to rivals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from superposition_atlas.figures.parts import claim_rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
+from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
 
 _SIZES = {"o": 4.5, "D": 4.0, "X": 5.0}
 _RANGE = (-0.03, 1.03)  # of shares, with room for half a marker
@@ -22,7 +24,7 @@ _ROW, _HEADER = 0.148, 0.2
 
 
 def draw(paths: Mapping[str, Path]) -> Figure:
-    """A row a case below each observation, a column an experiment; the marker is the verdict.
+    """A row a schedule below each observation, a column an experiment; the marker is the state of the claim.
 
     Args:
         paths: `claims`.
@@ -75,57 +77,83 @@ def draw(paths: Mapping[str, Path]) -> Figure:
                 left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
                 axes = canvas.axes(left, top, panel, height)
                 there = claims[(claims["observation"] == observation) & (claims["experiment"] == name)]
-                _shares(axes, there, cases)
+                if (there["kind"] == "difference").any():
+                    _differences(axes, there, cases)
+                else:
+                    _shares(axes, there, cases)
             top += height
     _legend(canvas)
     return canvas.figure
 
 
-def _shares(axes: Axes, claims: pd.DataFrame, cases: list[str]) -> None:
+def _shares(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
     """Shares with their intervals, and right of them the counts."""
-    axes.set_xlim(*_RANGE)
-    axes.set_ylim(len(cases) - 0.5, -0.5)
+    _prepare(axes, claims, labels, _RANGE, (NEVER, HALF, ALWAYS))
+    for row in claims.to_dict("records"):
+        counts = f"{row['n_holding']}/{row['n_models']}" if row["kind"] == "models" else ""
+        _draw_row(axes, labels.index(row["label"]), row, row["fraction"], counts or f"{row['fraction']:.2f}")
+
+
+def _differences(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
+    """Mean differences with their intervals around 0, each panel to its own scale, and their values."""
+    ends = claims[["ci_low", "ci_high", "difference"]].abs().to_numpy()
+    reach = 1.1 * ends[np.isfinite(ends)].max(initial=1e-9)
+    _prepare(axes, claims, labels, (-reach, reach), (0.0,))
+    for row in claims.to_dict("records"):
+        row |= {"ci_low": max(row["ci_low"], -reach), "ci_high": min(row["ci_high"], reach)}
+        written = f"{100 * row['difference']:+.1f} %" if abs(reach) < 1 else f"{row['difference']:+.2f}"
+        _draw_row(axes, labels.index(row["label"]), row, row["difference"], written)
+
+
+def _prepare(
+    axes: Axes, claims: pd.DataFrame, labels: list[str], ends: tuple[float, float], lines: Sequence[float]
+) -> None:
+    axes.set_xlim(*ends)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks([])
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
     if claims.empty:
         return
-    axes.axvspan(*_RANGE, color="#f6f6f6", zorder=0)
-    for x in (0, 0.5, 1):
+    axes.axvspan(*ends, color="#f6f6f6", zorder=0)
+    for x in lines:
         axes.axvline(x, color=style.FAINT, linewidth=0.6, zorder=0.5)
-    columns = ["case", "verdict", "fraction", "ci_low", "ci_high", "n_holding", "n_seeds"]
-    for case, verdict, share, low, high, n_holding, n_seeds in claims[columns].to_numpy():
-        row = cases.index(case)
-        look = _look(verdict)
-        axes.plot([low, high], [row, row], color=look["color"], linewidth=1.1, zorder=2)
-        axes.plot(share, row, linestyle="", zorder=3, clip_on=False, **look)
-        axes.text(
-            1.08,
-            row,
-            f"{n_holding}/{n_seeds}",
-            va="center_baseline",
-            fontsize=5.8,
-            color="#444444",
-        )
 
 
-def _look(verdict: str) -> dict[str, Any]:
-    """A verdict's marker; a half-full one is blank on its other half, whatever it stands on."""
-    look = style.VERDICTS[verdict]
+def _draw_row(axes: Axes, row: int, claim: dict[Any, Any], value: float, written: str) -> None:
+    look = _look(claim["state"])
+    axes.plot([claim["ci_low"], claim["ci_high"]], [row, row], color=look["color"], linewidth=1.1, zorder=2)
+    axes.plot(value, row, linestyle="", zorder=3, clip_on=False, **look)
+    axes.annotate(
+        written,
+        (1.04, row),
+        xycoords=("axes fraction", "data"),
+        va="center_baseline",
+        fontsize=5.8,
+        color="#444444",
+        annotation_clip=False,
+    )
+
+
+def _look(state: str) -> dict[str, Any]:
+    """A state's marker; a half-full one is blank on its other half, whatever it stands on."""
+    look = style.STATES[state]
     return {
         **look,
         "markersize": _SIZES[look["marker"]],
         "markerfacecoloralt": "white",
-        "markeredgewidth": 0.3 if verdict == "fails" else 0.8,
+        "markeredgewidth": 0.3 if state == "contradicted" else 0.8,
     }
 
 
 def _legend(canvas: Canvas) -> None:
     legend = canvas.figure.legend(
-        handles=[Line2D([], [], linewidth=1.1, label=name, **_look(name)) for name in style.VERDICTS],
+        handles=[Line2D([], [], linewidth=1.1, label=name, **_look(name)) for name in style.STATES],
         loc="lower center",
-        ncols=len(style.VERDICTS),
+        ncols=len(style.STATES),
         borderaxespad=0.1,
     )
-    legend.set_title("share of seeds in which it holds, from 0 to 1, and its 95 % interval")
+    legend.set_title(
+        "share of toy models (lines at .05, .5, .95) or mean difference around 0; intervals hold together"
+    )
     legend.get_title().set_fontsize(7)

@@ -44,7 +44,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     saes = rows.read(paths["saes"], _SAE_COLUMNS)
     levels = {
         architecture: best_level(saes[saes["architecture"] == architecture])
-        for architecture in registry.names()
+        for architecture in dict.fromkeys([*registry.names(), *saes["architecture"]])
         if (saes["architecture"] == architecture).any()
     }
     shown = {

@@ -1,4 +1,4 @@
-"""How the share of seeds in which an observation holds moves with the thresholds of its criterion."""
+"""How the share of toy models that show an observation moves with the thresholds of its criterion."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +35,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         paths: `claims`.
     """
     claims = claim_rows.widest(claim_rows.read(paths["claims"]))
-    cases = [str(case) for case in claims["case"].unique()]
+    claims = claims[claims["kind"] != "difference"]
+    cases = [str(case) for case in claims["label"].unique()]
     parts = [
         (sweep, block, moving)
         for block in claim_rows.blocks(claims)
@@ -107,7 +108,7 @@ def _lines(axes: Axes, claims: pd.DataFrame, sweep: str, cases: list[str], numbe
         return
     axes.grid(axis="y")
     swept = claims[_swept(claims, sweep)].sort_values(sweep)
-    for case, of_case in swept.groupby("case", sort=False):
+    for case, of_case in swept.groupby("label", sort=False):
         axes.plot(of_case[sweep], of_case["fraction"], clip_on=False, **_look(cases.index(str(case))))
     primary = float(claims.loc[claims["primary"], sweep].iloc[0])
     axes.axvline(primary, color=style.INK, linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=0)

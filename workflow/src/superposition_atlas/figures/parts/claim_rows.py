@@ -9,24 +9,12 @@ import pandas as pd
 from superposition_atlas.figures.parts import rows
 
 COLUMNS = (
-    "observation",
-    "statement",
-    "criterion",
-    "experiment",
-    "case",
-    "family",
-    "sample",
-    "n_seeds",
-    "n_holding",
-    "fraction",
-    "ci_low",
-    "ci_high",
-    "verdict",
-    "norm_threshold",
-    "dedicated_threshold",
-    "primary",
+    *("observation", "statement", "criterion", "kind", "requires"),
+    *("experiment", "case", "rival", "family", "sample"),
+    *("n_models", "n_holding", "fraction", "difference", "ci_low", "ci_high", "state"),
+    *("norm_threshold", "dedicated_threshold", "primary"),
 )
-_ONE_OF_EACH = ["observation", "experiment", "case", "norm_threshold", "dedicated_threshold"]
+_ONE_OF_EACH = ["observation", "experiment", "case", "rival", "norm_threshold", "dedicated_threshold"]
 
 
 @dataclass(frozen=True)
@@ -38,16 +26,20 @@ class Block:
     observations: dict[str, str]
     """Name to statement."""
     cases: list[tuple[str, str]]
-    """Observation and case."""
+    """Observation and the label of a row."""
 
 
 def read(path: Path, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """The claims.
+    """The claims that are judged, with a label for the row of each: its case, or what that is compared with.
 
     Raises:
         ArtefactError: as `rows.read`.
     """
-    return rows.read(path, columns)
+    claims = rows.read(path, columns)
+    claims = claims[claims["requires"] != ""]
+    one_case = claims.groupby(["observation", "experiment"])["case"].transform("nunique") == 1
+    against = one_case & (claims["rival"] != "")
+    return claims.assign(label=claims["case"].where(~against, "against " + claims["rival"]))
 
 
 def widest(claims: pd.DataFrame) -> pd.DataFrame:
@@ -69,8 +61,8 @@ def blocks(claims: pd.DataFrame) -> list[Block]:
 
 
 def _block(claims: pd.DataFrame) -> Block:
-    # An observation's place is where it is first seen in any experiment, as claims.OBSERVATIONS orders them.
-    pairs = list(dict.fromkeys(zip(claims["observation"], claims["case"], strict=True)))
+    # An observation's place is where it is first seen in any experiment, as OBSERVATIONS orders them.
+    pairs = list(dict.fromkeys(zip(claims["observation"], claims["label"], strict=True)))
     observations = dict(zip(claims["observation"], claims["statement"], strict=True))
     order = list(observations)
     return Block(

@@ -67,11 +67,11 @@ AMOUNT: Colormap = LinearSegmentedColormap.from_list(
 SUPERPOSITION = r"$\sqrt{\Sigma_{j\neq i}\,(\hat W_i\cdot W_j)^2}$"
 """The colour of the bars: column `polysemanticity`."""
 
-# A marker goes with each verdict: a full circle, a half-full diamond, a cross.
-VERDICTS: dict[str, dict[str, Any]] = {
-    "holds": {"color": "#0b5c8a", "marker": "o", "fillstyle": "full"},
-    "depends": {"color": "#b57a00", "marker": "D", "fillstyle": "left"},
-    "fails": {"color": "#b2182b", "marker": "X", "fillstyle": "full"},
+# A marker goes with each state of a claim: a full circle, a half-full diamond, a cross.
+STATES: dict[str, dict[str, Any]] = {
+    "supported": {"color": "#0b5c8a", "marker": "o", "fillstyle": "full"},
+    "open": {"color": "#b57a00", "marker": "D", "fillstyle": "left"},
+    "contradicted": {"color": "#b2182b", "marker": "X", "fillstyle": "full"},
 }
 SERIES: tuple[dict[str, Any], ...] = (
     {"color": "#20639b", "marker": "o", "linestyle": "-"},

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sae.architecture import Architecture
+from superposition_atlas.sae.settings import EXTERNAL
 
 FILES_VARIABLE = "SUPERPOSITION_ATLAS_ARCHITECTURES"
 
@@ -51,6 +52,13 @@ def all_architectures() -> dict[str, Architecture]:
     return {**_of_this_package(), **from_files, **_added}
 
 
+def external() -> Architecture:
+    """The architecture of SAEs from elsewhere, which are imported and never trained: not among the others."""
+    from superposition_atlas.sae.architectures import external as imported
+
+    return imported.ARCHITECTURE
+
+
 def names() -> tuple[str, ...]:
     """Names of all architectures."""
     return tuple(all_architectures())
@@ -63,6 +71,8 @@ def by_name(name: str) -> Architecture:
         TrainingError: if there is none.
     """
     architectures = all_architectures()
+    if name == EXTERNAL:
+        return external()
     if name not in architectures:
         raise TrainingError(f"architecture is {name!r}: must be {', '.join(architectures)}")
     return architectures[name]
@@ -86,7 +96,7 @@ def unregister(name: str) -> None:
 
 
 def _refuse_taken(architecture: Architecture, others: dict[str, Architecture] | None = None) -> None:
-    taken = {**_of_this_package(), **(others or {})}
+    taken = {**_of_this_package(), **(others or {}), EXTERNAL: external()}
     if architecture.name in taken:
         raise TrainingError(
             f"architecture is named {architecture.name!r}: must have another name than {', '.join(taken)}"

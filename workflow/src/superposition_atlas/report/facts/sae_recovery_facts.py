@@ -1,0 +1,125 @@
+"""SAEs of experiments that compare architectures, each at its best level on these toy models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from superposition_atlas.config import Experiment
+from superposition_atlas.metrics.intervals import t_interval
+from superposition_atlas.report.ledger import Ledger
+from superposition_atlas.sae.architectures.registry import by_name
+from superposition_atlas.storage import layout
+
+RARE = 0.1
+"""A feature is rare here if its probability is at most this."""
+_LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
+_MEASURES = ("l0", "fvu", "recall_represented_alive", "recall_represented_08", "dead_fraction")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over toy models with Student's 95 % interval, clipped to [0, 1]."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SAEFacts:
+    """SAEs of one name at one level."""
+
+    label: str
+    is_baseline: bool
+    level_name: str
+    """`lambda` or `k`: a formula's name."""
+    level: float | None
+    n: int
+    recall: Mean
+    """Share of represented features, at cosine .9, by latents that fire."""
+    recall_08: float
+    l0: float
+    fvu: float
+    dead: float
+    rare: float | None
+    """Share of rare represented features recovered; None where there are none."""
+    common: float | None
+
+
+@dataclass(frozen=True)
+class ComparisonFacts:
+    """One experiment."""
+
+    name: str
+    title: str
+    n_models: int
+    saes: list[SAEFacts]
+
+
+def comparison(ledger: Ledger, experiment: Experiment) -> ComparisonFacts:
+    """All SAEs of an experiment, each at its best level.
+
+    Raises:
+        ArtefactError: if a table is missing, damaged, or lacks a column.
+    """
+    path = layout.experiment_table(experiment.name, "saes")
+    table = ledger.read(path, [*_LEVEL, "case", "seed", *_MEASURES])
+    recovered = ledger.read(
+        layout.experiment_table(experiment.name, "recovered"),
+        [*_LEVEL, "probability", "represented", "recovered_alive"],
+    )
+    recovered = recovered[recovered["represented"].astype(bool)]
+    found = []
+    for _, own in table.groupby("sae", sort=False):
+        levels = [part for _, part in own.groupby(_LEVEL, sort=False)]
+        best = max(levels, key=lambda part: float(part["recall_represented_alive"].mean()))
+        first = best.iloc[0]
+        same = np.logical_and.reduce([recovered[name] == first[name] for name in _LEVEL])
+        found.append(_sae(best, recovered[same]))
+    n_models = len(table[["case", "seed"]].drop_duplicates())
+    facts = ComparisonFacts(experiment.name, experiment.title, n_models, found)
+    ledger.note(path, experiment.name, facts)
+    return facts
+
+
+def _sae(best: pd.DataFrame, features: pd.DataFrame) -> SAEFacts:
+    first = best.iloc[0]
+    architecture = by_name(str(first["architecture"]))
+    level = None if architecture.level is None else float(first[architecture.level])
+    recall = best["recall_represented_alive"].dropna().to_numpy(dtype=float)
+    low, high = t_interval(recall) if len(recall) > 1 else (float("nan"), float("nan"))
+    rare = features["probability"] <= RARE
+    return SAEFacts(
+        label=architecture.label,
+        is_baseline=architecture.is_baseline,
+        level_name="k" if architecture.level == "k" else "lambda",
+        level=level,
+        n=len(best),
+        recall=Mean(float(recall.mean()) if len(recall) else 0.0, max(low, 0.0), min(high, 1.0)),
+        recall_08=float(best["recall_represented_08"].mean()),
+        l0=float(best["l0"].mean()),
+        fvu=float(best["fvu"].mean()),
+        dead=float(best["dead_fraction"].mean()),
+        rare=_share(features[rare]),
+        common=_share(features[~rare]),
+    )
+
+
+def _share(features: pd.DataFrame) -> float | None:
+    return float(features["recovered_alive"].astype(float).mean()) if len(features) else None
+
+
+def n_trained(ledger: Ledger, experiments: Sequence[Experiment]) -> int:
+    """Number of SAEs of some experiments.
+
+    Raises:
+        ArtefactError: if a table is missing, damaged, or lacks a column.
+    """
+    total = 0
+    for experiment in experiments:
+        path = layout.experiment_table(experiment.name, "saes")
+        total += len(ledger.read(path, ["case", "recall_represented_alive"]))
+        ledger.note(path, "n_saes_so_far", total)
+    return total

@@ -1,0 +1,138 @@
+"""All facts of the report, read once: what a configuration lacks is empty."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from superposition_atlas.config import Experiment
+from superposition_atlas.errors import ArtefactError
+from superposition_atlas.figures import catalogue
+from superposition_atlas.report.facts import (
+    attention,
+    observation_facts,
+    playground,
+    sae_recovery_facts,
+    schedules,
+    toy_models,
+)
+from superposition_atlas.report.ledger import Ledger, read_csv
+from superposition_atlas.report.sentences.opening import Findings
+from superposition_atlas.report.sources import Sources
+from superposition_atlas.storage import layout
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Facts by subject, and the ledger of the numbers in them."""
+
+    ledger: Ledger
+    talk: Experiment | None
+    """The experiment of the talk's size."""
+    post: Experiment | None
+    cases: dict[str, list[toy_models.CaseFacts]]
+    """Cases by experiment, in the configuration's order."""
+    matched: list[tuple[Experiment, list[toy_models.MatchedFacts]]]
+    """The post's experiment and others of its size."""
+    norms: list[tuple[Experiment, list[toy_models.NormFacts]]]
+    published: dict[str, float]
+    atlas: schedules.AtlasFacts | None
+    predictor: schedules.PredictorFacts | None
+    prospective: list[schedules.ProspectiveRow]
+    comparisons: list[sae_recovery_facts.ComparisonFacts]
+    n_saes: int
+    attention: list[attention.LayerFacts]
+    playground: list[playground.NetworkFacts]
+    observations: list[observation_facts.ObservationFacts]
+
+    def experiment(self, name: str) -> Experiment:
+        """An experiment by name."""
+        return self.ledger.sources.config.experiments[name]
+
+    def tested(self, *, like: Experiment | None, but: bool = False) -> list[Experiment]:
+        """Tested experiments of the size of one, or, with `but`, those of its size without itself."""
+        size = (like.n_features, like.n_hidden) if like else None
+        return [
+            each
+            for each in self.ledger.sources.config.experiments.values()
+            if each.claims and (each.n_features, each.n_hidden) == size and not (but and each is like)
+        ]
+
+    @property
+    def n_models(self) -> int:
+        """Trained toy models of all experiments."""
+        return sum(case.all_represented.n for own in self.cases.values() for case in own)
+
+    def findings(self) -> Findings:
+        """What abstract, summary and terminal are about."""
+        return Findings(
+            n_models=self.n_models,
+            five=self.cases[self.talk.name] if self.talk else [],
+            n_five=self.talk.n_features if self.talk else 0,
+            matched=[facts for _, own in self.matched for facts in own],
+            atlas=self.atlas,
+            predictor=self.predictor,
+            prospective=self.prospective if self.post else [],
+            observations=self.observations,
+            slides=self.talk.name if self.talk else "",
+            post=self.post.name if self.post else "",
+        )
+
+
+def gather(sources: Sources) -> Gathered:
+    """Reads all tables.
+
+    Raises:
+        ArtefactError: one line that names the file that is missing or damaged, or lacks a column.
+    """
+    ledger = Ledger(sources)
+    config = sources.config
+    published = published_norms(sources.published)
+    beside = catalogue.beside_the_published_norms(config)
+    with_saes = [experiment for experiment in config.experiments.values() if experiment.saes]
+    post = config.experiment_of_role("post")
+    cases = {name: toy_models.cases(ledger, own) for name, own in config.experiments.items()}
+    _note_sums(ledger, cases)
+    ledger.note(str(sources.published), "published", published)
+    return Gathered(
+        ledger=ledger,
+        talk=config.experiment_of_role("slides"),
+        post=post,
+        cases=cases,
+        matched=[(own, toy_models.matched(ledger, own)) for own in beside if catalogue.matched_cases(own)],
+        norms=[(own, toy_models.norms(ledger, own, published)) for own in beside],
+        published=published,
+        atlas=schedules.atlas(ledger),
+        predictor=schedules.predictor(ledger),
+        prospective=schedules.prospective(ledger) if post else [],
+        comparisons=[
+            sae_recovery_facts.comparison(ledger, experiment)
+            for experiment in with_saes
+            if experiment.compares_architectures
+        ],
+        n_saes=sae_recovery_facts.n_trained(ledger, with_saes),
+        attention=attention.layers(ledger),
+        playground=playground.networks(ledger),
+        observations=observation_facts.observations(ledger),
+    )
+
+
+def _note_sums(ledger: Ledger, cases: dict[str, list[toy_models.CaseFacts]]) -> None:
+    total = 0
+    for name, own in cases.items():
+        table = layout.experiment_table(name, "models")
+        if observed := toy_models.unequal(own):
+            ledger.note(table, f"{name}.pooled", toy_models.pooled(observed))
+        total += sum(case.all_represented.n for case in own)
+        ledger.note(table, "n_models_so_far", total)
+
+
+def published_norms(path: Path) -> dict[str, float]:
+    """Published Frobenius norms by case.
+
+    Raises:
+        ArtefactError: if the table can't be read, lacks a column, or has something else than numbers.
+    """
+    table = read_csv(path, ("case", "published_norm"))
+    try:
+        return dict(zip(table["case"].astype(str), table["published_norm"].astype(float), strict=True))
+    except ValueError as error:
+        raise ArtefactError(f"{path}: not a table of published norms ({error})") from None

@@ -1,0 +1,292 @@
+"""What the appendix says: the talk slide by slide, slides 3 and 4, other families, all outcomes, controls."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from superposition_atlas.report import blocks
+from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.facts.attention import LayerFacts
+from superposition_atlas.report.facts.observation_facts import ObservationFacts, TestFacts
+from superposition_atlas.report.facts.playground import NetworkFacts
+from superposition_atlas.report.markup import literal
+from superposition_atlas.report.phrases import between, fixed, of, percent, sentence, short, spelled
+
+SLIDES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (
+        "3",
+        "Attention pivot tables (Circuits Updates)",
+        "our own construction, on known features",
+        ("pivot_tables",),
+    ),
+    ("4", "TensorFlow Playground", "networks on its data sets", ("playground", "playground_data_sets")),
+    ("5", "Five features in two dimensions as sparsity grows", "uniform sparsity", ("motivation",)),
+    ("6", "Polysemanticity and superposition", "neurons against latents", ("polysemanticity",)),
+    ("7", "A picture without text", "taken as uniform sparsity, eight densities", ("uniform",)),
+    (
+        "8–10",
+        "Sparse autoencoders: the set-up",
+        "set-up, training, resampling",
+        ("sae_setup", "sae_training", "sae_animation"),
+    ),
+    ("11", "The cases", "importance and probability of every case", ("cases",)),
+    ("12", "Eight seeds of every case; O1", "every case with eight seeds", ("all_cases",)),
+    ("13–14", "Case 2; O2", "directions, and the bars at the post's size", ("plane", "bars")),
+    ("15–16", "Case 5; O3", "directions, and the bars at the post's size", ("plane", "bars")),
+    ("17", "What is next", "the post's open question, answered here", ("answer_matching",)),
+)
+"""Slide, content, what we show, and the modules of its figures."""
+
+
+def slides(drawn: Mapping[str, Sequence[str]], shown: Mapping[str, str]) -> list[Block]:
+    """The talk slide by slide.
+
+    Args:
+        drawn: names of the figures by module.
+        shown: labels of the figures in this report, by `figure:name`.
+    """
+    rows = []
+    for slide, content, ours, modules in SLIDES:
+        names = [
+            name for module in modules for name in drawn.get(module, ()) if _belongs(name, slide, module)
+        ]
+        if not names:
+            continue
+        here = [f"([[figure:{name}]])" for name in names if f"figure:{name}" in shown]
+        files = [f"`{name}`" for name in names if f"figure:{name}" not in shown]
+        rows.append((slide, content, sentence(ours), ", ".join(here + files)))
+    if not rows:
+        return []
+    return [
+        blocks.table(
+            "slides",
+            "**Every slide with a picture has a figure.** Where it is not in this report, it is a file of "
+            "that name in the figures' folder.",
+            [("Slide", "left"), ("Content", "left"), ("We show", "left"), ("Figure", "left")],
+            rows,
+            widths=(0, 2, 2, 2.5),
+        )
+    ]
+
+
+def _belongs(name: str, slide: str, module: str) -> bool:
+    """Whether a figure is of this slide: bars and planes carry the slide's number in their name."""
+    first, _, last = slide.partition("–")
+    if module in ("plane", "bars", "cases", "all_cases"):
+        return any(name.startswith(f"slide{int(number):02d}_") for number in (first, last) if number)
+    return True
+
+
+def attention(layers: Sequence[LayerFacts]) -> list[Block]:
+    """Slide 3; nothing where it is left out."""
+    if not layers:
+        return []
+    first = layers[0]
+    return [
+        blocks.heading("Attention pivot tables (slide 3)"),
+        blocks.paragraph(
+            "The slide shows attention pivot tables [@updates], which list what an attention head looks for "
+            "in terms of features. *No recipe for them is published, and we do not reproduce their picture: "
+            f"this is our own construction of the same idea*, on {first.n_features} known features in "
+            f"{first.n_hidden} dimensions. A token is a sample of a toy model; one layer of attention, in "
+            "the notation of [@framework], learns a planted rule that ties each feature of the query to a "
+            "feature of the key and to an output. A score splits exactly over pairs of features:",
+        ),
+        blocks.equation("score"),
+        blocks.paragraph(
+            "with $B$ for directions $d_i$, and so does what a key feature writes on an output. The path of "
+            "a cell is its positive contribution times its output effect. A row of the rule is recovered if "
+            "its planted path is the largest.",
+            recovered(layers),
+            rare_rows(layers),
+            "With one head antipodal features are tied: what looks for a feature also looks away from its "
+            "antipode, and a bilinear score cannot tell whose antipode a token has "
+            "([[figure:pivot_tables]]).",
+        ),
+        blocks.table(
+            "attention",
+            f"**{recovered(layers)}** Rows of the planted rule recovered by the path (from true directions, "
+            "and from an SAE's), by the score alone and by mean attention alone, and seeds in which all "
+            "rows are.",
+            [
+                ("Setting", "left"),
+                ("Heads", "right"),
+                ("Rows", "right"),
+                ("by SAE", "right"),
+                ("by score", "right"),
+                ("by attention", "right"),
+                ("Seeds", "right"),
+                ("by SAE", "right"),
+            ],
+            [
+                (
+                    literal(layer.title),
+                    str(layer.n_heads),
+                    percent(layer.rows_true.share),
+                    percent(layer.rows_sae.share),
+                    percent(layer.rows_by_score.share),
+                    percent(layer.rows_by_attention.share),
+                    f"{layer.seeds_true.n_holding}/{layer.seeds_true.n}",
+                    f"{layer.seeds_sae.n_holding}/{layer.seeds_sae.n}",
+                )
+                for layer in layers
+            ],
+        ),
+    ]
+
+
+def recovered(layers: Sequence[LayerFacts]) -> str:
+    """In how many seeds of the first setting the rule is recovered, by number of heads."""
+    own = [layer for layer in layers if layer.setting == layers[0].setting]
+    parts = [
+        f"{of(layer.seeds_true.n_holding, layer.seeds_true.n)} seeds with "
+        f"{spelled(layer.n_heads)} {'head' if layer.n_heads == 1 else 'heads'}"
+        for layer in own
+    ]
+    return f"The rule is recovered in {' and in '.join(parts)}."
+
+
+def rare_rows(layers: Sequence[LayerFacts]) -> str:
+    """Whether rare features lose their row; nothing where none is rarer."""
+    graded = [layer for layer in layers if layer.rows_rare is not None]
+    if not graded:
+        return ""
+    layer = max(graded, key=lambda layer: layer.n_heads)
+    rare, frequent = layer.rows_rare, layer.rows_frequent
+    assert rare is not None
+    assert frequent is not None
+    if rare >= frequent:
+        return "Rare features do not lose their rows more often than frequent ones."
+    return (
+        f"Rare features lose their rows first: {percent(rare)} of theirs are recovered, {percent(frequent)} "
+        "of frequent ones'."
+    )
+
+
+def playground(networks: Sequence[NetworkFacts]) -> list[Block]:
+    """Slide 4; nothing where it is left out."""
+    if not networks:
+        return []
+    return [
+        blocks.heading("Playground (slide 4)"),
+        blocks.paragraph(
+            "Small networks on the data sets of the TensorFlow Playground [@playground], with points, "
+            "starts and seeds of our own ([[figure:playground]], [[table:playground]]). Hand-made input "
+            "features decide whether a small network can solve a hard data set, which is the slide's point "
+            "about features.",
+        ),
+        blocks.table(
+            "playground",
+            f"**{solved(networks)}** Hidden layers, seeds whose test error is below the data set's "
+            "threshold, and test errors: share of points on the false side, or, marked with a star, of "
+            "variance unexplained.",
+            [
+                ("Data set", "left"),
+                ("Hidden layers", "left"),
+                ("Solved", "right"),
+                ("Median error", "right"),
+                ("Largest", "right"),
+            ],
+            [
+                (
+                    literal(network.title) + (r"\*" if network.is_regression else ""),
+                    ", ".join(map(str, network.layers)),
+                    f"{network.solved.n_holding}/{network.solved.n}",
+                    percent(network.median_error, 1),
+                    percent(network.largest_error, 1),
+                )
+                for network in networks
+            ],
+        ),
+    ]
+
+
+def solved(networks: Sequence[NetworkFacts]) -> str:
+    """How many data sets all or no seeds solve."""
+    n_all = sum(network.solved.n_holding == network.solved.n for network in networks)
+    n_none = sum(network.solved.n_holding == 0 for network in networks)
+    none = f", no seed solves {spelled(n_none)}" if n_none else ""
+    return f"All seeds solve {spelled(n_all)} of {spelled(len(networks))} settings{none}."
+
+
+def outcomes(
+    observations: Sequence[ObservationFacts], experiments: Mapping[str, str], name: str, caption: str
+) -> list[Block]:
+    """Every test of some observations.
+
+    Args:
+        observations: which.
+        experiments: titles of the experiments whose tests are listed.
+        name: of the table.
+        caption: its caption.
+    """
+    rows: list[Sequence[str] | str] = []
+    for facts in observations:
+        tests = [test for test in facts.of(*experiments) if test.state]
+        if not tests:
+            continue
+        rows.append(f"{facts.name}. {literal(facts.statement)} ({literal(facts.source)})")
+        rows += [_outcome(test, experiments[test.experiment]) for test in tests]
+    if not rows:
+        return []
+    return [
+        blocks.table(
+            name,
+            caption,
+            [
+                ("Experiment and case", "left"),
+                ("Models", "right"),
+                ("Share or difference", "right"),
+                ("Interval", "right"),
+                ("Verdict", "left"),
+                ("Claim", "left"),
+            ],
+            rows,
+            widths=(1, 0, 0, 0, 0, 0),
+        )
+    ]
+
+
+def _outcome(test: TestFacts, title: str) -> tuple[str, ...]:
+    case = literal(test.case.replace("_", " "))
+    against = f", against {literal(test.rival.replace('_', ' '))}" if test.rival else ""
+    if math.isnan(test.share):
+        value, low, high = (short(number) for number in (test.difference, test.low, test.high))
+        interval = f"{low} to {high}"
+    else:
+        value = percent(test.share, 1)
+        interval = "–" if math.isnan(test.low) else f"{between(100 * test.low, 100 * test.high, 1)} %"
+    return (
+        f"{title}: {case}{against}",
+        str(test.n_models),
+        value,
+        interval,
+        test.verdict or "–",
+        test.state or "–",
+    )
+
+
+def controls(observations: Sequence[ObservationFacts], titles: Mapping[str, str]) -> list[Block]:
+    """Known answers; nothing where none is tested."""
+    own = [facts for facts in observations if facts.is_control]
+    tests = [test for facts in own for test in facts.tests]
+    if not tests:
+        return []
+    least = min(tests, key=lambda test: test.share)
+    case = literal(least.case.replace("_", " "))
+    return [
+        blocks.heading("Controls with a known answer"),
+        blocks.paragraph(
+            "Two answers are known from theory: without sparsity the two most important features alone are "
+            "represented, and equal, rare features form a regular pentagon. The answer is met least often "
+            f"in {case}, by {fixed(100 * least.share, 0)} % of {least.n_models} toy models: how many seeds "
+            "find the pentagon depends on the initial scale and the learning rate "
+            "([[figure:initial_scale]]).",
+        ),
+        *outcomes(
+            own,
+            titles,
+            "controls",
+            f"**Known answers are met by {fixed(100 * least.share, 0)} % of the toy models or more.** "
+            "Controls, as in the table of outcomes.",
+        ),
+    ]

@@ -1,0 +1,51 @@
+"""The finding that opens a figure's caption, where the data have one."""
+
+from collections.abc import Sequence
+
+from superposition_atlas.report.facts.toy_models import CaseFacts, pooled, unequal
+from superposition_atlas.report.phrases import of, percent, spelled
+from superposition_atlas.report.sentences.opening import Findings
+
+
+def matching(found: Findings) -> str:
+    """Finding of figure 1."""
+    if not found.matched:
+        return ""
+    n_features = found.matched[0].n_features
+    return f"Two formulas predict which of {n_features} features a toy model keeps, without training."
+
+
+def all_cases(found: Findings) -> str:
+    """Finding of the figure with eight seeds of every case."""
+    cases = unequal(found.five)
+    full = pooled(cases).get(found.n_five, 0.0) if cases else 0.0
+    if not full:
+        return ""
+    return (
+        f"Eight seeds hide what {percent(full)} of the toy models do: represent all {spelled(found.n_five)} "
+        "features."
+    )
+
+
+def excess(cases: Sequence[CaseFacts]) -> str:
+    """Finding of the figure of excess losses."""
+    known = [case.keeps_best for case in cases if case.keeps_best]
+    if not known:
+        return ""
+    n_most = sum(share.share > 0.5 for share in known)
+    return f"Most toy models represent the best solution's features in {of(n_most, len(known))} cases."
+
+
+def atlas(found: Findings) -> str:
+    """Finding of the atlas."""
+    if found.atlas is None or not found.atlas.n_all_unequal:
+        return ""
+    return f"All {spelled(found.atlas.n_features)} features pay only where they are rare and not too unequal."
+
+
+def predictor(found: Findings) -> str:
+    """Finding of the figure of predictions."""
+    if found.predictor is None:
+        return ""
+    share = percent(found.predictor.full.share)
+    return f"The rule names the best solution's features on {share} of random schedules."

@@ -1,0 +1,145 @@
+"""The talk's five features in two dimensions, and how much a picture of eight seeds is worth."""
+
+import math
+from collections.abc import Sequence
+
+from superposition_atlas.config import Experiment
+from superposition_atlas.report import blocks
+from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.facts.toy_models import SAMPLE, CaseFacts, pooled, unequal
+from superposition_atlas.report.markup import literal
+from superposition_atlas.report.phrases import count, enumerated, fixed, of, percent, spelled
+
+
+def all_features(cases: Sequence[CaseFacts], n_features: int) -> str:
+    """Whether toy models represent all features, and in which cases."""
+    some = [case for case in cases if case.all_represented.n_holding]
+    n_models = sum(case.all_represented.n for case in cases)
+    if not some:
+        return (
+            f"None of {n_models} toy models of {count(len(cases), 'case', 'cases')} represents all "
+            f"{n_features} features."
+        )
+    shares = [case.all_represented.share for case in some]
+    span = percent(shares[0]) if len(shares) == 1 else f"{percent(min(shares))} to {percent(max(shares))}"
+    return (
+        f"In {of(len(some), len(cases))} {'cases' if len(cases) > 1 else 'case'} some toy models represent "
+        f"all {n_features} features, {span} of them."
+    )
+
+
+def chance_of_none(cases: Sequence[CaseFacts]) -> float:
+    """Chance that eight toy models of every case show none with all features; NaN where a case has fewer."""
+    return math.prod(case.eight_without_all for case in cases)
+
+
+def worth_of_eight(cases: Sequence[CaseFacts], n_features: int) -> str:
+    """What a picture of eight seeds a case can miss."""
+    chance = chance_of_none(cases)
+    if math.isnan(chance):
+        return f"There are too few toy models here to say what {spelled(SAMPLE)} of them would show."
+    if chance == 1:
+        return "Eight seeds of each case would not show one either."
+    return (
+        f"Eight seeds of each of these cases would show no toy model with all {n_features} with probability "
+        f"{fixed(chance, 2) if chance >= 0.005 else 'below 0.01'}: a picture of eight does not exclude what "
+        "one in ten do."
+    )
+
+
+def best_solutions(cases: Sequence[CaseFacts], n_features: int) -> str:
+    """Whether the best solutions represent all features; nothing where none is known."""
+    known = [case for case in cases if case.best_represented]
+    if not known:
+        return ""
+    full = [case for case in known if max(case.best_represented) == n_features]
+    numbers = sorted({number for case in known for number in case.best_represented})
+    span = spelled(numbers[0]) if len(numbers) == 1 else f"{spelled(numbers[0])} to {spelled(numbers[-1])}"
+    if not full:
+        return (
+            f"The best solutions of these cases represent {span} features, never all {n_features}: toy "
+            "models that do have more loss than the best."
+        )
+    return (
+        f"The best solutions represent {span} features; in {of(len(full), len(known))} cases they represent "
+        f"all {n_features}."
+    )
+
+
+def section(
+    experiment: Experiment,
+    cases: Sequence[CaseFacts],
+    others: Sequence[tuple[Experiment, Sequence[CaseFacts]]],
+) -> list[Block]:
+    """The text of the section."""
+    observed = unequal(cases)
+    n = experiment.n_features
+    text = [blocks.heading(f"The talk's {spelled(n)} features in {spelled(experiment.n_hidden)} dimensions")]
+    if observed:
+        text.append(
+            blocks.paragraph(
+                f"**Never all {spelled(n)}?** {all_features(observed, n)}",
+                worth_of_eight(observed, n),
+                best_solutions(observed, n),
+                "Every case is drawn with its first eight seeds ([[figure:all_cases]]); numbers of all "
+                "seeds are in the table ([[table:five]]).",
+                *(elsewhere(experiment, cases, other, found) for other, found in others),
+            )
+        )
+    return text
+
+
+def elsewhere(
+    experiment: Experiment, cases: Sequence[CaseFacts], other: Experiment, found: Sequence[CaseFacts]
+) -> str:
+    """The same in another family of schedules."""
+    here, there = unequal(cases), unequal(found)
+    if not there or other.n_features != experiment.n_features:
+        return ""
+    shares = [case.all_represented.share for case in there]
+    highest = "none does" if max(shares) == 0 else f"at most {percent(max(shares))} of a case do"
+    three = [pooled(own).get(3, 0.0) for own in (here, there)]
+    return (
+        f"In the {other.family} family {highest}. Three features, which the talk calls often, are "
+        f"represented by {percent(three[0])} of these toy models, and by {percent(three[1])} in the "
+        f"{other.family} family."
+    )
+
+
+def table(experiment: Experiment, cases: Sequence[CaseFacts], name: str = "five") -> list[Block]:
+    """A row a case: trained beside best."""
+    numbers = sorted({number for case in cases for number in case.counts})
+    n = experiment.n_features
+    return [
+        blocks.table(
+            name,
+            f"**{all_features(unequal(cases) or cases, n)}** {literal(experiment.title)}: percentage of toy "
+            "models by number of represented features, the number in the best solution, mean number of "
+            "dedicated features, share that represents the best solution's features, and median excess "
+            "loss.",
+            [
+                ("Case", "left"),
+                *((str(number), "right") for number in numbers),
+                ("Best", "right"),
+                ("Dedicated", "right"),
+                ("Best's features", "right"),
+                ("Excess", "right"),
+            ],
+            [
+                (
+                    literal(case.title),
+                    *(_cell(case, number) for number in numbers),
+                    enumerated([str(k) for k in case.best_represented], ", ") or "–",
+                    fixed(case.mean_dedicated, 2),
+                    percent(case.keeps_best.share) if case.keeps_best else "–",
+                    percent(case.median_excess, 1),
+                )
+                for case in cases
+            ],
+        )
+    ]
+
+
+def _cell(case: CaseFacts, number: int) -> str:
+    own = case.counts.get(number, 0)
+    return fixed(100 * own / case.all_represented.n, 0) if own else "·"

@@ -1,0 +1,121 @@
+"""What does not depend on data: the question, related work, set-up, glossary, the rule for verdicts."""
+
+from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY, REPRESENTED_NORM
+from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
+from superposition_atlas.report import blocks
+from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.phrases import percent
+
+
+def introduction() -> list[Block]:
+    """The question, and what is new."""
+    return [
+        blocks.heading("Introduction"),
+        blocks.paragraph(
+            "A network with fewer dimensions than features can represent more features than it has "
+            "dimensions, in *superposition*, because features are seldom active at the same time [@tms]. "
+            "Toy models show it: five features in two hidden dimensions become two orthogonal features, two "
+            "pairs or a pentagon as they become rarer. Most work takes all features to be equally rare. "
+            "Real features are not.",
+        ),
+        blocks.paragraph(
+            "The talk *Experiments with Mechanistic Interpretability* and the post behind it [@post] let "
+            "importance and sparsity differ between features. They train eight toy models on each of a few "
+            "schedules and read from the pictures which features are represented and which share a "
+            "dimension. They end with a question: *which combination of sparsity and importance governs "
+            "this?* The probabilities behind the pictures were never published, so a reproduction is of a "
+            "family of schedules, not of one vector.",
+        ),
+        blocks.paragraph(
+            "We reproduce every figure of the talk, test its observations on more seeds and on schedules "
+            "that nobody chose, and answer the question: two costs in closed form, used in a matching, name "
+            "the features that a toy model represents. Because the exact loss of small toy models can be "
+            "computed, we can also say what a schedule allows and what training misses.",
+        ),
+    ]
+
+
+def related_work() -> list[Block]:
+    """Who did what, and what is missing there."""
+    return [
+        blocks.heading("Related work", 2),
+        blocks.paragraph(
+            "*Toy models.* The toy model, its phase diagrams and its geometry are those of Elhage et al. "
+            "[@tms]. Scherlis et al. [@capacity] define capacity, which is the dimensionality used here, "
+            "and show that it is handed out until marginal gains are equal. Chen et al. [@kgons] solve "
+            "polygons of equal features for one-hot inputs; our exact loss reproduces their values. Others "
+            "ask when memorisation replaces features [@doubledescent], how networks compute in "
+            "superposition [@computation], and whether features are linear at all [@nonlinear]. ARENA "
+            "[@arena] teaches the code that the talk is based on. None of them treats unequal sparsity with "
+            "more than a few seeds.",
+        ),
+        blocks.paragraph(
+            "*Sparse autoencoders* (SAEs) are meant to get features out of superposition "
+            "[@mmcs,monosemantic,cunningham]. We train six kinds on toy models whose features are known: "
+            "ReLU [@monosemantic], gated [@gated], JumpReLU [@jumprelu], TopK [@topk], BatchTopK "
+            "[@batchtopk] and Matryoshka [@matryoshka], beside baselines that a claim must beat [@sanity]. "
+            "Known failures, absorption [@absorption] and hedging [@hedging], were shown on fixed "
+            "dictionaries; benchmarks such as SAEBench [@saebench] and libraries such as SAELens [@saelens] "
+            "and dictionary-learning [@dictionary] work on language models or on random directions, not on "
+            "trained toy models.",
+        ),
+    ]
+
+
+def set_up() -> list[Block]:
+    """The toy model, the words, and the rule."""
+    return [
+        blocks.heading("Set-up"),
+        blocks.paragraph(
+            "A toy model compresses $n$ features into $m$ hidden dimensions and reconstructs them: $h=Wx$, "
+            "$model$. Feature $i$ is active with probability $p_i$, independently of the others, and is "
+            "then uniform on [0, 1]. The loss is $loss$, a mean over samples. Training is ARENA's: Adam "
+            "[@adam], rate 0.001, a fresh batch of 1024 samples in each of 10\u202f000 steps. Samples come "
+            "from a counter-based generator [@philox], so a toy model depends on its schedule and seed "
+            "alone, not on what else is trained.",
+        ),
+        blocks.terms(
+            {
+                "Importance $I_i$": "weight of feature $i$ in the loss; $I=.9^i$ unless it is constant.",
+                "Sparsity": (
+                    "$1-p_i$. A feature is *rare* if its probability is small, *frequent* or *dense* if it "
+                    "is large."
+                ),
+                "Schedule, case": (
+                    "importance and probability of every feature; a case is a schedule of the talk. "
+                    "*Aligned*: the more important, the more frequent (case 1). *Reversed*: the more "
+                    "important, the rarer (case 2)."
+                ),
+                "Represented": (
+                    f"$norm_i>0.5$: the norm of the feature's column of $W$ is above {REPRESENTED_NORM}."
+                ),
+                "Dimensionality $D_i$": "the share of a dimension that a feature has: $D$; $sum D<=m$.",
+                "Dedicated, alone": (
+                    f"represented with $D_i>0.9$ (above {DEDICATED_DIMENSIONALITY}): a dimension of its own. "
+                    "Other represented features are in superposition."
+                ),
+                "Pair": (
+                    "two features in opposite directions of one dimension; five features in two dimensions "
+                    "can form a *pentagon*."
+                ),
+                "Best solution": (
+                    "the lowest minimum of the exact loss that a search has found; *excess loss* is measured "
+                    "from it, as a share of the loss of representing nothing."
+                ),
+                "Latent": "a unit of an SAE; its decoder direction should be that of a feature.",
+                "Recall": (
+                    "share of the represented features for which some latent that fires has a cosine above "
+                    "0.9."
+                ),
+            }
+        ),
+        blocks.paragraph(
+            "**One rule for every verdict.** What an observation claims is about $theta$, the share of "
+            "*all* toy models of a schedule that show it, not only of those trained. Four regions are fixed "
+            f"beforehand: *never* ({percent(NEVER)} or less), *seldom* (below {percent(HALF)}), *mostly*, "
+            f"and *always* ({percent(ALWAYS)} or more). A verdict names every region that an exact "
+            "confidence interval [@clopper] of $theta$ meets, simultaneous over all tests of this report. A "
+            "claim is *supported* if all of these regions have what the author's words require, "
+            "*contradicted* if none has, else *open*. A small sample is vague where a large one is clear.",
+        ),
+    ]

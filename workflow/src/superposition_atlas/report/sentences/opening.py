@@ -1,0 +1,287 @@
+"""Abstract, and the page for people in a hurry."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from superposition_atlas.observations.words import tally
+from superposition_atlas.report import blocks
+from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.facts.observation_facts import ObservationFacts, TestFacts
+from superposition_atlas.report.facts.schedules import AtlasFacts, PredictorFacts, ProspectiveRow
+from superposition_atlas.report.facts.toy_models import CLOSE, CaseFacts, MatchedFacts, unequal
+from superposition_atlas.report.markup import literal
+from superposition_atlas.report.phrases import ARROW, between, count, of, percent, short, spelled
+from superposition_atlas.report.sentences import eighty_features, five_features, theory
+
+WHY = {
+    "O1": "All five fit into two dimensions as a pentagon alone, which pays where all are rare.",
+    "O2": "The important features are rare: cheap partners.",
+    "O2-every": "As O2.",
+    "O3": "Pairs save most; a frequent feature is dropped, not paired.",
+    "O3-almost": "As O3.",
+    "P1-fewest": "Important frequent features take whole dimensions.",
+    "P1-least": "As above.",
+    "P1-top": "A frequent feature is a bad partner, and the first is worth a dimension.",
+    "P2": "Two others save more in its place: $crowded$.",
+    "P4-matched": "What decides is order, not unequal sparsity.",
+}
+"""Why, by the two costs: theory, whatever the verdict."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The facts that abstract, summary and terminal are about; what a configuration lacks is empty."""
+
+    n_models: int
+    five: Sequence[CaseFacts]
+    n_five: int
+    matched: Sequence[MatchedFacts]
+    atlas: AtlasFacts | None
+    predictor: PredictorFacts | None
+    prospective: Sequence[ProspectiveRow]
+    observations: Sequence[ObservationFacts]
+    slides: str
+    """Name of the experiment of the talk's size."""
+    post: str
+
+
+QUESTION = "Which combination of feature sparsity and importance governs what a toy model represents?"
+ANSWER = (
+    "Two costs decide. A dimension of its own saves feature $i$ the variance $V$; sharing it with $j$ costs "
+    "$c$. What is represented is the choice of $m$ single features and pairs that saves most: a matching. No "
+    "training, no fitted constant."
+)
+
+
+def abstract(found: Findings) -> str:
+    """What is true, in 150 words."""
+    return " ".join(
+        sentence
+        for sentence in (
+            "Which features does a toy model represent in superposition if they are not equally sparse? We "
+            "reproduce the talk *Experiments with Mechanistic Interpretability*, whose probabilities are "
+            "unpublished, and answer its open question. Two closed-form costs, of dropping a feature and of "
+            "sharing a dimension, define a matching of features to dimensions that predicts, without "
+            "training, what is represented.",
+            _agreement(found.matched),
+            "Frequent features are alone or absent, because they make bad partners; order decides how many "
+            "features fit.",
+            eighty_features.in_short(found.matched),
+            _never_all(found),
+            _limit(found.prospective),
+        )
+        if sentence
+    )
+
+
+def _agreement(matched: Sequence[MatchedFacts]) -> str:
+    if not matched:
+        return ""
+    n_close = sum(facts.is_close for facts in matched)
+    return (
+        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a trained "
+        "toy "
+        "model's about as much as those of a second toy model do."
+    )
+
+
+def _never_all(found: Findings) -> str:
+    cases = unequal(found.five)
+    if not cases:
+        return ""
+    shares = [case.all_represented.share for case in cases]
+    if max(shares) == 0:
+        return f"No toy model represents all {spelled(found.n_five)} features, as the talk says."
+    return (
+        f"The talk's “never all {spelled(found.n_five)}” is a matter of eight seeds: up to "
+        f"{percent(max(shares))} of the toy models of a case represent all."
+    )
+
+
+def _limit(rows: Sequence[ProspectiveRow]) -> str:
+    whole = [row for row in rows if row.subset == "all"]
+    if not whole:
+        return ""
+    largest = max(whole, key=lambda row: row.n_features)
+    if largest.below[0] > CLOSE:
+        return "The rule fails where features are so rare that more than two share a dimension."
+    return ""
+
+
+def summary(found: Findings, titles: dict[str, str]) -> list[Block]:
+    """Question, answer, evidence, what became of the observations, and limits."""
+    return [
+        blocks.heading("In one page"),
+        blocks.paragraph(f"**Question.** {QUESTION}"),
+        blocks.paragraph(
+            f"**Answer.** {ANSWER} So the *partner's* density decides whether a feature shares a dimension; "
+            "frequent features are alone or absent; and the order of importance and sparsity decides how "
+            "many features there are ([[figure:answer_matching]])."
+        ),
+        blocks.paragraph("**Evidence.**", *evidence(found)),
+        blocks.paragraph("**How much a picture of eight seeds is worth.**", *eight_seeds(found)),
+        blocks.paragraph("**What is not known.**", *unknown(found)),
+        *observation_table(found, titles),
+    ]
+
+
+def evidence(found: Findings) -> list[str]:
+    """The strongest facts for the answer."""
+    sentences = []
+    if found.matched:
+        sentences.append(f"{theory.closeness(found.matched)} ([[table:matching]])")
+        sentences.append(eighty_features.order_decides(found.matched))
+    if found.predictor:
+        facts = found.predictor
+        sentences.append(
+            "For five features, with pentagons and best scales added, it names the features of the best "
+            f"solution on {percent(facts.full.share)} of {facts.n} random schedules."
+        )
+    return sentences
+
+
+def eight_seeds(found: Findings) -> list[str]:
+    """What eight toy models can show."""
+    cases = unequal(found.five)
+    if not cases:
+        return ["No experiment of the talk's size is configured."]
+    sentences = [five_features.worth_of_eight(cases, found.n_five)]
+    eights = [case.best_of_eight for case in cases if not math.isnan(case.best_of_eight)]
+    ones = [case.keeps_best.share for case in cases if case.keeps_best]
+    if eights and ones:
+        sentences.append(
+            "One toy model represents the best solution's features in "
+            f"{between(100 * min(ones), 100 * max(ones), 0)} % of the cases' seeds, the best of eight with "
+            f"probability {between(min(eights), max(eights), 2)}."
+        )
+    return sentences
+
+
+def unknown(found: Findings) -> list[str]:
+    """Limits, the two that matter first."""
+    sentences = [
+        "Where features are so rare that more than two share a dimension, the matching is no guide, and no "
+        "closed form is known for many dimensions."
+    ]
+    rows = [row for row in found.prospective if row.subset == "all"]
+    if rows:
+        largest = max(rows, key=lambda row: row.n_features)
+        sentences.append(theory.bar_met(largest))
+    over = [facts.loss_share_trained / facts.loss_share_rule - 1 for facts in found.matched]
+    if over and max(over) > CLOSE:
+        sentences.append(
+            f"Training does not always find the optimum (up to {percent(max(over))} more loss than the "
+            "rule's costs, in random orders), and we cannot say beforehand where it ends."
+        )
+    sentences.append(
+        "The author's probabilities are unknown: the family was selected by four published norms. Features "
+        "are independent and magnitudes uniform."
+    )
+    return sentences
+
+
+def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
+    """The author's words and what became of them."""
+    rows = []
+    for facts in found.observations:
+        if facts.is_control or facts.name not in WHY:
+            continue
+        rows.append(
+            (
+                literal(facts.statement),
+                outcome(facts.of(found.slides)),
+                outcome(facts.of(found.post)),
+                "–" if math.isnan(facts.best) else percent(facts.best),
+                WHY[facts.name],
+            )
+        )
+    if not rows:
+        return []
+    return [
+        blocks.table(
+            "observations",
+            f"**{fate(found)}** Tests on all seeds of the primary family, with the share of toy models (or "
+            "of represented features) over cases, or the mean difference. Best: share of the best solutions "
+            "of these schedules that show it.",
+            [
+                ("The author's words", "left"),
+                (titles.get(found.slides, "Slides"), "left"),
+                (titles.get(found.post, "Post"), "left"),
+                ("Best", "right"),
+                ("Why", "left"),
+            ],
+            rows,
+            widths=(3.2, 2.1, 2.1, 0, 2.4),
+        )
+    ]
+
+
+def outcome(tests: Sequence[TestFacts]) -> str:
+    """States of some tests and the span of their shares or differences; a dash without a test."""
+    judged = [test for test in tests if test.state]
+    if not judged:
+        return "–"
+    words = tally(
+        {state: sum(test.state == state for test in judged) for state in {test.state for test in judged}}
+    )
+    shares = [test.share for test in judged if not math.isnan(test.share)]
+    differences = [test.difference for test in judged if not math.isnan(test.difference)]
+    if differences and not shares:
+        low, high = min(differences), max(differences)
+        span = short(low) if short(low) == short(high) else f"{short(low)} to {short(high)}"
+    else:
+        low, high = 100 * min(shares), 100 * max(shares)
+        span = f"{between(low, high, 0)} %"
+    return f"{words} ({span})"
+
+
+def fate(found: Findings) -> str:
+    """How many observations survive in every test."""
+    judged = [
+        [test.state for test in facts.tests if test.state and test.experiment in (found.slides, found.post)]
+        for facts in found.observations
+        if facts.name in WHY
+    ]
+    judged = [states for states in judged if states]
+    n_safe = sum(set(states) == {"supported"} for states in judged)
+    n_lost = sum("contradicted" in states for states in judged)
+    return (
+        f"Of {count(len(judged), 'observation', 'observations')} {n_safe} {'is' if n_safe == 1 else 'are'} "
+        f"supported in every test, {n_lost} {'is' if n_lost == 1 else 'are'} contradicted in some."
+    )
+
+
+def terminal(found: Findings) -> list[str]:
+    """What was found, in at most ten lines."""
+    lines = [
+        QUESTION,
+        "Two costs decide: a dimension of its own saves $V$, sharing it with j costs $c$; the choice of m "
+        "single features and pairs that saves most is a matching.",
+    ]
+    if found.matched:
+        lines.append(theory.closeness(found.matched))
+        lines.append(eighty_features.in_short(found.matched))
+    cases = unequal(found.five)
+    if cases:
+        lines.append(five_features.all_features(cases, found.n_five))
+        lines.append(five_features.worth_of_eight(cases, found.n_five))
+    if found.atlas:
+        lines.append(
+            f"Over {found.atlas.n_schedules} schedules {percent(found.atlas.keeps_best)} of toy models "
+            f"represent the best solution's features; the best of {found.atlas.n_seeds} does at "
+            f"{of(found.atlas.n_frugal, found.atlas.n_schedules)}."
+        )
+    if any(facts.name in WHY for facts in found.observations):
+        lines.append(fate(found))
+    lines += [theory.bar_met(max(rows, key=lambda row: row.n_features)) for rows in [_whole(found)] if rows]
+    return [line for line in lines if line]
+
+
+def _whole(found: Findings) -> list[ProspectiveRow]:
+    return [row for row in found.prospective if row.subset == "all"]
+
+
+def size(n_features: int, n_hidden: int) -> str:
+    """A size as tables head it."""
+    return f"{n_features}{ARROW}{n_hidden}"

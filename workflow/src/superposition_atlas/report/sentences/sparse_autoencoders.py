@@ -1,0 +1,124 @@
+"""Which features SAEs recover."""
+
+from collections.abc import Sequence
+
+from superposition_atlas.report import blocks
+from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.facts.sae_recovery_facts import ComparisonFacts, SAEFacts
+from superposition_atlas.report.markup import literal
+from superposition_atlas.report.phrases import between, fixed, percent, short
+
+
+def span_of_recall(facts: ComparisonFacts) -> str:
+    """What trained SAEs recover at their best level, beside the best baseline."""
+    trained = [sae for sae in facts.saes if not sae.is_baseline]
+    baseline = max(
+        (sae for sae in facts.saes if sae.is_baseline), key=lambda sae: sae.recall.mean, default=None
+    )
+    if not trained:
+        return ""
+    best, worst = (choose(trained, key=lambda sae: sae.recall.mean) for choose in (max, min))
+    words = (
+        f"In “{literal(facts.title)}” {best.label} recovers most, {percent(best.recall.mean)} of the "
+        f"represented features at cosine 0.9 and {percent(best.recall_08)} at 0.8"
+    )
+    if worst is not best:
+        words += f"; {worst.label} recovers least ({percent(worst.recall.mean)})"
+    if baseline is not None:
+        beaten = (
+            "all of them beat"
+            if worst.recall.mean > baseline.recall.mean
+            else ("not all of them beat" if best.recall.mean > baseline.recall.mean else "none of them beats")
+        )
+        words += (
+            f". {beaten[:1].upper()}{beaten[1:]} the best baseline ({baseline.label}, "
+            f"{percent(baseline.recall.mean)})"
+        )
+    return f"{words}."
+
+
+def rare_features(facts: ComparisonFacts) -> str:
+    """Whether rare features are lost more often."""
+    trained = [
+        sae for sae in facts.saes if not sae.is_baseline and sae.rare is not None and sae.common is not None
+    ]
+    if not trained:
+        return ""
+    lose = [sae for sae in trained if sae.rare < sae.common]  # type: ignore[operator]
+    who = "every" if len(lose) == len(trained) else "no" if not lose else f"{len(lose)} of {len(trained)}"
+    noun = "architecture" if who in ("every", "no") else "architectures"
+    verb = "recovers" if who in ("every", "no") else "recover"
+    return f"There {who} {noun} {verb} fewer of the rare features than of the frequent ones."
+
+
+def section(comparisons: Sequence[ComparisonFacts], n_saes: int) -> list[Block]:
+    """The text of the section; nothing where no SAE is trained."""
+    if not n_saes:
+        return []
+    return [
+        blocks.heading("What sparse autoencoders recover"),
+        blocks.paragraph(
+            "Every toy model gets SAEs of its own, so the toy model, not the SAE, is the unit of "
+            "statistics. Cosines are signed: an antipodal pair needs two latents ([[figure:sae_frames]]).",
+            *(span_of_recall(facts) for facts in comparisons),
+            *(rare_features(facts) for facts in comparisons[-1:]),
+            "Recall depends on the threshold: a direction that is missed at cosine 0.9 is often met at 0.8. "
+            "In two dimensions a random direction is near a feature by chance, and principal components are "
+            "good dictionaries; larger toy models tell architectures apart ([[figure:sae_pareto]], "
+            "[[table:saes]]).",
+        ),
+    ]
+
+
+def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
+    """A row an architecture, at its best level on these toy models."""
+    if not comparisons:
+        return []
+    rows: list[Sequence[str] | str] = []
+    for facts in comparisons:
+        rows.append(literal(facts.title))
+        rows += [_row(sae) for sae in facts.saes]
+    return [
+        blocks.table(
+            "saes",
+            "**Recall at cosine 0.9 and at 0.8 rank architectures differently from the unexplained "
+            "variance.** "
+            if ranks_differ(comparisons)
+            else "**Recall ranks architectures like the unexplained variance.** " + "",
+            [
+                ("Architecture", "left"),
+                ("Level", "right"),
+                ("SAEs", "right"),
+                ("Recall .9", "right"),
+                ("Recall .8", "right"),
+                ("L0", "right"),
+                ("FVU", "right"),
+                ("Dead", "right"),
+            ],
+            rows,
+        )
+    ]
+
+
+def ranks_differ(comparisons: Sequence[ComparisonFacts]) -> bool:
+    """Whether the highest recall and the least unexplained variance are of two architectures."""
+    trained = [[sae for sae in facts.saes if not sae.is_baseline] for facts in comparisons]
+    return any(
+        max(saes, key=lambda sae: sae.recall.mean) is not min(saes, key=lambda sae: sae.fvu)
+        for saes in trained
+        if saes
+    )
+
+
+def _row(sae: SAEFacts) -> tuple[str, ...]:
+    level = "–" if sae.level is None else f"${sae.level_name}$ = {short(sae.level)}"
+    return (
+        sae.label,
+        level,
+        str(sae.n),
+        f"{fixed(sae.recall.mean, 2)} ({between(sae.recall.low, sae.recall.high, 2)})",
+        fixed(sae.recall_08, 2),
+        fixed(sae.l0, 2),
+        fixed(sae.fvu, 3),
+        percent(sae.dead),
+    )
