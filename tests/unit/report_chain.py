@@ -152,6 +152,11 @@ def build(spec: dict[str, Any]) -> None:
         for table in (*layout.TOY_MODEL_TABLES, *of_saes):
             parts = [layout.case_table(name, case, table) for case in experiment.cases]
             run("collect", "--tables", *parts, "--output", layout.experiment_table(name, table))
+        if experiment.compares_architectures:
+            found, levels, contrasts = (
+                layout.experiment_table(name, table) for table in ("saes", *layout.SAE_COMPARISON)
+            )
+            run("compare-saes", "--saes", found, "--output-levels", levels, "--output-contrasts", contrasts)
     wanted = [*tested, *(["controls"] if "controls" in checked.experiments else [])]
     schedules = [layout.schedules(name) for name in wanted]
     features = [layout.experiment_table(name, "features") for name in wanted]

@@ -113,6 +113,8 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
         == 0
     )
     assert set(read_table(outputs["saes"])["architecture"]) == {"square_root", "pca"}
+    compared = [f"--output-{name}={folder}/sae_{name}.parquet" for name in ("levels", "contrasts")]
+    assert main(["compare-saes", "--saes", str(outputs["saes"]), *compared]) == 0
 
     modules = {figure.module for figure in catalogue.figures(config)}
     assert {"sae_pareto", "sae_by_feature"} <= modules
@@ -146,8 +148,8 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
     facts = comparison(Ledger(sources), config.experiments["own"])
     assert facts.n_models == 2
     assert [(sae.label, sae.is_baseline, sae.n) for sae in facts.saes] == [
-        (by_name("square_root").label, False, 2),
-        (by_name("pca").label, True, 2),
+        (by_name("square_root").label, False, 1),
+        (by_name("pca").label, True, 1),
     ]
 
 

@@ -30,6 +30,7 @@ def test_the_talk_loads() -> None:
         "sae_arena",
         "sae_bench",
         "sae_bench_wide",
+        "sae_bench_post",
     ]
     talk, wide = config.experiments["talk"], config.experiments["wide"]
     assert (talk.n_features, talk.n_hidden, len(talk.seeds), talk.shown_seeds) == (5, 2, 256, 8)

@@ -117,8 +117,7 @@ def test_training_functions_take_the_settings_as_they_are_declared(
             assert default is inspect.Parameter.empty, name
         else:
             one = field.default[0] if name in ("k", "sparsity_coefficient") else field.default
-            # None stands for what the architecture is best trained with.
-            assert default == (None if name == "resampling" else one), name
+            assert default == one, name
         assert documented[name].startswith(sentences(settings_class)[name]), name
 
 

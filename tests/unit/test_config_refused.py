@@ -247,7 +247,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
         "relux",
         ["saes.relu.architecture:", "'relux'", "relu, gated, jumprelu", "did you mean relu?"],
     ),
-    ("saes.relu.resampling", "often", ["saes.relu.resampling:", "'often'", "none, simple or advanced"]),
+    ("saes.relu.resampling", "often", ["saes.relu.resampling:", "'often'", "auto, none, simple or advanced"]),
     ("saes.relu.n_latents", 0, ["saes.relu.n_latents:", "0", "an integer ≥ 1"]),
     ("saes.relu.sparsity_coefficient", -0.1, ["sparsity_coefficient:", "-0.1", "a number ≥ 0"]),
     ("saes.relu.seeds", 9, ["saes.relu.seeds:", "9", "≤ 8, the number of seeds"]),

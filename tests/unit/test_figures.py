@@ -28,6 +28,7 @@ from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import feature_table, model_table
 from superposition_atlas.metrics.polysemanticity import latent_units, neuron_table
 from superposition_atlas.metrics.recovery import evaluate, latent_table, recovered_features, sae_table
+from superposition_atlas.metrics.sae_comparison import level_table
 from superposition_atlas.metrics.sae_history import history_table
 from superposition_atlas.observations import claims
 from superposition_atlas.playground.network_settings import Settings
@@ -141,6 +142,7 @@ class Tables:
                 ("polysemanticity", units),
             )
         }
+        self.tables["levels"] = level_table(self.tables["saes"])
         equal = self._renamed("uniform_matched", "pentagon_talk").assign(importance=1.0, probability=0.05)
         self.tables["claims"] = claims.judged(
             [
@@ -312,7 +314,7 @@ class Tables:
                 {"setting": "level"},
             ),
             "attention_rare": ({"rules": table["rules"]}, {"setting": "rare", "control": "level"}),
-            "sae_by_feature": ({"recovered": table["recovered"], **schedules_and}, {}),
+            "sae_by_feature": ({name: table[name] for name in ("recovered", "levels")} | schedules_and, {}),
             "pair_phases": (
                 {name: folder / "pairs" / f"{name}.parquet" for name in layout.PAIR_TABLES},
                 {},

@@ -187,7 +187,7 @@ def test_saes_encode_decode_and_reconstruct(models: ToyModels, saes: sa.SAEs) ->
 def test_dead_latents_of_relu_are_resampled_unless_told_otherwise(models: ToyModels) -> None:
     assert sa.train_saes(models[0], n_latents=2, **TINY).settings.resampling == "simple"
     assert sa.train_saes(models[0], n_latents=2, architecture="topk", **TINY).settings.resampling == "none"
-    assert sa.SAESettings(n_latents=2).resampling == "none"
+    assert sa.SAESettings(n_latents=2).resampling == "simple"
 
 
 # --- files -------------------------------------------------------------------------------------------------

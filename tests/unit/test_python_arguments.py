@@ -201,7 +201,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "k": 1,
             "tied": False,
             "prefixes": (),
-            "resampling": None,
+            "resampling": "auto",
             "steps": 1,
             "batch_size": 2,
             "seeds": None,

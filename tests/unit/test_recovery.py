@@ -99,11 +99,30 @@ def test_the_true_dictionary_scores_one_everywhere() -> None:
     row = only_row(toy_models(W), dictionary(W.swapaxes(1, 2)))
     for name in (
         "mmcs", "mmcs_alive", "mmcs_all", "mcc", "recall_represented", "recall_represented_alive",
-        "recall_represented_08", "recall_all", "uniqueness",
+        "recall_represented_08", "recall_represented_08_alive", "recall_all", "uniqueness",
+        "uniqueness_represented",
     ):  # fmt: skip
         assert row[name] == pytest.approx(1.0, abs=1e-6), name
     assert row["dead_fraction"] == 0
     assert row["n_represented"] == 5
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.2, 0.5])
+def test_a_turned_dictionary_is_off_by_its_angle(turn: float) -> None:
+    models, saes = toy_models(polygon(5)), dictionary(polygon(5, turn=turn).swapaxes(1, 2))
+    row = only_row(models, saes)
+    for name in ("angle_median", "angle_90"):
+        assert row[name] == pytest.approx(np.degrees(turn), abs=0.03), name
+    assert recovered_features(evaluate(models, saes, 64))["angle"].median() == pytest.approx(
+        row["angle_median"]
+    )
+
+
+def test_uniqueness_over_represented_features_does_not_count_spare_latents() -> None:
+    """Four latents on two orthogonal features that are represented, two of them twice."""
+    W = np.eye(2)[None]
+    row = only_row(toy_models(W, 0.5), dictionary(np.repeat(W, 2, axis=1)))
+    assert (row["uniqueness"], row["uniqueness_represented"]) == (0.5, 1.0)
 
 
 def test_orthogonal_features_are_recovered_activity_and_all() -> None:

@@ -452,7 +452,7 @@ def test_resampling_revives_dead_latents_and_finds_the_pentagon() -> None:
         ({"sparsity_coefficient": -0.1}, "sparsity_coefficient is -0.1"),
         ({"sparsity_coefficient": float("inf")}, "sparsity_coefficient is inf"),
         ({"resample_scale": 0}, "resample_scale is 0"),
-        ({"resampling": "often"}, "resampling is 'often': must be none, simple or advanced"),
+        ({"resampling": "often"}, "resampling is 'often': must be auto, none, simple or advanced"),
         (
             {"dead_window": 300, "resample_every": 200},
             "dead_window is 300: must be at most resample_every (200)",

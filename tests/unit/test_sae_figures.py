@@ -22,6 +22,7 @@ from superposition_atlas.figures.draw import sae_by_feature
 from superposition_atlas.figures.parts import sae_series, style
 from superposition_atlas.metrics import intervals
 from superposition_atlas.metrics.recovery import evaluate, recovered_features, sae_table
+from superposition_atlas.metrics.sae_comparison import level_table
 from superposition_atlas.sae.architectures.registry import by_name, names
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.train_saes import train_saes
@@ -80,7 +81,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seeds": list(range(N_SEEDS)),
         "cases": {case: {"title": f"The title of {case}", "training": {}} for case in CASES},
     }
-    write(pd.concat(saes, ignore_index=True), folder / "saes.parquet")
+    write_saes(pd.concat(saes, ignore_index=True), folder)
     write(pd.concat(recovered, ignore_index=True), folder / "recovered.parquet")
     write(pd.concat(described, ignore_index=True), folder / "schedules.parquet", spec)
     return folder
@@ -96,8 +97,18 @@ def write(frame: pd.DataFrame, path: Path, spec: dict[str, Any] | None = None) -
     write_table(frame, path, {"spec": spec or {}, "code": "test"})
 
 
+def write_saes(saes: pd.DataFrame, folder: Path) -> None:
+    """SAEs, and their levels as chosen on half of the toy models."""
+    write(saes, folder / "saes.parquet")
+    write(level_table(saes), folder / "levels.parquet")
+
+
+def reported(recovered: pd.DataFrame) -> pd.DataFrame:
+    return recovered[recovered["represented"] & ~recovered["chooses"]]
+
+
 def draw(module: str, folder: Path) -> Figure:
-    names = ("recovered" if module == "sae_by_feature" else "saes", "schedules")
+    names = (*(("recovered", "levels") if module == "sae_by_feature" else ("saes",)), "schedules")
     drawn = import_module(f"superposition_atlas.figures.draw.{module}").draw(
         {name: folder / f"{name}.parquet" for name in names}
     )
@@ -111,7 +122,10 @@ def only(tables: Path, folder: Path, **kept: Any) -> Path:
         table = read_table(tables / f"{name}.parquet")
         for column, values in kept.items():
             table = table[table[column].isin(values)]
-        write(table, folder / f"{name}.parquet")
+        if name == "saes":
+            write_saes(table, folder)
+        else:
+            write(table, folder / f"{name}.parquet")
     spec = table_provenance(tables / "schedules.parquet")["spec"]
     write(read_table(tables / "schedules.parquet"), folder / "schedules.parquet", spec)
     return folder
@@ -120,7 +134,7 @@ def only(tables: Path, folder: Path, **kept: Any) -> Path:
 def changed(tables: Path, folder: Path, change: Any) -> Path:
     """The same tables, what `change` makes of the table of SAEs."""
     only(tables, folder)
-    write(change(read_table(tables / "saes.parquet")), folder / "saes.parquet")
+    write_saes(change(read_table(tables / "saes.parquet")), folder)
     return folder
 
 
@@ -195,6 +209,7 @@ def test_many_cases_stay_on_the_page(tables: Path, module: str, tmp_path: Path) 
         first = table[table["case"] == "case1"]
         joined = pd.concat([first.assign(case=case) for case in names])
         write(joined, tmp_path / f"{name}.parquet", spec)
+    write_saes(saes_of(tmp_path), tmp_path)
     figure = draw(module, tmp_path)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -284,13 +299,13 @@ def test_levels_have_the_means_of_the_table_with_their_intervals(tables: Path) -
     drawn = iter(panels(draw("sae_levels", tables)))
     for level in ("sparsity_coefficient", "k"):
         names = [name for name in SAES if by_name(name).level == level]
-        for measure in ("recall_represented_alive", "mmcs_alive", "dead_fraction"):
+        for measure in ("recall_represented_alive", "angle_median", "dead_fraction"):
             for case in CASES:
                 axes = next(drawn)
                 bars = iter([bar for bar in axes.containers if isinstance(bar, ErrorbarContainer)])
                 for name in names:
                     there = saes[(saes["case"] == case) & (saes["sae"] == name)]
-                    expected = there.groupby(level)[measure].mean()
+                    expected = there.groupby(level)[measure].mean() / (90 if measure == "angle_median" else 1)
                     marks = drawn_by(axes, by_name(name).look.marker)
                     assert marks[:, 1] == pytest.approx(expected.to_numpy(), nan_ok=True), (name, measure)
                     assert (np.diff(marks[:, 0]) > 0).all()
@@ -333,19 +348,22 @@ def test_without_levels_there_is_nothing_to_draw(tables: Path, tmp_path: Path) -
 # --- by feature --------------------------------------------------------------------------------------------
 
 
-def test_each_sae_is_shown_at_the_level_that_recovers_most(tables: Path) -> None:
-    recovered = read_table(tables / "recovered.parquet").query("represented")
+def test_each_sae_is_shown_at_the_level_that_was_chosen_on_the_other_toy_models(tables: Path) -> None:
+    saes = saes_of(tables)
     labels = texts(draw("sae_by_feature", tables))
     for name in ("relu", "topk"):
         level = "k" if name == "topk" else "sparsity_coefficient"
-        shares = recovered[recovered["sae"] == name].groupby(level)["recovered_alive"].mean()
-        assert f"{name}, {sae_series.SYMBOLS[level]} = {shares.idxmax():g}" in labels
+        choosing = saes[(saes["sae"] == name) & saes["chooses"]].groupby(level)
+        best = choosing["recall_represented_alive"].mean().max()
+        equals = choosing["recall_represented_alive"].mean() == best
+        chosen = choosing["angle_median"].mean()[equals].idxmin()
+        assert f"{name}, {sae_series.SYMBOLS[level]} = {chosen:g}" in labels
     assert {"random", "pca"} <= set(labels), "which have no level"
 
 
 def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp_path: Path) -> None:
     folder = only(tables, tmp_path, sae=["relu", "pca"], sparsity_coefficient=[0.2])
-    recovered = read_table(folder / "recovered.parquet").query("represented")
+    recovered = reported(read_table(folder / "recovered.parquet"))
     figure = draw("sae_by_feature", folder)
     for panel, column in ((1, "probability"), (3, "importance"), (7, "case")):
         axes = figure.axes[panel]
@@ -361,7 +379,7 @@ def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp
 
 def test_intervals_by_feature_are_wilsons(tables: Path, tmp_path: Path) -> None:
     folder = only(tables, tmp_path, sae=["pca"], case=["case1"])
-    recovered = read_table(folder / "recovered.parquet").query("represented")
+    recovered = reported(read_table(folder / "recovered.parquet"))
     axes = draw("sae_by_feature", folder).axes[7]
     (interval,) = [line for line in axes.lines if line.get_marker() in ("None", None, "")]
     expected = intervals.wilson_interval(int(recovered["recovered_alive"].sum()), len(recovered))
@@ -369,7 +387,7 @@ def test_intervals_by_feature_are_wilsons(tables: Path, tmp_path: Path) -> None:
 
 
 def test_features_are_counted_once_in_each_panel(tables: Path) -> None:
-    recovered = read_table(tables / "recovered.parquet").query("represented")
+    recovered = reported(read_table(tables / "recovered.parquet"))
     n_features = len(recovered.drop_duplicates(["case", "seed", "feature"]))
     for axes in draw("sae_by_feature", tables).axes[::2]:
         counts = [int(text.get_text()) for text in axes.texts]
@@ -453,7 +471,7 @@ def test_experiments_that_compare_have_these_figures_and_others_have_not() -> No
         if figure.module in MODULES:
             assert figure.name == f"{figure.labels['experiment']}_{figure.module}"
             modules.setdefault(figure.labels["experiment"], set()).add(figure.module)
-    assert modules == {"sae_bench": set(MODULES), "sae_bench_wide": set(MODULES)}
+    assert modules == {name: set(MODULES) for name in ("sae_bench", "sae_bench_wide", "sae_bench_post")}
 
 
 def test_no_levels_no_figure_of_levels() -> None:

@@ -91,6 +91,30 @@ rule collect:
         "python -m superposition_atlas collect --tables {input:q} --output {output:q} 2> {log:q}"
 
 
+rule compare_saes:
+    """SAEs on the same toy models: levels chosen on half of them, contrasts on the other half."""
+    input:
+        layout.experiment_table("{experiment}", "saes"),
+    output:
+        levels=layout.experiment_table("{experiment}", "sae_levels"),
+        contrasts=layout.experiment_table("{experiment}", "sae_contrasts"),
+    log:
+        layout.log("compare_saes/{experiment}"),
+    benchmark:
+        layout.benchmark("compare_saes/{experiment}")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
+    params:
+        code=command_digest("compare_saes"),
+    shell:
+        "python -m superposition_atlas compare-saes --saes {input:q} --output-levels {output.levels:q}"
+        " --output-contrasts {output.contrasts:q} 2> {log:q}"
+
+
 rule losses:
     """Exact losses of an experiment's toy models, beside the best solutions for their schedules."""
     input:

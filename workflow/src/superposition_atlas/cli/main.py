@@ -31,6 +31,7 @@ COMMANDS = {
     "pivot-tables": "measure what attention's pivot tables show of the rule",
     "features": "measure which features a case's toy models represent",
     "recovery": "measure what SAEs recover of a case's features",
+    "compare-saes": "compare the SAEs of an experiment on the same toy models",
     "losses": "compare an experiment's toy models with the best solutions",
     "matching": "compare an experiment's toy models with the matching of their schedules",
     "collect": "join the tables of an experiment's cases",

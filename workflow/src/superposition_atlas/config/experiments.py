@@ -145,7 +145,7 @@ def _number_of_seeds(
 def _sae(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any], seeds: Sequence[int]) -> SAE:
     steps, record_steps = filled["steps"], filled["record_steps"]
     check_record_steps((*key, "record_steps"), record_steps, steps)
-    if filled["resampling"] != "none" and filled["resample_every"] > steps:
+    if filled["resampling"] in ("simple", "advanced") and filled["resample_every"] > steps:
         # Else nothing would ever be resampled, in silence.
         raise refused((*key, "resample_every"), filled["resample_every"], _at_most(steps, "value of steps"))
     return SAE(

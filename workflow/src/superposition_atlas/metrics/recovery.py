@@ -5,7 +5,8 @@ latent j. All cosines are signed: with |cos| one latent would match both arms of
 latent of a feature is the one with the largest cos(f_i, d_j) over all j, dead latents included, as is usual.
 A dead latent's direction is a matter of chance, though, and chance matches are common in few dimensions (a
 random direction of the plane has a cosine above 0.9 with an arm of a regular pentagon seven times in ten), so
-the `_alive` columns leave dead latents out. What fires when is counted on fresh samples, seen in no training.
+the `_alive` columns and the angles leave dead latents out. An angle, in degrees, is that between f_i and its
+best latent; it needs no threshold. What fires when is counted on fresh samples, seen in no training.
 """
 
 from dataclasses import dataclass, replace
@@ -188,8 +189,11 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
     features and latents that maximises it (Hungarian), over its min(#represented, n_latents) pairs.
     recall_represented(_08): share of represented features that are recovered at 0.9 (0.8); recall_all: share
     of all features, of which those that are not represented never count as recovered. uniqueness: number of
-    different features that are some latent's best match / n_latents. dead_fraction: share of latents that
-    never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings in training.
+    different features that are some latent's best match / n_latents; uniqueness_represented: of living
+    latents, / n_represented. angle_median, angle_90: median and 90 % quantile of the angle, over represented
+    features. chooses: of the toy models on which λ or k is chosen (`choosing`). dead_fraction: share of
+    latents that never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings
+    in training.
     NaN only where a mean is over nothing.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
@@ -202,6 +206,7 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
         {
             "instance": np.arange(len(saes)),
             "seed": saes.seeds,
+            "chooses": choosing(saes.seeds),
             **evaluation.levels(len(saes)),
             "n_latents": saes.n_latents,
             "n_represented": there.sum(axis=1),
@@ -214,8 +219,12 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
             "recall_represented": _mean(recovered, there),
             "recall_represented_alive": _mean(recovered_alive, there),
             "recall_represented_08": _mean(best > LENIENT_COSINE, there),
+            "recall_represented_08_alive": _mean(best_alive > LENIENT_COSINE, there),
             "recall_all": recovered.mean(axis=1),
-            "uniqueness": _uniqueness(evaluation),
+            "angle_median": _quantile(_angle(best_alive), there, 0.5),
+            "angle_90": _quantile(_angle(best_alive), there, 0.9),
+            "uniqueness": _n_matched(evaluation.cosine, there) / saes.n_latents,
+            "uniqueness_represented": _share(_n_matched(_alive(evaluation), there), there.sum(axis=1)),
             "dead_fraction": evaluation.dead.mean(axis=1),
             "collapsed": evaluation.collapsed,
             "shrinkage": evaluation.shrinkage,
@@ -260,7 +269,8 @@ def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
     """One row a feature of a toy model, with precision, recall and F1 of its best latent for its activity.
 
     best_latent: the latent with the largest cos(f_i, d_j), -1 if W_i is 0. recovered: represented, and that
-    cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine.
+    cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine. angle: to the best of
+    the latents that fire, in degrees. chooses: as in `sae_table`.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     n_instances, n_features = shape = evaluation.represented.shape
@@ -271,6 +281,7 @@ def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
     columns = {
         "instance": instance,
         "seed": np.asarray(evaluation.saes.seeds)[instance],
+        "chooses": choosing(evaluation.saes.seeds)[instance],
         **evaluation.levels(*shape),
         "feature": feature,
         "importance": np.broadcast_to(evaluation.models.importance, shape),
@@ -282,9 +293,18 @@ def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
         "best_cosine": cosine,
         "recovered": evaluation.represented & (cosine > RECOVERED_COSINE),
         "recovered_alive": evaluation.represented & (alive_cosine > RECOVERED_COSINE),
+        "angle": _angle(alive_cosine),
         **_agreement(evaluation, instance, feature, latent),
     }
     return pd.DataFrame({name: array.reshape(-1) for name, array in columns.items()})
+
+
+def choosing(seeds: Integer[np.ndarray, " instance"]) -> Bool[np.ndarray, " instance"]:
+    """Whether an SAE is of the half of the toy models on which λ or k is chosen: every other seed, ascending.
+
+    On the other half the chosen level is reported, so that no choice is made on what it is judged by.
+    """
+    return np.isin(seeds, np.unique(seeds)[::2])
 
 
 # --- steps -------------------------------------------------------------------------------------------------
@@ -328,9 +348,28 @@ def _matched_cosines(evaluation: Evaluation) -> PerSAE:
     return result
 
 
-def _uniqueness(evaluation: Evaluation) -> PerSAE:
-    feature, _ = _best(_of_represented(evaluation), axis=1)
-    return np.array([len(set(own[own >= 0])) / len(own) for own in feature])
+def _angle(cosine: PerFeature) -> PerFeature:
+    """Degrees, 0 to 180."""
+    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def _quantile(values: PerFeature, where: Bool[np.ndarray, "instance feature"], share: float) -> PerSAE:
+    """Quantile over the features that count and have a value; NaN where none does."""
+    counted = np.where(where, values, np.nan)
+    result = np.full(len(counted), np.nan)
+    some = np.isfinite(counted).any(axis=1)
+    result[some] = np.nanquantile(counted[some], share, axis=1)
+    return result
+
+
+def _n_matched(cosine: PerPair, there: Bool[np.ndarray, "instance feature"]) -> PerSAE:
+    """Number of different represented features that are the best match of some latent."""
+    feature, _ = _best(np.where(there[:, :, None], cosine, np.nan), axis=1)
+    return np.array([len(set(own[own >= 0])) for own in feature], dtype=np.float64)
+
+
+def _share(part: PerSAE, whole: np.ndarray) -> PerSAE:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
 def _agreement(
@@ -347,9 +386,7 @@ def _agreement(
     pair = (feature >= 0) & (latent >= 0)
 
     def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        result = np.full(part.shape, np.nan)
-        np.divide(part, whole, out=result, where=pair & (whole > 0))
-        return result
+        return _share(part, np.where(pair, whole, 0))
 
     return {
         "precision": share(both, fires),

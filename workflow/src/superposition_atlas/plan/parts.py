@@ -19,6 +19,7 @@ STAGES = frozenset(
             "explorer",
             "features",
             "recovery",
+            "compare_saes",
             "collect",
         ),
         *(

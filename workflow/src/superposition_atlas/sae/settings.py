@@ -12,7 +12,7 @@ from superposition_atlas.settings.rules import DISTINCT, OR_ONE, Length, Range, 
 if TYPE_CHECKING:
     from superposition_atlas.sae.architecture import Architecture
 
-Resampling = Literal["none", "simple", "advanced"]
+Resampling = Literal["auto", "none", "simple", "advanced"]
 
 EXTERNAL = "external"
 """The architecture of SAEs that were trained elsewhere: imported, and never trained here."""
@@ -32,7 +32,8 @@ OPTIONAL_SETTINGS = (
 class SAESettings(ShortSettings):
     """How SAEs are trained. Defaults are ARENA's; Adam (β₁ = 0.9, β₂ = 0.999, ε = 1e-8), constant rate.
 
-    A setting that an architecture does not use must have its default.
+    A setting that an architecture does not use must have its default. Resampling `auto` is replaced by what
+    it stands for.
 
     Raises:
         SettingError: if a value is not allowed; the message names it.
@@ -65,9 +66,10 @@ class SAESettings(ShortSettings):
     auxiliary_coefficient: Annotated[float, Range(0)] = 1 / 32
     """Weight of the loss by which dead latents learn the error that the others leave, of `topk`, `batch_topk`
     and `matryoshka` (Gao et al. 2024)."""
-    resampling: Resampling = "none"
+    resampling: Resampling = "auto"
     """What happens to dead latents of `relu`: `none` leaves them, `simple` gives them random unit vectors,
-    `advanced` gives them inputs that are badly reconstructed."""
+    `advanced` gives them inputs that are badly reconstructed. `auto` is `simple`, with which most SAEs
+    recover their features, or `none` where an architecture has no resampling."""
     steps: Annotated[int, Range(1, 2**32 - 1)] = 20_000
     """Number of training steps."""
     batch_size: Annotated[int, Range(1, 2**24)] = 1024
@@ -97,9 +99,13 @@ class SAESettings(ShortSettings):
         is_ascending = list(self.prefixes) == sorted(set(self.prefixes))
         if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
             raise SettingError("prefixes", self.prefixes, f"ascending and below n_latents ({self.n_latents})")
+        if self.resampling == "auto":
+            has_it = "resampling" in architectures[self.architecture].settings
+            object.__setattr__(self, "resampling", "simple" if has_it else "none")
         for name in OPTIONAL_SETTINGS:
             users = [other.name for other in architectures.values() if name in other.settings]
             value, default = getattr(self, name), SAESettings.__dataclass_fields__[name].default
+            default = "none" if name == "resampling" else default
             if value != default and self.architecture not in users:
                 allowed = f"its default, {_plain(default)!r}, with architecture {self.architecture}"
                 raise SettingError(name, _plain(value), f"{allowed}; it is for {', '.join(users)}")

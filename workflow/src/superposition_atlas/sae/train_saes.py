@@ -42,7 +42,7 @@ def train_saes(
     bandwidth: float = 0.1,
     prefixes: Sequence[int] = (),
     auxiliary_coefficient: float = 1 / 32,
-    resampling: Resampling | None = None,
+    resampling: Resampling = "auto",
     steps: int = 20_000,
     batch_size: int = 1024,
     learning_rate: float = 1e-3,
@@ -82,8 +82,8 @@ def train_saes(
         auxiliary_coefficient: Weight of the loss by which dead latents learn the error that the others leave,
             of `topk`, `batch_topk` and `matryoshka` (Gao et al. 2024).
         resampling: What happens to dead latents of `relu`: `none` leaves them, `simple` gives them random
-            unit vectors, `advanced` gives them inputs that are badly reconstructed. None is `simple` where
-            the architecture uses this setting, else `none`.
+            unit vectors, `advanced` gives them inputs that are badly reconstructed. `auto` is `simple`, with
+            which most SAEs recover their features, or `none` where an architecture has no resampling.
         steps: Number of training steps.
         batch_size: Fresh samples a step, for each SAE by itself.
         learning_rate: Adam's learning rate, constant.
@@ -111,8 +111,6 @@ def train_saes(
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
     arguments.instance("models", models, ToyModels, "ToyModels, as sa.train returns them")
-    if resampling is None:
-        resampling = _default_resampling(architecture)
     settings = SAESettings(
         n_latents=n_latents,
         architecture=architecture,
@@ -161,15 +159,6 @@ def _checkpoint(training: SAETraining, path: Path | None, seconds: float) -> Che
     if path is None:
         return None
     return Checkpoint(path, seconds, "SAEs", training.spec(), training.engine_name, __name__)
-
-
-def _default_resampling(architecture: object) -> Resampling:
-    """What most recover their features with, where the architecture has resampling at all."""
-    known = registry.all_architectures()
-    has_it = isinstance(architecture, str) and "resampling" in getattr(
-        known.get(architecture), "settings", ()
-    )
-    return "simple" if has_it else "none"
 
 
 def _several(name: str, value: object) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ SAE_TABLES = ("saes", "latents", "recovered", "polysemanticity")
 """Tables of a case's SAEs; an experiment has the same ones."""
 SAE_HISTORY = "history"
 """A table of a case's SAEs that no experiment has joined."""
+SAE_COMPARISON = ("sae_levels", "sae_contrasts")
+"""Tables of an experiment that compares architectures: levels chosen apart, and paired contrasts."""
 LOSS_TABLES = ("losses", "solutions")
 """Tables of an experiment that compare its toy models with the best solutions."""
 MAP_PARTS = ("points", "weights", "solutions")
@@ -91,6 +93,12 @@ ENTRIES: Mapping[str, Entry] = {
         "measures of all cases of an experiment",
         "collect",
         (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY),
+    ),
+    "sae_comparison": Entry(
+        "metrics/{experiment}/{table}.parquet",
+        "an experiment's SAEs compared on the same toy models",
+        "compare_saes",
+        SAE_COMPARISON,
     ),
     "loss_table": Entry(
         "metrics/{experiment}/{table}.parquet",
@@ -239,7 +247,7 @@ def case_table(experiment: str, case: str, table: str) -> str:
 
 
 def experiment_table(experiment: str, table: str) -> str:
-    """Measures of an experiment, all cases together; beside the case's tables, LOSS_TABLES and MATCHING."""
+    """Measures of an experiment: the tables of its cases joined, LOSS_TABLES, SAE_COMPARISON or MATCHING."""
     return _path("experiment_table", experiment=experiment, table=table)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from superposition_atlas.config import Config, Experiment
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
 from superposition_atlas.sae.architectures.registry import by_name
+from superposition_atlas.sae.settings import SAESettings
 from superposition_atlas.storage.layout import case_table, experiment_table, schedules
 
 
@@ -141,8 +142,8 @@ def _comparison(experiment: Experiment) -> Iterator[FigureTarget]:
             "sae_levels",
             saes,
             category,
-            "For each case, recall, mean maximal cosine and share of dead latents against λ and against k, a "
-            "line an SAE architecture.",
+            "For each case, recall, angle and share of dead latents against λ and against k, a line an SAE "
+            "architecture.",
             {},
             labels,
             named_after=f"experiments.{experiment.name}",
@@ -150,7 +151,11 @@ def _comparison(experiment: Experiment) -> Iterator[FigureTarget]:
     yield FigureTarget(
         f"{experiment.name}_sae_by_feature",
         "sae_by_feature",
-        {"recovered": experiment_table(experiment.name, "recovered"), **schedule},
+        {
+            "recovered": experiment_table(experiment.name, "recovered"),
+            "levels": experiment_table(experiment.name, "sae_levels"),
+            **schedule,
+        },
         category,
         "Share of represented features that each SAE architecture recovers, by feature probability, "
         "importance, dimensionality and case, with intervals and the number of features in each bin.",
@@ -176,6 +181,6 @@ def _recorded_with_resampling(experiment: Experiment) -> str | None:
     recorded = {
         name: len(sae.record_steps)
         for name, sae in experiment.saes.items()
-        if sae.settings["resampling"] != "none" and len(sae.record_steps) > 1
+        if SAESettings(**sae.settings).resampling != "none" and len(sae.record_steps) > 1
     }
     return max(recorded, key=lambda name: recorded[name]) if recorded else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,12 +42,15 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     """Four panels, a bin of features across, the share recovered up; above each bin its number of features.
 
     Args:
-        paths: `recovered` and `schedules`, the experiment's.
+        paths: `recovered`, `levels` (at which each SAE is drawn) and `schedules`, the experiment's.
     """
     columns = ["feature", "importance", "probability", "dimensionality", "represented", "recovered_alive"]
-    table = rows.read(paths["recovered"], [*sae_series.COLUMNS, *columns])
+    table = rows.read(paths["recovered"], [*sae_series.COLUMNS, "chooses", *columns])
+    levels = rows.read(paths["levels"], ["sae", "sparsity_coefficient", "k", "is_held_out"])
+    level_of = {row["sae"]: row for row in levels.to_dict("records")}
     experiment = read_experiment(paths["schedules"])
-    chosen = [(one, *_best_level(one)) for one in sae_series.split(table[table["represented"]])]
+    represented = sae_series.split(table[table["represented"]])
+    chosen = [(one, *_reported(one, level_of[one.name])) for one in represented]
     series = [one for one, _, _ in chosen]
     table = pd.concat([there for _, _, there in chosen], ignore_index=True)
     cases = list(dict.fromkeys(table["case"]))
@@ -84,9 +88,12 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     return canvas.figure
 
 
-def _best_level(series: Series) -> tuple[float, pd.DataFrame]:
-    """The level with the largest share of features recovered over all cases; of equals the lowest."""
-    return max(series.levels(), key=lambda level: float(level[1]["recovered_alive"].mean()))
+def _reported(series: Series, level: Mapping[Any, Any]) -> tuple[float, pd.DataFrame]:
+    """An SAE's chosen level, and its rows on the toy models that had no part in the choice."""
+    own = series.table
+    own = own[(own["sparsity_coefficient"] == level["sparsity_coefficient"]) & (own["k"] == level["k"])]
+    value = np.nan if series.level is None else float(level[series.level])
+    return value, own[~own["chooses"]] if level["is_held_out"] else own
 
 
 def _label(series: Series, value: float) -> str:

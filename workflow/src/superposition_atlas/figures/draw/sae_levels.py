@@ -1,4 +1,4 @@
-"""The effect of an SAE's level, its λ or k: recall, cosines and dead latents, by architecture and case."""
+"""The effect of an SAE's level, its λ or k: recall, angles and dead latents, by architecture and case."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from superposition_atlas.storage.experiment_files import read_experiment
 
 _MEASURES = {
     "recall_represented_alive": "recall, alive",
-    "mmcs_alive": "MMCS, alive",
+    "angle_median": "angle / 90°",
     "dead_fraction": "dead latents",
 }
 _APART = 0.018
@@ -36,6 +36,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         ArtefactError: if no SAE has a λ or k.
     """
     table = rows.read(paths["saes"], [*sae_series.COLUMNS, "collapsed", *_MEASURES])
+    table["angle_median"] /= 90.0
     experiment = read_experiment(paths["schedules"])
     cases = list(dict.fromkeys(table["case"]))
     series = [one for one in sae_series.split(table) if one.level]
@@ -57,7 +58,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     width = room / (len(_MEASURES) * len(groups))
 
     sae_series.headline(canvas, experiment, table)
-    lowest = min(0.0, float(table["mmcs_alive"].min()))  # a mean of signed cosines
+    highest = float(table["angle_median"].max())
     top = _HEADER + _TITLE
     for row, case in enumerate(cases):
         canvas.text(
@@ -76,7 +77,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             for row, case in enumerate(cases):
                 axes = canvas.axes(left, top + row * cell, width - _GAP, cell - _BETWEEN)
                 _lines(axes, [one.of_case(case) for one in of_level], measure, values)
-                axes.set_ylim(lowest - 0.07, 1.07)
+                axes.set_ylim(-0.07, max(1.0, highest) + 0.07)
                 axes.tick_params(labelleft=column == 0, labelbottom=row == len(cases) - 1)
                 if row == len(cases) - 1:
                     axes.set_xlabel(sae_series.SYMBOLS[level])

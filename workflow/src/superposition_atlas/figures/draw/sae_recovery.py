@@ -15,8 +15,9 @@ from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.storage.experiment_files import read_experiment
 
 _MEASURES = {
-    "recall_represented_alive": "recall, alive",
-    "mmcs_alive": "MMCS, alive",
+    "recall_represented_alive": "cosine > .9",
+    "recall_represented_08_alive": "cosine > .8",
+    "angle_median": "angle, degrees",
     "dead_fraction": "dead latents",
     "fvu": "FVU",
 }
@@ -82,12 +83,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
 def _limits(tables: Mapping[str, pd.DataFrame], measure: str) -> tuple[float, float]:
     """The same for all experiments, with room for whole marks; shares from 0 to 1."""
     values = np.concatenate([table[measure].dropna().to_numpy(dtype=float) for table in tables.values()])
-    if measure in ("recall_represented_alive", "dead_fraction"):
-        low, high = 0.0, 1.0
-    else:
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-        high = 1.0 if measure == "mmcs_alive" else high
-        low = 0.0 if measure == "fvu" else low
+    is_share = measure.startswith("recall") or measure == "dead_fraction"
+    low, high = 0.0, 1.0 if is_share or not values.size else float(values.max())
     margin = 0.06 * max(high - low, 0.01)
     return low - margin, high + margin
 

@@ -1,4 +1,4 @@
-"""SAEs of experiments that compare architectures, each at its best level on these toy models."""
+"""SAEs of experiments that compare architectures: levels are chosen on one half of the toy models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from superposition_atlas.storage import layout
 RARE = 0.1
 """A feature is rare here if its probability is at most this."""
 _LEVEL = ["sae", "architecture", "sparsity_coefficient", "k"]
-_MEASURES = ("l0", "fvu", "recall_represented_alive", "recall_represented_08", "dead_fraction")
+_MEASURES = ("l0", "fvu", "recall_represented_alive", "recall_represented_08_alive", "dead_fraction")
+_CHOSEN = ["sae", "sparsity_coefficient", "k"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class SAEFacts:
     recall: Mean
     """Share of represented features, at cosine .9, by latents that fire."""
     recall_08: float
+    angle: float | None
+    """Mean over toy models of the median angle, in degrees, to the best latent that fires."""
     l0: float
     fvu: float
     dead: float
@@ -59,32 +62,37 @@ class ComparisonFacts:
 
 
 def comparison(ledger: Ledger, experiment: Experiment) -> ComparisonFacts:
-    """All SAEs of an experiment, each at its best level.
+    """All SAEs of an experiment, each at its chosen level, on the toy models that had no part in the choice.
 
     Raises:
         ArtefactError: if a table is missing, damaged, or lacks a column.
     """
     path = layout.experiment_table(experiment.name, "saes")
-    table = ledger.read(path, [*_LEVEL, "case", "seed", *_MEASURES])
+    table = ledger.read(path, [*_LEVEL, "case", "seed", "chooses", *_MEASURES])
+    levels = ledger.read(
+        layout.experiment_table(experiment.name, "sae_levels"), [*_CHOSEN, "is_held_out", "angle_median"]
+    )
     recovered = ledger.read(
         layout.experiment_table(experiment.name, "recovered"),
-        [*_LEVEL, "probability", "represented", "recovered_alive"],
+        [*_LEVEL, "chooses", "probability", "represented", "recovered_alive"],
     )
     recovered = recovered[recovered["represented"].astype(bool)]
     found = []
-    for _, own in table.groupby("sae", sort=False):
-        levels = [part for _, part in own.groupby(_LEVEL, sort=False)]
-        best = max(levels, key=lambda part: float(part["recall_represented_alive"].mean()))
-        first = best.iloc[0]
-        same = np.logical_and.reduce([recovered[name] == first[name] for name in _LEVEL])
-        found.append(_sae(best, recovered[same]))
+    for chosen in levels.to_dict("records"):
+        told, features = (
+            rows[np.logical_and.reduce([rows[name] == chosen[name] for name in _CHOSEN])]
+            for rows in (table, recovered)
+        )
+        if chosen["is_held_out"]:
+            told, features = told[~told["chooses"]], features[~features["chooses"]]
+        found.append(_sae(told, features, float(chosen["angle_median"])))
     n_models = len(table[["case", "seed"]].drop_duplicates())
     facts = ComparisonFacts(experiment.name, experiment.title, n_models, found)
     ledger.note(path, experiment.name, facts)
     return facts
 
 
-def _sae(best: pd.DataFrame, features: pd.DataFrame) -> SAEFacts:
+def _sae(best: pd.DataFrame, features: pd.DataFrame, angle: float) -> SAEFacts:
     first = best.iloc[0]
     architecture = by_name(str(first["architecture"]))
     level = None if architecture.level is None else float(first[architecture.level])
@@ -98,7 +106,8 @@ def _sae(best: pd.DataFrame, features: pd.DataFrame) -> SAEFacts:
         level=level,
         n=len(best),
         recall=Mean(float(recall.mean()) if len(recall) else 0.0, max(low, 0.0), min(high, 1.0)),
-        recall_08=float(best["recall_represented_08"].mean()),
+        recall_08=float(best["recall_represented_08_alive"].mean()),
+        angle=angle if np.isfinite(angle) else None,
         l0=float(best["l0"].mean()),
         fvu=float(best["fvu"].mean()),
         dead=float(best["dead_fraction"].mean()),

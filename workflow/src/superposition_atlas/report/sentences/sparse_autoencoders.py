@@ -10,7 +10,7 @@ from superposition_atlas.report.phrases import between, fixed, percent, short
 
 
 def span_of_recall(facts: ComparisonFacts) -> str:
-    """What trained SAEs recover at their best level, beside the best baseline."""
+    """What trained SAEs recover at their chosen level, beside the best baseline."""
     trained = [sae for sae in facts.saes if not sae.is_baseline]
     baseline = max(
         (sae for sae in facts.saes if sae.is_baseline), key=lambda sae: sae.recall.mean, default=None
@@ -71,7 +71,7 @@ def section(comparisons: Sequence[ComparisonFacts], n_saes: int) -> list[Block]:
 
 
 def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
-    """A row an architecture, at its best level on these toy models."""
+    """A row an architecture, at the level that was chosen on the other half of the toy models."""
     if not comparisons:
         return []
     rows: list[Sequence[str] | str] = []
@@ -91,6 +91,7 @@ def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
                 ("SAEs", "right"),
                 ("Recall .9", "right"),
                 ("Recall .8", "right"),
+                ("Angle", "right"),
                 ("L0", "right"),
                 ("FVU", "right"),
                 ("Dead", "right"),
@@ -118,6 +119,7 @@ def _row(sae: SAEFacts) -> tuple[str, ...]:
         str(sae.n),
         f"{fixed(sae.recall.mean, 2)} ({between(sae.recall.low, sae.recall.high, 2)})",
         fixed(sae.recall_08, 2),
+        "–" if sae.angle is None else f"{fixed(sae.angle, 1)}°",
         fixed(sae.l0, 2),
         fixed(sae.fvu, 3),
         percent(sae.dead),
