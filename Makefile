@@ -21,7 +21,7 @@ export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
 
 .DELETE_ON_ERROR:
-.PHONY: all smoke test check format clean
+.PHONY: all smoke test check format docs clean
 
 all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
@@ -48,6 +48,12 @@ format: $(VENV)/.installed-dev
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow/rules
+
+# The site, in site/; needs no network once the packages are installed.
+docs: $(VENV)/.installed
+	$(PIP) --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "The site: $(CURDIR)/site/README.html"
 
 clean:
 	rm -rf results .snakemake smoke site

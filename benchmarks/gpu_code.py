@@ -33,14 +33,14 @@ H200 = {"multiprocessors": 132, "issues_a_clock_and_multiprocessor": 4, "clock_g
 datasheet has 1.98 GHz as the most."""
 
 TYPES = {
-    "threshold": "*u32", "keys": "*u32", "loss_sum": "*fp64", "losses": "*fp64", "clock": "*i64",
-    "first_step": "i64",
+    "loss_sum": "*fp64", "losses": "*fp64", "clock": "*i64", "first_step": "i64",
+    **dict.fromkeys(("threshold", "keys", "structure"), "*u32"),
     **dict.fromkeys(("to_mean", "n_outputs", "weight_decay", "momentum"), "fp32"),
     **dict.fromkeys(("n_steps", "batch_size", "n_samples", "n", "m", "n_W", "length", "n_blocks"), "i32"),
 }  # fmt: skip
 """Of arguments that are no pointers to float32."""
 
-SMALL = {"RELU": True, "CENTRED": False, "MAGNITUDES": "uniform"}
+SMALL = {"RELU": True, "CENTRED": False, "MAGNITUDES": "uniform", "STRUCTURED": False}
 OPTIMIZER = {"OPTIMIZER": "adam"}
 TILES = {"CENTRED": False, "FEATURES": 32}
 
@@ -61,12 +61,15 @@ def kernels(shapes: list[tuple[int, int]]) -> dict[str, tuple[Any, dict[str, Any
             training | rare | {"WHOLE": False},
             WARPS,
         )
+        structured = training | {"STRUCTURED": True}
+        found[f"take_steps {n}-{m} structured"] = small_kernels.take_steps, structured, WARPS
         found[f"sum_losses {n}-{m}"] = small_kernels.sum_losses, size | rare | {"LANES": 32}, 1
     steps = {"STEPS": 4096, "BLOCK": 256} | OPTIMIZER
-    drawing = TILES | {"PURPOSE": 0, "MAGNITUDES": "uniform", "QUADS": 16}
+    drawing = TILES | {"PURPOSE": 0, "MAGNITUDES": "uniform", "STRUCTURED": False, "QUADS": 16}
     return found | {
         "draw": (draw, drawing, 4),
         "draw lognormal": (draw, drawing | rare, 4),
+        "draw structured": (draw, drawing | {"STRUCTURED": True}, 4),
         "respond": (wide_kernels.respond, TILES | {"RELU": True, "ROWS": 64}, 4),
         "update_weights": (wide_kernels.update_weights, steps, 4),
         "update_biases": (wide_kernels.update_biases, steps | {"TRAINS_BIAS": True}, 4),

@@ -32,7 +32,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # read when
 import measuring
 import numpy as np
 import superposition_atlas as sa
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.theory.descent import Landscape
 
 N_SCHEDULES, N_STARTS, SEED = 300, 500, 1
@@ -140,7 +140,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "n": len(rows),
         "n_not_beaten": held,
         "share_not_beaten": held / len(rows),
-        "wilson_interval_95": wilson_interval(held, len(rows)),
+        "exact_interval_95": exact_interval(held, len(rows)),
         "n_where_no_random_start_came_near": n_better,
         "largest_seconds": {
             str(n): max(row["seconds"] for row in rows if row["features"] == n)

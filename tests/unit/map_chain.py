@@ -143,6 +143,8 @@ def _make(checked: config.Config, name: str) -> None:
     given = [word for table, paths in parts.items() for word in (f"--{table}", *paths) if paths]
     table = {one: layout.map_table(name, one) for one in ("models", "solutions", "points", "features")}
     run("map-measures", *given, *(word for one, path in table.items() for word in (f"--output-{one}", path)))
+    trained = [word for one in ("points", "weights") if parts[one] for word in (f"--{one}", *parts[one])]
+    run("map-matching", *trained, "--output", layout.map_table(name, layout.MATCHING))
     if name in catalogue.solved_maps(checked, "random"):
         searched = ("--points", *parts["points"], "--solutions", *parts["solutions"])
         output = layout.map_table(name, "predictions")

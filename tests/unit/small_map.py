@@ -65,7 +65,7 @@ def small_map() -> Map:
 
 
 def build_map(described: Map, results: Path) -> Path:
-    """Writes results/maps/{map}/{models,solutions,points}.parquet and returns their folder."""
+    """Writes results/maps/{map}/{models,solutions,points,matching}.parquet and returns their folder."""
     folder = results / "maps" / described.name
     (points, weights, solutions), tables = (
         [folder / name / "shard=0" / "part.parquet" for name in ("points", "weights", "solutions")],
@@ -100,6 +100,7 @@ def build_map(described: Map, results: Path) -> Path:
     )
     outputs = {f"output-{name}": path for name, path in tables.items()}
     _run("map-measures", points=points, weights=weights, solutions=solutions, **outputs)
+    _run("map-matching", points=points, weights=weights, output=folder / "matching.parquet")
     return folder
 
 

@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.figures.parts import atlas_grid, style
+from superposition_atlas.figures.parts import atlas_grid, order_axis, style
 from superposition_atlas.figures.parts.atlas_grid import Atlas, Column, edges
 from superposition_atlas.figures.parts.atlas_panel import Layers, count_look, draw_panel
 from superposition_atlas.maps.cases import cases_at
@@ -33,7 +33,8 @@ from tests.unit.small_map import RATIO, SPEC, build_map, small_map
 REPOSITORY = Path(__file__).parents[2]
 FAMILIES = ["geometric", "linear"]
 COLUMNS = [Column(1.0, "aligned"), Column(RATIO, "aligned"), Column(RATIO, "reversed")]
-FIGURES = [figure for figure in catalogue.figures(config.load(SPEC)) if figure.category == "Atlas"]
+OF_THE_TALK = ("atlas_represented", "atlas_dedicated", "atlas_gap", "atlas_observations")
+FIGURES = [figure for figure in catalogue.figures(config.load(SPEC)) if figure.module in OF_THE_TALK]
 OPTIONS = {figure.module: figure.options for figure in FIGURES}
 CASES = OPTIONS["atlas_gap"]["cases"]
 
@@ -385,6 +386,54 @@ def test_one_variant_is_drawn(table: pd.DataFrame, tmp_path: Path) -> None:
     assert set(np.unique(drawn(panels(figure)[0])[0])) == {1.0}
 
 
+# --- all schedules on one axis -----------------------------------------------------------------------------
+
+
+def by_order(path: Path) -> tuple[Figure, catalogue.FigureTarget]:
+    (target,) = [one for one in catalogue.figures(config.load(SPEC)) if one.module == "atlas_by_order"]
+    paths = {role: path.parent / f"{role}.parquet" for role in target.inputs}
+    return import_module("superposition_atlas.figures.draw.atlas_by_order").draw(
+        paths, **target.options
+    ), target
+
+
+def test_aligned_and_reversed_schedules_stand_on_one_axis(path: Path, table: pd.DataFrame) -> None:
+    figure, target = by_order(path)
+    assert target.options["panels"] == ["best", "trained", "rule"]
+    panels = [
+        axes for axes in figure.axes if any(isinstance(one, PolyCollection) for one in axes.collections)
+    ]
+    assert len(panels) == 3 * len(FAMILIES) * 2  # importances 1 and RATIO
+    matching = read_table(path.parent / "matching.parquet")
+    n_points = 0
+    for axes, name in zip(panels, ["best_n_represented", "n_represented", "n_kept_rule"] * 4, strict=True):
+        (mesh,) = (one for one in axes.collections if isinstance(one, PolyCollection))
+        values = set(mesh.get_array())
+        known = table[name] if name in table else matching[name]
+        assert values <= set(known.astype(float))
+        n_points += len(mesh.get_array()) * (name == "n_represented")
+        low, high = axes.get_xlim()
+        assert low == pytest.approx(-high), "equal steps of steepness to both sides"
+    # Each schedule of an order once, uniform sparsity in the middle; of equal importance on both sides.
+    uniform, steep = (table[chosen] for chosen in (table["steepness"] == 1, table["steepness"] > 1))
+    both = steep["importance_ratio"] == 1
+    distinct = uniform.drop_duplicates(["family", "importance_ratio", "mean_density"])
+    assert n_points == len(distinct) + len(steep) + both.sum()
+
+
+def test_cases_of_the_talk_are_labelled_dots(path: Path) -> None:
+    figure, _ = by_order(path)
+    labels = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert labels == {"case1", "case2", "case5 post4"}
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=8, unique=True))
+def test_places_lie_in_their_cells(values: list[float]) -> None:
+    places = np.sort(values)
+    ends = order_axis.place_edges(places)
+    assert ((ends[:-1] <= places) & (places <= ends[1:])).all()
+
+
 # --- catalogue ---------------------------------------------------------------------------------------------
 
 
@@ -403,17 +452,17 @@ def test_maps_that_have_nothing_to_show_have_no_figures(change: dict[str, Any]) 
     raw = copy.deepcopy(SPEC)
     raw["maps"]["atlas"] |= change
     assert catalogue.atlas(config.load(raw)) is None
-    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.module in OF_THE_TALK]
 
 
 def test_without_a_map_of_that_role_there_are_no_figures() -> None:
     raw = {"experiments": SPEC["experiments"], "maps": {"other": SPEC["maps"]["atlas"] | {"role": ""}}}
-    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+    assert not [figure for figure in catalogue.figures(config.load(raw)) if figure.module in OF_THE_TALK]
     assert len(FIGURES) == 4
 
 
 def test_the_first_variant_is_the_one_that_is_drawn() -> None:
     raw = copy.deepcopy(SPEC)
     raw["maps"]["atlas"]["variants"] = {"longer": {"steps": 400}, "shorter": {}}
-    figures = [figure for figure in catalogue.figures(config.load(raw)) if figure.category == "Atlas"]
+    figures = [figure for figure in catalogue.figures(config.load(raw)) if figure.module in OF_THE_TALK]
     assert {figure.options["variant"] for figure in figures} == {"longer"}

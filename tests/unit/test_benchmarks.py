@@ -81,7 +81,7 @@ def test_the_search_is_compared_with_random_starts(tmp_path):
     record = json.loads(path.read_text())
     assert {"date", "processor", "starts", "tolerance", "n", "n_not_beaten"} <= record.keys()
     assert (record["n"], record["n_not_beaten"]) == (2, 2)
-    low, high = record["wilson_interval_95"]
+    low, high = record["exact_interval_95"]
     assert 0.0 < low < high == 1.0
     assert [row["features"] for row in record["schedules"]] == [4, 5]
 

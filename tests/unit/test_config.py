@@ -13,6 +13,7 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 from superposition_atlas import schedules
 from superposition_atlas.config import families, load, read, sae_spec, schedule_source
+from superposition_atlas.metrics.verdicts import models_for_always
 from superposition_atlas.sae.settings import SAESettings
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -101,6 +102,13 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
         )
         assert "smoke test" in tiny.title
     assert samples < 1e8
+
+
+def test_many_seeds_are_as_many_as_the_verdict_always_needs() -> None:
+    talk, many = load(read(TALK)), load(laid_over(read(TALK.parent / "many_seeds.yaml")))
+    assert models_for_always(138) == len(many.experiments["wide"].seeds) < models_for_always(139)
+    for name, experiment in talk.experiments.items():
+        assert name == "wide" or many.experiments[name].seeds == experiment.seeds
 
 
 def test_what_is_left_out_has_the_librarys_defaults() -> None:

@@ -79,7 +79,7 @@ WRONG: list[tuple[str, Any, list[str]]] = [
     ("training.warmup_steps", 100, ["talk.training.warmup_steps:", "100", "< 100, the steps"]),
     ("training.learning_rate_schedule", "step", ["learning_rate_schedule:", "'step'", "quarter_cosine"]),
     ("training.output", "tanh", ["training.output:", "'tanh'", "relu or linear"]),
-    ("training.bias", "none", ["training.bias:", "'none'", "trained, zero or mean, or a list"]),
+    ("training.bias", "none", ["training.bias:", "'none'", "trained, zero, mean or densest_zero, or a list"]),
     ("training.bias", [0.1, 0.2], ["talk.training.bias:", "[0.1, 0.2]", "5 numbers", "it has 2"]),
     ("training.bias", [0.1, "a", 0, 0, 0], ["training.bias[1]:", "'a'", "a number"]),
     ("training.centred_inputs", "yes", ["training.centred_inputs:", "'yes'", "true or false"]),

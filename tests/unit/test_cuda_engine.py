@@ -22,12 +22,14 @@ from superposition_atlas.backends import optional_packages
 from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
+from superposition_atlas.sampling.structure import intervals_of
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training import train_toy_models as training
 from superposition_atlas.training.problem import Problem, TrainingState
 from superposition_atlas.training.torch_engine import TorchEngine
 from superposition_atlas.training.train_toy_models import train
 
+from tests.unit.structure_samples import FIVE
 from tests.unit.test_training import (
     OPTIMIZERS,
     VARIANTS,
@@ -95,7 +97,9 @@ def write_words(out, quads, feature, step, purpose, key0, key1):
 @triton.jit
 def write_magnitudes(out, words, threshold, scale, offset, MAGNITUDES: tl.constexpr, SIZE: tl.constexpr):
     i = tl.arange(0, SIZE)
-    x = magnitude(tl.load(words + i), tl.load(threshold), tl.load(scale), tl.load(offset), MAGNITUDES)
+    word = tl.load(words + i)
+    start = tl.full((), 0, tl.uint32)
+    x = magnitude(word, word, start, tl.load(threshold), tl.load(scale), tl.load(offset), MAGNITUDES)
     tl.store(out + i, x)
 
 
@@ -227,6 +231,22 @@ def test_held_out_losses_are_the_references(device, shape, variant, monkeypatch)
     weights = TrainingState.initial(of).weights
     expected = TorchEngine("cpu", 1).feature_loss(weights, of)
     np.testing.assert_allclose(engine_on(device).feature_loss(weights, of), expected, rtol=1e-4)
+
+
+@on_every_device
+@pytest.mark.parametrize("n_features", [5, 20], ids=["small", "wide"])
+def test_features_that_depend_on_one_another_are_the_references(device, n_features, monkeypatch):
+    for module in (cuda_small, cuda_wide, torch_engine):
+        monkeypatch.setattr(module, "HELD_OUT_SAMPLES", 512)
+    of = problem(n_features, 2, n_instances=2, batch_size=100, probability=0.3)
+    groups = [*FIVE[:1], {"form": "exclusive", "features": [1, 4]}]
+    of = replace(of, structure=intervals_of(groups, of.probability))
+    assert_stays_with_the_reference(device, of, 1, 2)
+    weights = TrainingState.initial(of).weights
+    expected = TorchEngine("cpu", 1).feature_loss(weights, of)
+    np.testing.assert_allclose(engine_on(device).feature_loss(weights, of), expected, rtol=1e-4)
+    independent = TorchEngine("cpu", 1).feature_loss(weights, replace(of, structure=None))
+    assert np.abs(expected / independent - 1).max() > 1e-3
 
 
 @on_every_device

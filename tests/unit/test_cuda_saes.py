@@ -10,6 +10,7 @@ from superposition_atlas.errors import DeviceError, TrainingError
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.training.train_toy_models import random_dictionaries
 
+from tests.unit.structure_samples import five
 from tests.unit.test_cuda_engine import DEVICES
 
 pytest.importorskip("triton", reason="Triton is for Linux")
@@ -59,6 +60,13 @@ def test_every_architecture_is_the_references(on_gpu, name):
 
 def test_toy_models_of_every_kind(on_gpu):
     on = models(1, magnitudes="exponential")
+    found = on_gpu(on, steps=4)
+    expected = train_saes(on, engine="torch", n_latents=5, batch_size=40, steps=4, dead_window=2)
+    np.testing.assert_allclose(found.W_enc, expected.W_enc, atol=2e-5)
+
+
+def test_features_that_depend_on_one_another(on_gpu):
+    on = random_dictionaries(five(3), 2, 3)
     found = on_gpu(on, steps=4)
     expected = train_saes(on, engine="torch", n_latents=5, batch_size=40, steps=4, dead_window=2)
     np.testing.assert_allclose(found.W_enc, expected.W_enc, atol=2e-5)

@@ -468,7 +468,7 @@ def test_the_summary_is_of_the_search(tables: Tables) -> None:
         answers = set(minima.loc[minima["is_best"], "kept"])
         for kind, prefix, agrees in (
             ("predicted", "predicted", "agrees"),
-            ("predicted_bare", "bare", "bare_agrees"),
+            ("matching", "matching", "matching_agrees"),
         ):
             if row["bias"] != "trained":  # nothing is predicted of held biases
                 assert pd.isna([row[f"{prefix}_loss"], row[f"{prefix}_structure"], row[agrees]]).all()
@@ -541,7 +541,7 @@ def test_without_solutions_the_toy_models_are_measured(made: Path, tables: Table
     pd.testing.assert_frame_equal(models.drop(columns=unknown), tables["models"].drop(columns=unknown))
     summary = alone["points"]
     assert len(summary) == len(tables["points"])
-    assert not [name for name in summary if name.startswith(("best_", "predicted_", "bare_"))]
+    assert not [name for name in summary if name.startswith(("best_", "predicted_", "matching_"))]
     assert summary[["keeps_best", "median_excess", "frugal_n_represented"]].isna().all(axis=None)
     np.testing.assert_array_equal(summary["n_represented"], tables["points"]["n_represented"])
 

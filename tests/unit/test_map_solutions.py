@@ -82,7 +82,7 @@ def test_each_schedule_has_minima_of_every_search_and_two_predictions(all_biases
         assert set(zip(rows["kind"], rows["bias"], strict=True)) == {
             *(("minimum", bias) for bias in HELD_BIASES),
             ("predicted", "trained"),
-            ("predicted_bare", "trained"),
+            ("matching", "trained"),
         }
         for _, minima in rows[rows["kind"] == "minimum"].groupby("bias"):
             assert minima["rank"].tolist() == list(range(len(minima)))

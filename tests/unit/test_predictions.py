@@ -31,11 +31,11 @@ def test_each_schedule_stands_once_and_agrees_as_the_points_say(made: dict[str, 
     same = points.loc[predictions["key"]]
     for mine, theirs in (
         ("agrees", "agrees"),
-        ("bare_agrees", "bare_agrees"),
+        ("matching_agrees", "matching_agrees"),
         ("best_loss", "best_loss"),
         ("predicted_loss", "predicted_loss"),
         ("best_n_represented", "best_n_represented"),
-        ("bare_n_represented", "bare_n_represented"),
+        ("matching_n_represented", "matching_n_represented"),
         ("predicted_structure", "predicted_structure"),
     ):
         assert predictions[mine].tolist() == same[theirs].tolist(), mine
@@ -56,8 +56,8 @@ def test_right_predictions_cost_nothing_and_wrong_ones_at_least_the_margin(
     made: dict[str, pd.DataFrame],
 ) -> None:
     table = made["predictions"]
-    assert not table["bare_agrees"].all()
-    for agrees, excess in (("agrees", "predicted_excess"), ("bare_agrees", "bare_excess")):
+    assert not table["matching_agrees"].all()
+    for agrees, excess in (("agrees", "predicted_excess"), ("matching_agrees", "matching_excess")):
         right = table[agrees].astype(bool)
         np.testing.assert_allclose(table.loc[right, excess], 0, atol=1e-5)
         wrong = table.loc[~right].dropna(subset=excess)
@@ -81,7 +81,7 @@ def test_the_margin_is_over_the_best_minimum_with_other_features() -> None:
             row("minimum", 2, 1.5, "10"),
             row("minimum", 3, 3.0, "01"),
             row("predicted", 0, 1.6, "10"),
-            row("predicted_bare", 0, 9.0, "00"),
+            row("matching", 0, 9.0, "00"),
         ]
     )
     solutions = solved[["key", "kind", "bias", "rank", "loss"]].assign(structure="", b=[np.zeros(2)] * 6)
@@ -90,7 +90,7 @@ def test_the_margin_is_over_the_best_minimum_with_other_features() -> None:
     (found,) = prediction_table(points, solved, solutions, W).to_dict("records")
     assert found["margin"] == pytest.approx(0.5)
     assert (found["agrees"], found["predicted_excess"]) == (False, pytest.approx(0.5))
-    assert np.isnan(found["bare_excess"])
+    assert np.isnan(found["matching_excess"])
     assert found["best_shape"] == "dedicated, dedicated"
 
 

@@ -19,7 +19,6 @@ from superposition_atlas import metrics, schedules
 from superposition_atlas.backends import memory
 from superposition_atlas.errors import ArgumentError, ArtefactError, AtlasError, TheoryError
 from superposition_atlas.metrics import intervals, maxima, polysemanticity, recovery
-from superposition_atlas.theory.predictor import predict_bare
 from superposition_atlas.toy_model import ToyModels
 
 # --- what is given -----------------------------------------------------------------------------------------
@@ -116,6 +115,9 @@ SCHEDULE = schedules.constant(2, 0.5)
 TINY: dict[str, Any] = {"steps": 1, "batch_size": 2}
 MODELS: ToyModels = sa.train(SCHEDULE, 2, 2, engine="torch", device="cpu", **TINY)
 SAES = sa.train_saes(MODELS, n_latents=2, engine="torch", **TINY)
+ALONE = [{"form": "together", "features": [0]}]
+TOGETHER = [{"form": "together", "features": [0, 1]}]
+STRUCTURED = sa.random_dictionaries(SCHEDULE.with_structure(TOGETHER), 2, 2)
 W, B = MODELS.W, MODELS.b
 X = MODELS.sample(0, 3)
 H = MODELS.encode(X)
@@ -130,7 +132,12 @@ FLOATS = {
 
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "sample": (sa.sample, {"seeds": [1], "step": 0, "batch_size": 2, "probability": [0.5, 0.5]}),
+    "sample structured": (
+        sa.sample,
+        {"seeds": [1], "step": 0, "batch_size": 2, "probability": [0.5, 0.5], "structure": ALONE},
+    ),
     "Schedule": (sa.Schedule, {"importance": [1.0, 1.0], "probability": [0.5, 0.5]}),
+    "Schedule.with_structure": (SCHEDULE.with_structure, {"structure": TOGETHER}),
     "geometric": (schedules.geometric, {"n_features": 2, "first": 0.5, "last": 0.1, "importance": 0.9}),
     "geometric ratio": (schedules.geometric, {"n_features": 2, "first": 0.5, "ratio": 0.5}),
     "linear": (schedules.linear, {"n_features": 2, "first": 0.5, "last": 0.1, "importance": [1, 1]}),
@@ -154,7 +161,6 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "match": (sa.match, THEORY),
     "explore": (sa.explore, {"schedule": SCHEDULE, "n_hidden": 2, "results": None, "height": 10}),
     "predict": (sa.predict, THEORY),
-    "predict_bare": (predict_bare, THEORY),
     "TrainingSettings": (
         sa.TrainingSettings,
         {name: field.default for name, field in sa.TrainingSettings.__dataclass_fields__.items()},
@@ -266,6 +272,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "represented": (metrics.represented, {"W": W, "norm": 0.5}),
     "dedicated": (metrics.dedicated, {"W": W, "norm": 0.5, "threshold": 0.9}),
     "model_table": (metrics.model_table, {"models": MODELS}),
+    "pair_table": (metrics.pair_table, {"models": STRUCTURED}),
+    "child_table": (metrics.child_table, {"models": STRUCTURED, "saes": SAES, "n_samples": 8}),
     "feature_table": (metrics.feature_table, {"models": MODELS}),
     "metrics.evaluate": (metrics.evaluate, {"models": MODELS, "saes": SAES, "n_samples": 8}),
     "sae_table": (metrics.sae_table, {"evaluation": EVALUATION}),
@@ -274,7 +282,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "history_table": (metrics.history_table, {"evaluation": EVALUATION}),
     "latent_units": (metrics.latent_units, {"evaluation": EVALUATION}),
     "neuron_table": (metrics.neuron_table, {"models": MODELS, "n_samples": 8}),
-    "wilson_interval": (intervals.wilson_interval, {"n_holding": 1, "n": 2, "confidence": 0.95}),
+    "exact_interval": (intervals.exact_interval, {"n_holding": 1, "n": 2, "n_tests": 1, "confidence": 0.95}),
     "t_interval": (intervals.t_interval, {"values": [1.0, 2.0], "confidence": 0.95}),
     "largest_quantile": (
         maxima.largest_quantile,

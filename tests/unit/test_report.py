@@ -160,6 +160,10 @@ def test_no_identifier_is_printed(workplace: Path) -> None:
     assert "_" not in words
 
 
+def test_the_abstract_has_150_words(workplace: Path) -> None:
+    assert 60 < len(text_of(document()["abstract"]).split()) <= 150
+
+
 def test_titles_come_out_letter_by_letter(workplace: Path) -> None:
     content = document()
     assert HOSTILE in text_of(content["main"])
@@ -185,10 +189,8 @@ def test_references_are_cited_and_linked(workplace: Path) -> None:
 
 
 def test_two_parts_of_sixteen_pages(workplace: Path, tmp_path: Path) -> None:
-    """Figures are drawn grey, so that what is blank is blank."""
     content = document()
     figures = [Path(f"results/figures/{name}.svg") for name in content["figures"]]
-    (tmp_path / "root").mkdir()
     pages = typesetting.pages(TEMPLATE, NUMBERS, figures, tmp_path / "root", 30)
     assert len(pages) <= 32
 

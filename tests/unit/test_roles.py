@@ -81,9 +81,8 @@ def test_a_configuration_without_roles_has_the_figures_that_need_none() -> None:
     with_roles = {figure.module for figure in catalogue.figures(load(TALK))}
     assert found < with_roles
     assert with_roles - found == {
-        *("motivation", "uniform", "plane", "frobenius_norms", "observations", "thresholds", "initial_scale"),
-        "answer_matching",
-        *(module for module in with_roles if module.startswith("atlas_")),
+        *("motivation", "uniform", "plane", "observations", "thresholds", "initial_scale"),
+        *("atlas_represented", "atlas_dedicated", "atlas_gap", "atlas_observations"),
     }
     assert not catalogue.answers(plain)
 

@@ -377,12 +377,12 @@ def test_shares_by_case_and_probability_are_those_of_the_table(tables: Path, tmp
         assert len(lines) == n_groups, "an interval each"
 
 
-def test_intervals_by_feature_are_wilsons(tables: Path, tmp_path: Path) -> None:
+def test_intervals_by_feature_are_exact(tables: Path, tmp_path: Path) -> None:
     folder = only(tables, tmp_path, sae=["pca"], case=["case1"])
     recovered = reported(read_table(folder / "recovered.parquet"))
     axes = draw("sae_by_feature", folder).axes[7]
     (interval,) = [line for line in axes.lines if line.get_marker() in ("None", None, "")]
-    expected = intervals.wilson_interval(int(recovered["recovered_alive"].sum()), len(recovered))
+    expected = intervals.exact_interval(int(recovered["recovered_alive"].sum()), len(recovered))
     assert interval.get_ydata() == pytest.approx(expected)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.errors import AtlasError, TheoryError
 from superposition_atlas.theory.exact_loss import LARGEST_N_FEATURES, fill_losses, memory_for, objective_of
-from superposition_atlas.theory.moments import frequent_states, states
+from superposition_atlas.theory.moments import states
+from superposition_atlas.theory.supports import frequent_states
 
 from .theory_reference import Toy, plain_gradient, plain_loss, sampled_loss
 

@@ -11,10 +11,10 @@ from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import dimensionality
 from superposition_atlas.theory.best import N_FOLLOWED, best_solutions
 from superposition_atlas.theory.descent import Landscape, Minimum
+from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.predictor import (
     Prediction,
     predict,
-    predict_bare,
     ranked_axes,
     ranked_polygons,
 )
@@ -187,11 +187,12 @@ def test_a_dense_search_finds_nothing_better(index: int) -> None:
 
 
 @pytest.mark.parametrize("schedule", random_schedules(3, seed=6), ids=range(3))
-def test_prediction_bare_prediction_and_best_are_in_order(schedule: Schedule) -> None:
+def test_prediction_matching_and_best_are_in_order(schedule: Schedule) -> None:
     best = best_solutions(*schedule, 2, n_starts=2)[0]
     assert best.loss <= predict(*schedule, 2).cost + 1e-15
-    assert predict(*schedule, 2).cost <= predict_bare(*schedule, 2).cost + 1e-15
-    assert predict_bare(*schedule, 2).cost < nothing(schedule)
+    matched = match(*schedule, 2).cost / len(schedule[0])
+    assert predict(*schedule, 2).cost <= matched + 1e-15
+    assert matched < nothing(schedule)
 
 
 # --- best solutions: what they are --------------------------------------------------------------------------
@@ -407,9 +408,6 @@ def test_weights_and_biases_have_the_predicted_cost(n_hidden: int, seed: int) ->
         check_costs(predict(*schedule, n_hidden), schedule)
         for prediction in ranked_axes(*schedule, n_hidden):
             check_costs(prediction, schedule)
-        assert predict_bare(*schedule, n_hidden).cost == min(
-            prediction.cost for prediction in ranked_axes(*schedule, n_hidden)
-        )
 
 
 def test_polygons_have_their_costs_among_more_features() -> None:
@@ -440,7 +438,7 @@ def test_known_predictions() -> None:
     assert str(predict(*NAMED["equal and rare"], 2).structure).startswith("pentagon")
     dense = predict(np.array([0.3, 1.0, 0.5, 0.9, 0.7]), np.ones(5), 2)
     assert str(dense.structure) == "dedicated 1, dedicated 3"
-    assert str(predict_bare(*NAMED["geometric"], 2).structure) == "dedicated 0, pair 1-2"
+    assert str(match(*NAMED["geometric"], 2).structure) == "dedicated 0, pair 1-2"
 
 
 def agreement(schedules: list[Schedule], n_starts: int) -> float:
@@ -469,7 +467,7 @@ def test_the_predictor_foretells_what_is_kept_of_200() -> None:
 # --- calls --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("function", [best_solutions, predict, predict_bare])
+@pytest.mark.parametrize("function", [best_solutions, predict])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -510,8 +508,8 @@ def test_nothing_that_is_given_is_changed() -> None:
     importance, probability = (values.copy() for values in NAMED["geometric"])
     held = np.zeros(5)
     best_solutions(importance, probability, 2, n_starts=0, bias=held)
-    for prediction in (predict(importance, probability, 2), predict_bare(importance, probability, 2)):
-        prediction.W[...] = prediction.b[...] = np.nan
+    prediction = predict(importance, probability, 2)
+    prediction.W[...] = prediction.b[...] = np.nan
     np.testing.assert_array_equal(importance, NAMED["geometric"][0])
     np.testing.assert_array_equal(probability, NAMED["geometric"][1])
     np.testing.assert_array_equal(held, 0.0)

@@ -28,6 +28,7 @@ VARIANTS = {
     "bias-zero": {"bias": "zero"},
     "bias-mean": {"bias": "mean"},
     "bias-given": {"bias": (0.3, -0.2, 0.1, 0.0, 0.7)},
+    "bias-densest-zero": {"bias": "densest_zero"},
     "centred": {"centred_inputs": True},
     "centred-linear-mean": {"centred_inputs": True, "output": "linear", "bias": "mean"},
     "binary": {"magnitudes": "binary"},
@@ -92,7 +93,10 @@ def gradient_by_definition(of, W, b, step):
     follows = (hidden @ W + b[:, None, :] > 0) | (output == "linear")
     back = 2 * importance * error * follows / x[0].size
     gradient_W = hidden.swapaxes(1, 2) @ back + (back @ W.swapaxes(1, 2)).swapaxes(1, 2) @ seen
-    return gradient_W, back.sum(1), (importance * error**2).mean((1, 2))
+    gradient_b = back.sum(1)
+    if of.settings.bias == "densest_zero":
+        gradient_b[of.probability == of.probability.max(axis=1, keepdims=True)] = 0.0
+    return gradient_W, gradient_b, (importance * error**2).mean((1, 2))
 
 
 def assert_close_to_largest(actual, expected, tolerance):
@@ -125,13 +129,13 @@ def test_the_gradient_of_one_step(engine, shape, data):
 def test_the_gradient_of_every_variant(engine, variant, p):
     of = problem(probability=p, batch_size=301, **variant)
     state = TrainingState.initial(of)
-    if of.settings.bias == "trained":
+    if of.settings.trains_bias:
         state.weights.b[...] = np.random.default_rng(0).normal(0.0, 0.2, state.weights.b.shape)
     assert_one_step_follows_the_gradient(engine, of, state)
 
 
 def assert_one_step_follows_the_gradient(engine, of, state):
-    trains_bias = of.settings.bias == "trained"
+    trains_bias = of.settings.trains_bias
     gradient_W, gradient_b, loss = gradient_by_definition(of, state.weights.W, state.weights.b, state.step)
     engine.advance(state, 1, of)
     # From running means of 0 the mean is the gradient times 1 - β₁, the square its square times 1 - β₂.
@@ -153,6 +157,21 @@ def test_engines_stay_together_for_100_steps(shape, p):
     np.testing.assert_allclose(fused.weights.W, reference.weights.W, atol=2e-5)
     np.testing.assert_allclose(fused.weights.b, reference.weights.b, atol=2e-5)
     np.testing.assert_allclose(fused_loss, reference_loss, rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_densest_features_bias_alone_is_held(optimizer):
+    """Its bias stays at 0 and no other does, of each toy model by itself; the engines agree."""
+    schedule = Schedule(np.ones((2, 3)), np.array([[0.9, 0.5, 0.1], [0.1, 0.9, 0.9]]))
+    held = np.array([[True, False, False], [False, True, True]])
+    fused, reference = (
+        train(schedule, 2, [0, 1], bias="densest_zero", optimizer=optimizer,
+              steps=60, batch_size=100, learning_rate=0.02, engine=engine, progress=None)
+        for engine in ("fused", "torch")
+    )  # fmt: skip
+    assert ((fused.b == 0) == held).all()
+    np.testing.assert_allclose(fused.b, reference.b, atol=2e-5)
+    np.testing.assert_allclose(fused.W, reference.W, atol=2e-5)
 
 
 @pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)

@@ -150,7 +150,7 @@ def test_every_requirement_names_regions() -> None:
 
 @pytest.mark.parametrize(("n_holding", "n"), [(1, 0), (-1, 5), (6, 5)])
 def test_what_is_no_share_is_refused(n_holding: int, n: int) -> None:
-    with pytest.raises(ValueError, match=f"{n_holding} of {n} is no share"):
+    with pytest.raises(ValueError, match=f"n_holding is {n_holding}, n is {n}: .* else it is no share"):
         share_verdict(n_holding, n)
 
 

@@ -18,6 +18,7 @@ from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.structure import Intervals, independent
 from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
-Bias = Literal["trained", "zero", "mean"] | Annotated[tuple[float, ...], Length(1)]
+Bias = Literal["trained", "zero", "mean", "densest_zero"] | Annotated[tuple[float, ...], Length(1)]
 Optimizer = Literal["adam", "adamw", "sgd"]
 WeightDecay = Annotated[float, Range(0)] | Literal["default"]
 LearningRateSchedule = Literal["constant", "linear", "cosine", "quarter_cosine"]
@@ -71,7 +72,8 @@ class TrainingSettings(ShortSettings):
     """The toy model's last function: `relu`, or `linear` for none."""
     bias: Bias = "trained"
     """The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list of one
-    number a feature."""
+    number a feature. With `densest_zero` only the bias of the feature of the highest probability stays at 0
+    (or those, where two are equal)."""
     centred_inputs: bool = False
     """Whether the mean of each input is subtracted before the toy model sees it. The target stays the
     same."""
@@ -99,6 +101,11 @@ class TrainingSettings(ShortSettings):
             raise SettingError("momentum", self.momentum, allowed)
         if self.momentum >= 1:
             raise SettingError("momentum", self.momentum, "a number ≥ 0 and < 1")
+
+    @property
+    def trains_bias(self) -> bool:
+        """Whether any bias is trained."""
+        return self.bias in ("trained", "densest_zero")
 
     def check_bias(self, n_features: int) -> None:
         """Raises SettingError unless a bias that is given as numbers has one for each of the features."""
@@ -150,6 +157,9 @@ class ToyModels(Ensemble):
     engine: str
     history: History | None = None
     """None unless `record_steps` were asked for."""
+    structure: Intervals | None = None
+    """Which features depend on one another, [instance, feature, 2] (`sampling.structure`); None where all are
+    independent."""
 
     def __len__(self) -> int:
         return len(self.W)
@@ -178,7 +188,9 @@ class ToyModels(Ensemble):
 
         Args and errors as those of `sa.sample`.
         """
-        return sample(self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes)
+        return sample(
+            self.seeds, step, batch_size, self.probability, purpose, self.settings.magnitudes, self.structure
+        )
 
     def select(self, instances: Integer[np.ndarray, " chosen"] | slice | Sequence[int] | int) -> "ToyModels":
         """Some of the toy models, by index (a slice, one index or more, or a mask).
@@ -187,7 +199,7 @@ class ToyModels(Ensemble):
             ArgumentError: if there is no such toy model.
         """
         instances = arguments.positions("instances", instances, len(self))
-        arrays = {name: getattr(self, name)[instances] for name in TENSORS}
+        arrays = {name: getattr(self, name)[instances] for name in tensor_names(self)}
         if self.history is None:
             return replace(self, **arrays)
         recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
@@ -244,10 +256,15 @@ class ToyModels(Ensemble):
 
 
 TENSORS = ("W", "b", "loss", "seeds", "importance", "probability")
-"""The arrays of `ToyModels`, all with the instance as first axis."""
+"""The arrays of `ToyModels`, all with the instance as first axis; see `tensor_names`."""
 
 HISTORY_TENSORS = ("W", "b", "feature_loss")
 """The arrays of `History`, all with record and instance as first axes."""
+
+
+def tensor_names(models: ToyModels) -> tuple[str, ...]:
+    """The arrays that these toy models have: a structure where features depend on one another."""
+    return TENSORS if models.structure is None else (*TENSORS, "structure")
 
 
 def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
@@ -256,6 +273,10 @@ def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(one, name) for one in filled]) for name in TENSORS
     }
+    if any(one.structure is not None for one in filled):
+        arrays["structure"] = np.concatenate(
+            [independent(one.probability.shape) if one.structure is None else one.structure for one in filled]
+        )
     histories = [one.history for one in filled if one.history is not None]
     if not histories:
         return replace(filled[0], **arrays)
@@ -309,7 +330,7 @@ def mean_inputs(
 def initial_bias(
     probability: Float[np.ndarray, "instance feature"], settings: TrainingSettings
 ) -> Float[np.ndarray, "instance feature"]:
-    """b before the first step, float32; where `settings.bias` is not "trained" it stays so.
+    """b before the first step, float32; what `settings.bias` holds stays so.
 
     Raises:
         SettingError: if `settings.bias` has another number of values than there are features.

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas.playground.network_settings import Settings
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings
 
 
@@ -30,6 +31,8 @@ class Case:
     probability: Float[np.ndarray, "probability_variant feature"]
     """p_i, above 0 and at most 1."""
     training: TrainingSettings
+    structure: Intervals | None
+    """[probability_variant, feature, 2]; None where all features are independent."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from superposition_atlas.config.families import (
     Shards,
     Share,
     Size,
+    Structure,
     Title,
 )
 from superposition_atlas.playground.network_settings import Settings as NetworkSettings
@@ -69,6 +70,9 @@ class CaseKeys:
     """Importance I_i of each feature, at least 0, at most 1e36, and not all 0."""
     probability: CaseSchedule = "base"
     """Feature probability p_i, above 0 and at most 1; sparsity is 1 − p_i."""
+    structure: Structure | None = None
+    """Features that depend on one another, in place of the experiment's; with an empty list all are
+    independent."""
     training: Training = NOTHING
     """Training keys in which this case differs from its experiment."""
 
@@ -122,6 +126,9 @@ class ExperimentKeys:
     """The importance of each feature that a case calls `base`."""
     probability: Schedule = MappingProxyType({"family": "geometric", "first": 1.0, "last": 0.02})
     """The feature probability of each feature that a case calls `base`."""
+    structure: Structure | None = None
+    """Groups of features that depend on one another, no feature in two of them; probabilities stay what they
+    are. All other features are independent. It goes with `claims: false` and no role."""
     training: Training = NOTHING
     """How the toy models are trained."""
     claims: bool = False
@@ -225,6 +232,12 @@ class Random:
     """Number of schedules."""
     seed: Seed = 0
     """Seed of the draws; another seed, other schedules."""
+    order: (
+        Annotated[tuple[Literal["drawn", "aligned", "reversed", "uniform"], ...], Length(1), DISTINCT] | None
+    ) = None
+    """Orders in which each schedule is taken: as it is `drawn`, `aligned` (the more important, the denser),
+    `reversed`, or `uniform`, with the mean probability for all features. Equally important features have
+    the first order, and `uniform`. None means as drawn."""
 
 
 KINDS.update(grid=Grid, perturbation=Perturbation, random=Random)

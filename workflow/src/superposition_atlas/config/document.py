@@ -15,7 +15,7 @@ import yaml
 
 from superposition_atlas.config import declaration
 from superposition_atlas.config.checking import plain
-from superposition_atlas.config.families import FAMILIES
+from superposition_atlas.config.families import FAMILIES, FORMS
 from superposition_atlas.config.messages import allowed
 from superposition_atlas.config.schema import schema, sentences, sentences_of
 from superposition_atlas.errors import ConfigError
@@ -41,7 +41,7 @@ _WIDEST = 10_000
 def with_tables(text: str) -> str:
     """A document with the tables between `<!-- table: NAME -->` and `<!-- end of table -->` up to date.
 
-    NAME is `families`, `kinds` (of points), or a name in `TABLES`.
+    NAME is `families`, `forms` (of groups), `kinds` (of points), or a name in `TABLES`.
 
     Raises:
         ConfigError: if there is no table of that name.
@@ -57,10 +57,12 @@ def schema_text() -> str:
 def _table(name: str) -> str:
     if name == "families":
         return _options("Family", FAMILIES)
+    if name == "forms":
+        return _options("Form", FORMS)
     if name == "kinds":
         return _options("Kind", declaration.KINDS)
     if name not in TABLES:
-        raise ConfigError(f"table {name!r}: unknown, allowed are families, kinds, {', '.join(TABLES)}")
+        raise ConfigError(f"table {name!r}: unknown, allowed are families, forms, kinds, {', '.join(TABLES)}")
     keys: Keys = TABLES[name]
     texts = sentences_of(keys)
     rows = [

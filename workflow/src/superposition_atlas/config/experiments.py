@@ -14,8 +14,9 @@ from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
-from superposition_atlas.errors import ConfigError
+from superposition_atlas.errors import ConfigError, SettingError
 from superposition_atlas.sae.settings import SAESettings
+from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.settings.rules import fields_of
 from superposition_atlas.toy_model import TrainingSettings
 
@@ -58,6 +59,12 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
         sae: _sae((*key, "saes", sae), settings, written["saes"][sae], seeds)
         for sae, settings in filled["saes"].items()
     }
+    if any(case.structure is not None for case in cases.values()):
+        why = " with a structure: slides and observations are about independent features"
+        if filled["claims"]:
+            raise refused((*key, "claims"), True, "false", why)
+        if filled["role"]:
+            raise refused((*key, "role"), filled["role"], "the empty text", why)
     return Experiment(
         name=name,
         title=filled["title"] or name,
@@ -116,7 +123,24 @@ def _case(
         training=training_settings(
             at, filled["training"] | written.get("training", {}), filled["n_features"]
         ),
+        structure=_structure(key, name, filled, rows["probability"]),
     )
+
+
+def _structure(
+    key: Key, name: str, filled: Mapping[str, Any], probability: Float[np.ndarray, "variant feature"]
+) -> Intervals | None:
+    """The structure of a case: the experiment's unless it has one itself."""
+    is_own = "structure" in filled["cases"][name]
+    groups = (filled["cases"][name] if is_own else filled).get("structure")
+    try:
+        return intervals_of(groups, probability)
+    except SettingError as error:
+        number, _, setting = error.name.rpartition("structure[")[2].partition("]")
+        at = (*key, *(("cases", name) if is_own else ()), "structure", int(number))
+        path = (*at, setting.removeprefix(".")) if setting else at
+        in_case = "" if is_own else f" (in case {name})"
+        raise refused(path, error.value, error.allowed, in_case) from None
 
 
 def _shards(filled: Mapping[str, Any], n_seeds: int, trainings: Sequence[TrainingSettings]) -> int:

@@ -139,3 +139,50 @@ FAMILIES.update(
     mean=Mean,
     per_instance=PerInstance,
 )
+
+
+# --- features that depend on one another -------------------------------------------------------------------
+
+Features = Annotated[tuple[Annotated[int, Range(0)], ...], Length(1), DISTINCT]
+
+FORMS: dict[str, type] = {}
+GROUP = OneOf("form", FORMS)
+Structure = Annotated[
+    tuple[Annotated[Mapping[str, Any], GROUP], ...], Worded("a list of groups, which may be empty")
+]
+
+
+class Together:
+    """Correlated as far as probabilities allow: where the rarer of two is active, so is the other."""
+
+    features: Features
+    """The features, counted from 0."""
+
+
+class Exclusive:
+    """No two are ever active together; the probabilities sum to at most 1."""
+
+    features: Features
+    """The features, counted from 0."""
+
+
+class Tree:
+    """A child is active only with its parent, and never with another child of the same parent."""
+
+    features: Features
+    """The features, counted from 0."""
+    parents: Annotated[tuple[Annotated[int, Range(-1)], ...], Length(1)]
+    """The parent of each, −1 for none; the probabilities of the children of one parent sum to at most its
+    own."""
+
+
+class Intervals:
+    """The general form: all share a number u ~ U[0, 1], and i is active iff u is in [a_i, a_i + p_i)."""
+
+    features: Features
+    """The features, counted from 0."""
+    starts: Annotated[tuple[Annotated[float, Range(0, 1)], ...], Length(1)]
+    """a_i of each, at most 1 − p_i."""
+
+
+FORMS.update(together=Together, exclusive=Exclusive, tree=Tree, intervals=Intervals)

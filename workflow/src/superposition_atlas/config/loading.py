@@ -86,10 +86,12 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
             if key not in ("like", "saes", "shards", "figures")
         }
         return {"experiments": {name: of_schedules | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
+    structure = cases[case].get("structure", filled.get("structure"))
+    own = {key: cases[case][key] for key in ("importance", "probability", "training")}
     alone = {
         **{key: filled[key] for key in ("n_features", "n_hidden", "importance", "probability")},
         "seeds": seeds_as_written(loaded.seeds),
-        "cases": {case: {key: cases[case][key] for key in ("importance", "probability", "training")}},
+        "cases": {case: own | ({"structure": structure} if structure else {})},
     }
     return {"experiments": {name: alone}}
 

@@ -38,7 +38,8 @@ def presets_of(experiments: Iterable[Any]) -> list[dict[str, Any]]:
             continue
         for case in experiment.cases.values():
             settings = asdict(case.training)
-            if any(settings.get(name) != value for name, value in _PLAIN.items()):
+            is_plain = all(settings.get(name) == value for name, value in _PLAIN.items())
+            if not is_plain or case.structure is not None:
                 continue
             for title, importance, probability in _variants(case):
                 content = (experiment.n_hidden, importance, probability, _training(settings))

@@ -110,7 +110,7 @@ def bars(models: Models, title: str = "", ax: Axes | None = None) -> Figure:
         ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
         ax.spines["bottom"].set_visible(True)
         bar_panels.name_features(ax, len(model.weights))
-        ax.set(xlabel="‖Wᵢ‖", ylabel="feature")
+        ax.set(xlabel=r"$\|W_i\|$", ylabel="feature")
     return notebook_page.panel(ax, title)
 
 

@@ -13,12 +13,13 @@ def search_of(training: Mapping[str, Any]) -> str:
     """The search whose solutions they compete with, by the bias that it holds; empty if there is none.
 
     Centred inputs come to the same as another bias, b - Wᵀ W E x: free if b was trained, else held nowhere.
+    No search holds the densest feature's bias alone.
 
     Args:
         training: what `TrainingSettings.as_dict` gives.
     """
     bias = training["bias"]
-    is_held_elsewhere = training["centred_inputs"] and bias != "trained"
+    is_held_elsewhere = bias == "densest_zero" or (training["centred_inputs"] and bias != "trained")
     return bias if is_covered(training) and isinstance(bias, str) and not is_held_elsewhere else ""
 
 

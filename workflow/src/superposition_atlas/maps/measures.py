@@ -226,8 +226,8 @@ def point_table(
         Coordinates; observations, the names of those that are about the schedule, apart by spaces; variance,
         Σ_i I_i Var x_i. Over seeds: means, for QUESTIONS and keeps_best shares;
         `frugal_` of the seed with the lowest exact loss. Of the best solution `best_`, of the predictions
-        `predicted_` and `bare_`: where several solutions are equally good the first found stands for them,
-        but `agrees` and `bare_agrees` take any. Predictions are for free biases.
+        `predicted_` and `matching_`: where several solutions are equally good the first found stands for
+        them, but `agrees` and `matching_agrees` take any. Predictions are for free biases.
     """
     importance, probability = (np.stack(points[name].to_list()) for name in ("importance", "probability"))
     whole = points.drop(columns=["importance", "probability"]).assign(
@@ -259,9 +259,9 @@ def _over_seeds(models: pd.DataFrame) -> pd.DataFrame:
 
 
 _LOOKED_AT = ("loss", "kept", *COUNTS, *QUESTIONS)
-_PREDICTED = {"predicted": ("predicted", "agrees"), "predicted_bare": ("bare", "bare_agrees")}
+_PREDICTED = {"predicted": ("predicted", "agrees"), "matching": ("matching", "matching_agrees")}
 """By kind of prediction: what its columns start with, and the one that says whether it is right."""
-_FLAGS = (*(f"best_{name}" for name in QUESTIONS), "agrees", "bare_agrees")
+_FLAGS = (*(f"best_{name}" for name in QUESTIONS), "agrees", "matching_agrees")
 
 
 def _searches(solved: pd.DataFrame) -> Iterator[dict[str, object]]:

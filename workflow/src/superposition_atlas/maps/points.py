@@ -214,7 +214,28 @@ def _random(n_features: int, described: Mapping[str, Any]) -> _Schedules:
             "steepness": _rounded_number(probability.max() / probability.min()),
             "importance_family": importance_family,
         }
-        yield importance, probability, coordinates
+        if "order" not in described:
+            yield importance, probability, coordinates
+            continue
+        orders = [order for order in described["order"] if order != "uniform"]
+        left_out = orders[1:] if np.ptp(importance) == 0 else []  # the same schedule, up to names
+        for order in described["order"]:
+            if order in left_out:
+                continue
+            ordered = _in_order(importance, probability, order)
+            steepness = _rounded_number(ordered.max() / ordered.min())
+            yield importance, ordered, coordinates | {"steepness": steepness, "order": order}
+
+
+def _in_order(importance: Values, probability: Values, order: str) -> Values:
+    """Probabilities that rise with importance, fall with it, are all their mean, or stay as they are."""
+    if order == "drawn":
+        return probability
+    if order == "uniform":
+        return np.full_like(probability, probability.mean())
+    ranks = np.argsort(np.argsort(importance, kind="stable"), kind="stable")
+    rising = np.sort(probability)
+    return (rising if order == "aligned" else rising[::-1])[ranks]
 
 
 def _chosen(names: Sequence[str], draw: float) -> str:

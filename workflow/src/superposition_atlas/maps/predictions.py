@@ -12,7 +12,7 @@ from superposition_atlas.theory.shapes import shape_of
 
 _ROW = ["key", "kind", "bias", "rank"]
 _COPIED = ("n_represented", "kept")
-RULES = {"predicted": "agrees", "predicted_bare": "bare_agrees"}
+RULES = {"predicted": "agrees", "matching": "matching_agrees"}
 """Kinds of prediction, and the column that says whether it keeps the features that a best solution keeps."""
 SOLVED = [*_ROW, *_COPIED, "is_best"]
 """Columns of a map's table of solutions that are compared."""
@@ -37,8 +37,8 @@ def prediction_table(
         `best_kept`, `best_shape`, `best_W` and `best_b` as lists, and the most negative bias of a represented
         feature with that feature's norm; of both predictions loss, number, features, shape, structure, and
         whether each `agrees`. `margin`: by how much the best minimum that keeps other features loses more
-        than the best, relative to the best. `predicted_excess` and `bare_excess`: that of the best minimum
-        that keeps the features that are predicted. NaN where no such minimum was found.
+        than the best, relative to the best. `predicted_excess` and `matching_excess`: that of the best
+        minimum that keeps the features that are predicted. NaN where no such minimum was found.
 
     Raises:
         ArtefactError: if a schedule has no solution.

@@ -13,7 +13,9 @@ from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import SOLUTION_SCHEMA, MapPoints, row_files, stored_rows
 from superposition_atlas.storage.store import Store
 from superposition_atlas.theory.best import best_solutions
-from superposition_atlas.theory.predictor import predict, predict_bare
+from superposition_atlas.theory.matching import match
+from superposition_atlas.theory.predictor import predict
+from superposition_atlas.theory.structures import axis_weights
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def solve_points(points: MapPoints, biases: Sequence[str], n_starts: int, store:
         ArtefactError: if the store can't be written to.
         TheoryError: as `best_solutions`.
     """
-    spec = {"kind": "solutions of a map", "biases": list(biases), "n_starts": n_starts}
+    spec = {"kind": "solutions of a map, with the matching", "biases": list(biases), "n_starts": n_starts}
     before = Store(store, spec, code_digest("superposition_atlas.maps.solutions"), row_files(SOLUTION_SCHEMA))
     known = stored_rows(before, points.key, SOLUTION_SCHEMA).drop_duplicates(_NAMES)
     known = known[known["key"].isin(points.key)]
@@ -93,13 +95,13 @@ def _solve(
                 "n_starts": found.n_starts,
             }
             yield about | {"W": found.W.ravel(), "b": found.b}
-    for kind, predictor in (("predicted", predict), ("predicted_bare", predict_bare)):
-        made = predictor(importance, probability, n_hidden)
-        about = {
-            "kind": kind,
-            "bias": "trained",
-            "rank": 0,
-            "loss": made.cost,
-            "structure": str(made.structure),
-        }
-        yield about | {"W": made.W.ravel(), "b": made.b}
+    n_features = len(importance)
+    full, matched = predict(importance, probability, n_hidden), match(importance, probability, n_hidden)
+    W = axis_weights(matched.structure, n_features, n_hidden)
+    b = np.where(matched.is_kept, 0.0, probability / 2)
+    for kind, cost, structure, weights in (
+        ("predicted", full.cost, full.structure, (full.W, full.b)),
+        ("matching", matched.cost / n_features, matched.structure, (W, b)),
+    ):
+        about = {"kind": kind, "bias": "trained", "rank": 0, "loss": cost, "structure": str(structure)}
+        yield about | {"W": weights[0].ravel(), "b": weights[1]}

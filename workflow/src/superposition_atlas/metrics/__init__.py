@@ -5,6 +5,8 @@ from typing import Any
 
 # Loaded on first use, and named here as text: a table must not be rebuilt where another table's code changes.
 _WHERE = {
+    "child_table": "dependence",
+    "pair_table": "dependence",
     "dedicated": "features",
     "dimensionality": "features",
     "feature_table": "features",
@@ -21,8 +23,8 @@ _WHERE = {
     "history_table": "sae_history",
     "latent_units": "polysemanticity",
     "neuron_table": "polysemanticity",
+    "exact_interval": "intervals",
     "t_interval": "intervals",
-    "wilson_interval": "intervals",
 }
 
 __all__ = list(_WHERE)

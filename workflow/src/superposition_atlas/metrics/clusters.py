@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 from scipy.special import stdtrit
 
-from superposition_atlas.metrics.verdicts import CONFIDENCE, Verdict, share_verdict, tail_of
+from superposition_atlas.metrics.intervals import CONFIDENCE, tail_of
+from superposition_atlas.metrics.verdicts import Verdict, share_verdict
 
 PerCase = Float[np.ndarray, " case"]
 Labels = Integer[np.ndarray, " case"]

@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
+from superposition_atlas.sampling.structure import joint_probability
 from superposition_atlas.toy_model import ToyModels
 
 REPRESENTED_NORM = 0.5
@@ -59,23 +60,30 @@ def dimensionality(W: Weights) -> PerFeature:
     return np.divide(squared, total, out=np.zeros_like(squared), where=total > 0)
 
 
-def interference(W: Weights, weight: PerFeature | None = None) -> PerFeature:
+def interference(
+    W: Weights, weight: PerFeature | Float[np.ndarray, "instance feature feature"] | None = None
+) -> PerFeature:
     """Σ_{j≠i} (Ŵ_i · W_j)², each other feature weighted with `weight` (default 1).
 
     With the feature probabilities as weight this is the net interference of Anthropic's notebook: the natural
-    measure where features are not equally sparse.
+    measure where features are not equally sparse. Where features depend on one another the probability that j
+    is active while i is takes p_j's place: a weight [instance, i, j].
     """
     others = overlaps(W)
     if weight is not None:
-        allowed = "[instance, feature], one weight a feature of W"
+        allowed = "[instance, feature] or [instance, feature, feature], one weight a feature of W or a pair"
         weight = arguments.numbers(
-            "weight", weight, allowed, ndim=(2,), may_be_infinite=True, may_be_empty=True
+            "weight", weight, allowed, ndim=(2, 3), may_be_infinite=True, may_be_empty=True
         )
-        if weight.shape != others.shape[:2]:
-            raise ArgumentError(f"weight has shape {weight.shape}: must be {others.shape[:2]}, {allowed}")
+        if weight.shape != others.shape[: weight.ndim]:
+            raise ArgumentError(
+                f"weight has shape {weight.shape}: must be {others.shape[: weight.ndim]}, {allowed}"
+            )
     diagonal = np.arange(others.shape[2])
     others[:, diagonal, diagonal] = 0.0
-    return others.sum(axis=-1) if weight is None else np.einsum("kij,kj->ki", others, weight)
+    if weight is None:
+        return others.sum(axis=-1)
+    return np.einsum("kij,kj->ki" if weight.ndim == 2 else "kij,kij->ki", others, weight)
 
 
 def represented(W: Weights, norm: float = REPRESENTED_NORM) -> Bool[np.ndarray, "instance feature"]:
@@ -107,6 +115,13 @@ def model_table(models: ToyModels) -> pd.DataFrame:
     )
 
 
+def _while_active(models: ToyModels) -> np.ndarray:
+    """p_j, the weights of net interference: where features depend on one another, of j while i is active."""
+    if models.structure is None:
+        return models.probability
+    return joint_probability(models.probability, models.structure) / models.probability[:, :, None]
+
+
 def feature_table(models: ToyModels) -> pd.DataFrame:
     """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers."""
     arguments.instance("models", models, ToyModels, "ToyModels")
@@ -121,7 +136,7 @@ def feature_table(models: ToyModels) -> pd.DataFrame:
         "dimensionality": dimensionality(W),
         "interference": squared,
         "polysemanticity": np.sqrt(squared),
-        "net_interference": interference(W, models.probability),
+        "net_interference": interference(W, _while_active(models)),
         "represented": represented(W),
         "dedicated": dedicated(W),
     }

@@ -1,10 +1,11 @@
 """Confidence intervals of shares and means."""
 
-from math import sqrt
-
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri, stdtrit  # scipy.stats has all this too, and takes half a second to import
+from scipy.special import (  # scipy.stats has all this too, and takes half a second to import
+    betaincinv,
+    stdtrit,
+)
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
@@ -14,27 +15,41 @@ CONFIDENCE = 0.95
 _MOST = 2**53
 
 
-def wilson_interval(n_holding: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927), 0 ≤ n_holding ≤ n, 0 < confidence < 1.
+def exact_interval(
+    n_holding: float, n: float, n_tests: int = 1, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share (1934), two-sided, simultaneous over tests.
+
+    Args:
+        n_holding: cases that hold, from 0 to n.
+        n: independent cases, at least 1; need not be whole, see `clusters.independent_cases`.
+        n_tests: distinct tests over which the interval is simultaneous (Bonferroni), at least 1.
+        confidence: probability that all of them hold their share, above 0 and below 1.
 
     Raises:
-        ArgumentError: if these are no such numbers, or n is 0.
+        ArgumentError: if these are no such numbers.
     """
-    n_holding = arguments.integer("n_holding", n_holding, least=-_MOST, most=_MOST)
-    n = arguments.integer("n", n, least=-_MOST, most=_MOST)
-    confidence = _share(confidence)
-    if not 0 <= n_holding <= n or n == 0:
+    n_holding = arguments.number("n_holding", n_holding)
+    n = arguments.number("n", n)
+    tail = tail_of(n_tests, confidence)
+    if n < 1 or not 0 <= n_holding <= n:
         raise ArgumentError(
-            f"n_holding is {n_holding}, n is {n}: must be 0 ≤ n_holding ≤ n, else it is no share"
+            f"n_holding is {n_holding:g}, n is {n:g}: must be 0 ≤ n_holding ≤ n, n ≥ 1, else it is no share"
         )
-    share, z = n_holding / n, ndtri((1 + confidence) / 2)
-    whole = 2 * (n + z**2)
-    centre = (2 * n * share + z**2) / whole
-    half = z / whole * sqrt(4 * n * share * (1 - share) + z**2)
-    # At the ends rounding would leave the range.
-    low = 0.0 if n_holding == 0 else centre - half
-    high = 1.0 if n_holding == n else centre + half
+    missing = n - n_holding
+    low = betaincinv(n_holding, missing + 1, tail) if n_holding else 0.0
+    high = betaincinv(n_holding + 1, missing, 1.0 - tail) if missing else 1.0
     return float(low), float(high)
+
+
+def tail_of(n_tests: int, confidence: float = CONFIDENCE) -> float:
+    """Probability at either end of each of so many intervals, for all to hold at this confidence.
+
+    Raises:
+        ArgumentError: if these are no such numbers.
+    """
+    n_tests = arguments.integer("n_tests", n_tests, least=1, most=_MOST)
+    return (1.0 - _share(confidence)) / (2.0 * n_tests)
 
 
 def t_interval(values: Float[np.ndarray, " value"], confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -17,7 +17,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import betaincinv, stdtrit
+from scipy.special import stdtrit
+
+from superposition_atlas.metrics.intervals import CONFIDENCE, exact_interval, tail_of
 
 State = Literal["supported", "contradicted", "open"]
 
@@ -40,9 +42,6 @@ REQUIREMENTS: dict[str, frozenset[str]] = {
     "not larger": frozenset(["smaller", "alike"]),
 }
 """Requirements that the words of a claim can express, and the regions that meet each."""
-
-CONFIDENCE = 0.95
-"""Probability that all intervals of one report hold what they are for."""
 
 
 @dataclass(frozen=True)
@@ -125,22 +124,6 @@ def difference_verdict(
     return Verdict(low, high, _met(DIFFERENCE_REGIONS, meets), len(DIFFERENCE_REGIONS))
 
 
-def exact_interval(
-    n_holding: float, n_models: float, n_tests: int = 1, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share (1934), two-sided, simultaneous over `n_tests`.
-
-    Args and errors as those of `share_verdict`.
-    """
-    if n_models < 1 or not 0 <= n_holding <= n_models:
-        raise ValueError(f"{n_holding} of {n_models} is no share")
-    tail = tail_of(n_tests, confidence)
-    missing = n_models - n_holding
-    low = betaincinv(n_holding, missing + 1, tail) if n_holding else 0.0
-    high = betaincinv(n_holding + 1, missing, 1.0 - tail) if missing else 1.0
-    return float(low), float(high)
-
-
 def difference_interval(
     differences: Float[np.ndarray, " pair"],
     smallest: float,
@@ -188,17 +171,6 @@ def without_exception(n_holding: int, n_models: int, n_fresh: int = 8) -> float:
         return float("nan")
     taken = np.arange(n_fresh)
     return float(np.prod(np.maximum(n_holding - taken, 0) / (n_models - taken)))
-
-
-def tail_of(n_tests: int, confidence: float = CONFIDENCE) -> float:
-    """Probability at either end of each of so many intervals, for all of them to hold at this confidence.
-
-    Raises:
-        ValueError: if these are no such numbers.
-    """
-    if n_tests < 1 or not 0 < confidence < 1:
-        raise ValueError(f"{n_tests} tests at confidence {confidence}: must be at least 1, and within (0, 1)")
-    return (1.0 - confidence) / (2.0 * n_tests)
 
 
 def _met(regions: Iterable[str], meets: Iterable[bool]) -> tuple[str, ...]:

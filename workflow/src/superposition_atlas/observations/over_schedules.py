@@ -31,11 +31,11 @@ class Map:
     """Tables of a map, of one way of training."""
 
     points: pd.DataFrame
-    """key, observations and `best_` columns."""
+    """key, observations and `best_` columns; of random schedules also index, the number of the draw."""
     schedules: pd.DataFrame
     """key, feature, importance, probability."""
     models: pd.DataFrame
-    """key, seed and ANSWERS; there may be none."""
+    """key, seed (of training: the same number at two schedules is the same stream), ANSWERS."""
 
     def best(self) -> pd.DataFrame:
         """The best solutions, in the columns of `models`; no two share a seed, since they have none."""
@@ -87,16 +87,17 @@ class Answers:
 
 
 def answers_on(observation: Observation, map_: Map, table: pd.DataFrame) -> Answers:
-    """What the toy models or best solutions of a map answer where an observation is about the schedule.
+    """What toy models or best solutions of a map answer at the schedules that an observation is about.
+
+    A random draw that is taken in more than one order counts once, in the first that it is about.
 
     Args:
         observation: one of JUDGED.
         map_: the map.
         table: its models, or `Map.best`.
     """
-    points = map_.points.drop_duplicates("key")
-    names = zip(points["key"], points["observations"], strict=True)
-    about = {key for key, observations in names if is_about(observations, observation.name)}
+    points = map_.points[map_.points["observations"].map(lambda names: is_about(names, observation.name))]
+    about = set(points.drop_duplicates("index" if "index" in points else "key")["key"])
     if observation.kind == "difference":
         differences = dict(_differences(observation, map_, table, about))
         part = np.array(list(differences.values()), dtype=float)

@@ -85,7 +85,8 @@ class JobSpecs:
         experiment = self.config.experiments[name]
         own = experiment.cases[case]
         settings = json.dumps([experiment.n_hidden, own.training.as_dict()])
-        return settings.encode() + own.importance.tobytes() + own.probability.tobytes()
+        structure = b"" if own.structure is None else own.structure.tobytes()
+        return settings.encode() + own.importance.tobytes() + own.probability.tobytes() + structure
 
     def sae(self, wildcards: Wildcards, input: Any) -> str:
         """All that an SAE depends on besides its toy models."""

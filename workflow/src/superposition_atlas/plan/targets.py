@@ -227,7 +227,7 @@ def report_sources(config: Config) -> list[str]:
         tables = ["models"]
         tables += layout.LOSS_TABLES if experiment in catalogue.compared_experiments(config) else ()
         tables += ["saes"] if experiment.saes else []
-        tables += ["recovered", "sae_levels"] if experiment.compares_architectures else []
+        tables += ["recovered", *layout.SAE_COMPARISON] if experiment.compares_architectures else []
         sources |= {layout.experiment_table(experiment.name, table) for table in tables}
     for experiment in catalogue.beside_the_published_norms(config):
         if catalogue.matched_cases(experiment):

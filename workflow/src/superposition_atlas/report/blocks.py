@@ -7,6 +7,8 @@ from superposition_atlas.report.markup import runs, with_places
 
 Block = dict[str, Any]
 
+LONG = 24
+"""Rows; a table with more runs over pages, and its header repeats."""
 _LINES = ("text", "caption", "group")
 _LISTS = ("items", "header", "cells", "maths")
 
@@ -42,6 +44,7 @@ def table(
     columns: Sequence[tuple[str, str]],
     rows: Sequence[Sequence[str] | str],
     widths: Sequence[float] = (),
+    floats: bool = True,
 ) -> Block:
     """A table at its natural width, or over the whole text where a column has running text.
 
@@ -51,6 +54,7 @@ def table(
         columns: heading and alignment (left, right, center) of each.
         rows: cells, or one line as the heading of the rows that follow.
         widths: of columns that share the rest of the width, in parts of it; 0 for natural ones.
+        floats: whether it may move to the top or bottom of a page; a long one runs over pages instead.
     """
     return {
         "kind": "table",
@@ -60,7 +64,8 @@ def table(
         "align": [alignment for _, alignment in columns],
         "header": [title for title, _ in columns],
         "rows": [{"group": row} if isinstance(row, str) else {"cells": list(row)} for row in rows],
-        "breakable": len(rows) > 24,
+        "breakable": len(rows) > LONG,
+        "floats": floats and len(rows) <= LONG,
     }
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from superposition_atlas.report import blocks
+from superposition_atlas.figures.catalogue import FigureTarget
+from superposition_atlas.report import blocks, packing
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.gathered import Gathered
-from superposition_atlas.report.markup import cited, literal, plain, runs
+from superposition_atlas.report.markup import cited, plain, runs
 from superposition_atlas.report.sentences import (
     all_schedules,
     appendix,
@@ -37,7 +38,8 @@ def document(facts: Gathered, imprint: Imprint, stages: Sequence[dict[str, float
     """
     figures = Figures(facts.ledger.sources)
     main = _main(facts, figures, imprint, stages)
-    after = _appendix(facts, figures)
+    drawn_after, loose = _appended(facts, figures)
+    after = _appendix(facts, loose)
     abstract = opening.abstract(facts.findings())
     labels = figures.labels() | {
         block["label"].replace("table-", "table:", 1): block["label"]
@@ -45,9 +47,9 @@ def document(facts: Gathered, imprint: Imprint, stages: Sequence[dict[str, float
         if block["kind"] == "table"
     }
     drawn = {figure.module: [own.name for own in figures.of_module(figure.module)] for figure in figures.all}
-    slides = appendix.slides(drawn, labels)
-    if slides:
-        after = [blocks.heading("The talk, slide by slide"), *slides, *after]
+    if slides := appendix.slides(drawn, labels):
+        drawn_after = [blocks.heading("The talk, slide by slide"), *slides, *drawn_after]
+    after = [*drawn_after, *after]
     keys = cited(list(blocks.lines((*main, *after))))
     return {
         "title": TITLE,
@@ -82,104 +84,166 @@ def _main(
         each.name: opening.size(each.n_features, each.n_hidden) for each in (facts.talk, facts.post) if each
     }
     first = figures.of_module("answer_matching", experiment=facts.post.name) if facts.post else []
-    matched = [own for _, group in facts.matched for own in group]
     talk = facts.cases[facts.talk.name] if facts.talk else []
-    result = [
+    return [
         *figures.blocks(first, findings.matching(found), floats=False),
         {"kind": "page"},
         *opening.summary(found, titles),
         *introduction.introduction(),
         *introduction.related_work(),
         *introduction.set_up(),
-        *theory.costs(),
-        *figures.blocks(figures.of_module("pair_phases"), "The partner's probability decides.", tallest=230),
-        *theory.matching_table("matching", facts.matched),
-    ]
-    if matched:
-        result.append(blocks.paragraph(theory.missed(matched), theory.losses(matched)))
-    result += theory.predictions(facts.predictor)
-    result += theory.prospective(facts.prospective)
-    if facts.talk:
-        others = [(other, facts.cases[other.name]) for other in facts.tested(like=facts.talk, but=True)]
-        result += five_features.section(facts.talk, talk, others)
-        result += figures.blocks(figures.of_module("all_cases")[:1], findings.all_cases(found), tallest=460)
-        result += five_features.table(facts.talk, talk)
-    if facts.post:
-        norms = {own.name: found for own, found in facts.norms}.get(facts.post.name, [])
-        of_post = {own.name: found for own, found in facts.matched}.get(facts.post.name, [])
-        result += eighty_features.section(facts.post, of_post, norms, facts.published)
-        for role in ("reversed", "equal"):
-            case = next(iter(facts.post.cases_of_role(role)), None)
-            if case:
-                result += figures.blocks(
-                    figures.of_module("bars", case=case.name, experiment=facts.post.name), tallest=250
-                )
-        result += eighty_features.norms_table(facts.norms)
-        result += figures.blocks(figures.of_module("frobenius_norms_map"), tallest=300)
-    result += training.section(talk)
-    result += figures.blocks(
-        figures.of_module("excess_losses"),
-        findings.excess([case for own in facts.cases.values() for case in own]),
-        tallest=420,
-    )
-    result += all_schedules.section(facts.atlas)
-    result += figures.blocks(figures.of_module("atlas_represented"), findings.atlas(found), tallest=430)
-    result += sparse_autoencoders.section(facts.comparisons, facts.n_saes)
-    result += figures.blocks(figures.of_module("sae_pareto")[-1:], tallest=330)
-    result += closing.limits()
-    result += closing.reproduce(imprint, stages, facts.n_models, facts.n_saes)
-    return result
-
-
-def _appendix(facts: Gathered, figures: Figures) -> list[Block]:
-    experiments = facts.ledger.sources.config.experiments
-    titles = {name: literal(own.title) for name, own in experiments.items()}
-    result = appendix.attention(facts.attention)
-    result += figures.blocks(figures.of_module("pivot_tables"), tallest=470)
-    result += appendix.playground(facts.playground)
-    result += figures.blocks(figures.of_module("playground"), tallest=260)
-    slides = [
-        *(
-            ("motivation", 200),
-            ("polysemanticity", 330),
-            ("uniform", 200),
-            ("sae_setup", 200),
-            ("cases", 200),
+        *_theory(facts, figures),
+        *_five_features(facts, figures),
+        *_eighty_features(facts, figures),
+        *training.section(talk),
+        *figures.blocks(
+            figures.of_module("excess_losses"),
+            findings.excess([case for own in facts.cases.values() for case in own]),
         ),
-        *(("sae_frames", 330), ("training_against_best", 260), ("perturbation", 300), ("predictor", 400)),
-        *(("atlas_gap", 430), ("atlas_observations", 430)),
+        *all_schedules.section(facts.atlas),
+        *figures.blocks(_atlas_figure(facts, figures), findings.atlas(found)),
+        *sparse_autoencoders.section(facts.comparisons, facts.n_saes),
+        *_sae_figure(facts, figures),
+        *closing.limits(),
+        *closing.reproduce(imprint, stages, facts.n_models, facts.n_saes),
     ]
-    shown = [
+
+
+def _theory(facts: Gathered, figures: Figures) -> list[Block]:
+    matched = [own for _, group in facts.matched for own in group]
+    told = [blocks.paragraph(theory.missed(matched), theory.losses(matched))] if matched else []
+    return [
+        *theory.costs(),
+        *figures.blocks(figures.of_module("pair_phases"), "The partner's probability decides."),
+        *theory.matching_table("matching", facts.matched),
+        *told,
+        *theory.predictions(facts.predictor),
+        *theory.prospective(facts.prospective),
+    ]
+
+
+def _five_features(facts: Gathered, figures: Figures) -> list[Block]:
+    if facts.talk is None:
+        return []
+    cases = facts.cases[facts.talk.name]
+    others = [(other, facts.cases[other.name]) for other in facts.tested(like=facts.talk, but=True)]
+    return [
+        *five_features.section(facts.talk, cases, others),
+        *figures.blocks(figures.of_module("all_cases")[:1], findings.all_cases(facts.findings())),
+        *five_features.table(facts.talk, cases),
+    ]
+
+
+def _eighty_features(facts: Gathered, figures: Figures) -> list[Block]:
+    if facts.post is None:
+        return []
+    name = facts.post.name
+    norms = {own.name: found for own, found in facts.norms}.get(name, [])
+    matched = {own.name: found for own, found in facts.matched}.get(name, [])
+    result = eighty_features.section(facts.post, matched, norms, facts.published)
+    for role in ("reversed", "equal"):
+        # Of several cases the last one, which the post has.
+        for case in facts.post.cases_of_role(role)[-1:]:
+            drawn = figures.of_module("bars", case=case.name, experiment=name)
+            result += figures.blocks(drawn, eighty_features.case_finding(matched, case.name))
+    return [
+        *result,
+        *eighty_features.norms_table(facts.norms),
+        *figures.blocks(figures.of_module("frobenius_norms_map")),
+    ]
+
+
+def _atlas_figure(facts: Gathered, figures: Figures) -> list[FigureTarget]:
+    """The atlas on one axis, else the one with an axis for each order."""
+    described = facts.ledger.sources.config.map_of_role("observations")
+    by_order = figures.of_module("atlas_by_order", map=described.name) if described else []
+    return by_order or figures.of_module("atlas_represented")
+
+
+def _sae_figure(facts: Gathered, figures: Figures) -> list[Block]:
+    """Levels of the experiment with the most dimensions, which tells architectures apart."""
+    if not facts.comparisons:
+        return []
+    own = max(facts.comparisons, key=lambda one: facts.experiment(one.name).n_hidden)
+    drawn = figures.of_module("sae_pareto", experiment=own.name)
+    return figures.blocks(drawn, findings.sae_levels(own))
+
+
+_SLIDES_TABLE = 300.0
+"""Points that the table of slides takes, with its heading."""
+_APPENDED = (
+    *("pivot_tables", "playground", "motivation", "polysemanticity", "uniform", "sae_setup", "cases"),
+    *("sae_frames", "training_against_best", "perturbation", "predictor", "atlas_gap", "atlas_observations"),
+    *("atlas_represented", "initial_scale"),
+)
+"""Modules whose first figure stands in the appendix, unless it stands before."""
+_SPARE = (
+    *("plane", "sae_training", "playground_data_sets", "attention_rare", "predictor_failures", "sae_levels"),
+    *("sae_by_feature", "frobenius_norms", "atlas_dedicated", "bias", "sae_animation"),
+)
+"""Modules whose figures fill what is left of those pages."""
+
+
+def _appended(facts: Gathered, figures: Figures) -> tuple[list[Block], list[Block]]:
+    """Figures of the appendix: those that fill pages, the first with the table of slides, and the others."""
+    found = facts.findings()
+    drawn = [figure for module in _APPENDED for figure in figures.of_module(module)[:1]]
+    families = facts.tested(like=facts.talk, but=True)
+    drawn += [figure for own in families for figure in figures.of_module("all_cases", experiment=own.name)]
+    every = [
         block
-        for module, tallest in slides
+        for figure in drawn
         for block in figures.blocks(
-            figures.of_module(module)[:1],
-            findings.predictor(facts.findings()) if module == "predictor" else "",
-            tallest,
+            [figure], findings.predictor(found) if figure.module == "predictor" else "", floats=False
         )
     ]
-    if shown:
-        result += [blocks.heading("Figures of the talk, of theory and of the atlas"), *shown]
+    spare = [
+        figure for module in _SPARE for figure in figures.of_module(module)[:2] if figure not in figures.shown
+    ]
+    heights, fillers = [figures.height(block) for block in every], [figures.height_of(own) for own in spare]
+    packed: list[Block] = []
+    loose: list[Block] = []
+    grouped = packing.pages(heights, _SLIDES_TABLE if facts.talk else 0.0, fillers)
+    for number, page in enumerate(grouped):
+        on_page = [
+            block
+            for index in page
+            for block in (
+                [every[index]]
+                if index < len(every)
+                else figures.blocks([spare[index - len(every)]], floats=False)
+            )
+        ]
+        filled = sum([*heights, *fillers][index] for index in page)
+        if number and filled < packing.FULL * packing.PAGE:
+            loose += [block | {"floats": True} for block in on_page]
+        else:
+            packed += [*([{"kind": "page"}] if packed else []), *on_page]
+    return packed, loose
+
+
+def _appendix(facts: Gathered, loose: Sequence[Block]) -> list[Block]:
+    experiments = facts.ledger.sources.config.experiments
+    result = [*appendix.attention(facts.attention), *appendix.playground(facts.playground)]
     others = facts.tested(like=facts.talk, but=True)
     if others:
         result.append(blocks.heading("Other families of schedules"))
+        result.append(five_features.other_families(facts.talk, others))
         for own in others:
             result += five_features.table(own, facts.cases[own.name], f"five-{own.name}")
-            result += figures.blocks(figures.of_module("all_cases", experiment=own.name), tallest=460)
-    primary = {own.name: titles[own.name] for own in (facts.talk, facts.post) if own}
-    judged = [own for own in facts.observations if not own.is_control]
+    result += appendix.controls(facts.observations, {name: own.family for name, own in experiments.items()})
+    listed = sparse_autoencoders.table(facts.comparisons)
+    if listed:
+        result += [blocks.heading("SAE tables"), *listed]
+    primary = {
+        own.name: opening.size(own.n_features, own.n_hidden) for own in (facts.talk, facts.post) if own
+    }
     listed = appendix.outcomes(
-        judged,
+        [own for own in facts.observations if not own.is_control],
         primary,
         "outcomes",
         "**All outcomes of the primary family.** On all seeds, with simultaneous intervals. Differences are "
         "in features, or for norms a share of the rival's.",
     )
-    if listed:
-        result += [blocks.heading("All outcomes"), *listed]
-    result += appendix.controls(facts.observations, titles)
-    result += figures.blocks(figures.of_module("initial_scale"), tallest=260)
-    listed = sparse_autoencoders.table(facts.comparisons)
-    if listed:
-        result += [blocks.heading("SAE tables"), *listed]
-    return result
+    # The long table runs through what floating figures leave of their pages.
+    return [*result, *loose, *([blocks.heading("All outcomes"), *listed] if listed else [])]

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.report import captions
+from superposition_atlas.report import captions, packing
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.markup import literal
 from superposition_atlas.report.maths import LATEX
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.file_kinds import require_file
+
+TALLEST = 610.0
+"""Points: a taller figure is made smaller, and its type with it."""
 
 
 class Figures:
@@ -38,15 +41,12 @@ class Figures:
             and all(figure.labels.get(name) == want for name, want in labels.items())
         ]
 
-    def blocks(
-        self, figures: Sequence[FigureTarget], finding: str = "", tallest: float = 560, floats: bool = True
-    ) -> list[Block]:
+    def blocks(self, figures: Sequence[FigureTarget], finding: str = "", floats: bool = True) -> list[Block]:
         """One block for each figure that is not in the report yet.
 
         Args:
             figures: which.
             finding: opens the caption, in bold.
-            tallest: height in points that none exceeds.
             floats: whether it may move to the top or bottom of a page.
         """
         found = []
@@ -61,7 +61,7 @@ class Figures:
                     "label": f"figure-{figure.name}",
                     "alt": figure.alt,
                     "caption": self.caption(figure, finding),
-                    "tallest": tallest,
+                    "tallest": TALLEST,
                     "floats": floats,
                 }
             )
@@ -73,6 +73,24 @@ class Figures:
         drawn = captions.render(self._sources.captions / f"{figure.module}.rst", labels)
         drawn = re.sub(r":math:`([^`]+)`", lambda match: f"${LATEX.get(match[1], match[1])}$", drawn)
         return f"**{finding}** {drawn}" if finding else drawn
+
+    def height(self, block: Block) -> float:
+        """Points that a figure's block takes on a page.
+
+        Raises:
+            ArtefactError: if the figure is damaged.
+        """
+        path = self._sources.locate(layout.figure(block["name"], "svg"))
+        return packing.height_of(path, block["caption"])
+
+    def height_of(self, figure: FigureTarget) -> float:
+        """Points that a figure without a finding would take.
+
+        Raises:
+            ArtefactError: if the figure or its caption is damaged.
+        """
+        path = self._sources.locate(layout.figure(figure.name, "svg"))
+        return packing.height_of(path, self.caption(figure, ""))
 
     def labels(self) -> dict[str, str]:
         """Label in the document by `figure:module`, of the first shown, and by `figure:name`."""

@@ -70,9 +70,10 @@ def pages(template: Path, document: Path, figures: Iterable[Path], root: Path, d
         template: as for `compile_pdf`.
         document: as for `compile_pdf`.
         figures: as for `compile_pdf`.
-        root: an empty folder.
+        root: a folder that is not there yet.
         dots: per inch.
     """
+    root.mkdir(parents=True)
     stage(template, document, figures, root)
     main = root / template.name
     found = typst.compile(

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings, centre, encode
 
 if TYPE_CHECKING:
@@ -69,19 +70,29 @@ class TrainingData:
     k: Integer[np.ndarray, " instance"]
     toy_settings: TrainingSettings
     """The toy models', which say how large features are and whether inputs are centred."""
+    structure: Intervals | None = None
+    """[instance, feature, 2]; None where features are independent."""
+
+    def sample(
+        self, step: int, batch_size: int, purpose: stream.Purpose
+    ) -> Float[np.ndarray, "instance batch feature"]:
+        """x of one batch, float32."""
+        magnitudes = self.toy_settings.magnitudes
+        return sample(self.seeds, step, batch_size, self.probability, purpose, magnitudes, self.structure)
 
     def hidden(
         self, step: int, batch_size: int, purpose: stream.Purpose
     ) -> Float[np.ndarray, "instance batch hidden"]:
         """h of one batch, float32."""
-        x = sample(self.seeds, step, batch_size, self.probability, purpose, self.toy_settings.magnitudes)
+        x = self.sample(step, batch_size, purpose)
         return encode(x - centre(self.probability, self.toy_settings)[:, None, :], self.W)
 
     def one(self, instance: int) -> "TrainingData":
         """One instance's, by itself."""
         one = slice(instance, instance + 1)
         arrays = ("W", "probability", "seeds", "sparsity_coefficient", "k")
-        return replace(self, **{name: getattr(self, name)[one] for name in arrays})
+        structure = None if self.structure is None else self.structure[one]
+        return replace(self, structure=structure, **{name: getattr(self, name)[one] for name in arrays})
 
     @property
     def n_hidden(self) -> int:

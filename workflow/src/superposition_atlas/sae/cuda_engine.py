@@ -64,7 +64,7 @@ class CudaSAEs:
         for name in self._architecture.trained:
             self._parameters[name] = self._parameters[name].detach().requires_grad_()
         self._last_fired = zeros(size, settings.n_latents, dtype=torch.int64)
-        self._samples = Samples.zeros(size, n_features, device)
+        self._samples = Samples.zeros(size, n_features, data.structure is not None, device)
         self._W = zeros(size, n_hidden, n_features)
         self._sparsity_coefficient = zeros(size)
         self._k = zeros(size, dtype=torch.int64) + 1
@@ -96,7 +96,12 @@ class CudaSAEs:
         centres = centre(data.probability[chosen], settings)
         self._samples.load(
             Samples.of(
-                data.seeds[chosen], data.probability[chosen], centres, settings.magnitudes, self._device
+                data.seeds[chosen],
+                data.probability[chosen],
+                centres,
+                settings.magnitudes,
+                None if data.structure is None else data.structure[chosen],
+                self._device,
             )
         )
         for tensor, array in (

@@ -96,7 +96,7 @@ class SAETraining:
             "toy_models": data.toy_settings.as_dict(),
             "settings": self._settings.as_dict(),
             "record_steps": list(self._records),
-        }
+        } | ({} if data.structure is None else {"structure": data.structure})
 
     def saes(self) -> SAEs:
         """The SAEs after the steps taken so far."""

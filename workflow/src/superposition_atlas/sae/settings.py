@@ -100,7 +100,10 @@ class SAESettings(ShortSettings):
         if not is_ascending or max(self.prefixes, default=0) >= self.n_latents:
             raise SettingError("prefixes", self.prefixes, f"ascending and below n_latents ({self.n_latents})")
         if self.resampling == "auto":
-            has_it = "resampling" in architectures[self.architecture].settings
+            known_settings = (
+                architectures[self.architecture].settings if self.architecture != EXTERNAL else ()
+            )
+            has_it = "resampling" in known_settings
             object.__setattr__(self, "resampling", "simple" if has_it else "none")
         for name in OPTIONAL_SETTINGS:
             users = [other.name for other in architectures.values() if name in other.settings]

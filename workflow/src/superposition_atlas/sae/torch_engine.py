@@ -19,7 +19,6 @@ from superposition_atlas.sae.architecture import (
 from superposition_atlas.sae.ensemble import SAESettings
 from superposition_atlas.sae.resampling import dead_latents
 from superposition_atlas.sampling import stream
-from superposition_atlas.sampling.sample import sample
 from superposition_atlas.toy_model import centre
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 
@@ -109,7 +108,5 @@ class _Hidden:
 
     def batch(self, step: int, batch_size: int) -> torch.Tensor:
         """h [instance, batch, hidden] of one step."""
-        of = self._data
-        magnitudes = of.toy_settings.magnitudes
-        x = sample(of.seeds, step, batch_size, of.probability, stream.Purpose.SAE_INPUTS, magnitudes)
+        x = self._data.sample(step, batch_size, stream.Purpose.SAE_INPUTS)
         return (torch.tensor(x) - self._centre) @ self._W.mT

@@ -189,6 +189,7 @@ def _training_data(
         sparsity_coefficient=for_each(settings.sparsity_coefficient).astype(np.float64),
         k=for_each(settings.k).astype(np.int64),
         toy_settings=models.settings,
+        structure=own.structure,
     )
     return toy_model, data
 

@@ -31,3 +31,27 @@ def fill_sample(out, seeds, step, purpose, threshold, scale, offset):  # type: i
                     x[3, quad] = np.float32(w3) * factor + summand if w3 <= limit else zero
                 for position in range(min(4 * _QUADS, batch_size - 4 * first)):
                     out[instance, 4 * first + position, feature] = x[position % 4, position // 4]
+
+
+@compile_kernel()
+def fill_structured(out, seeds, step, purpose, threshold, scale, offset, structure):  # type: ignore[no-untyped-def]
+    """`fill_sample` where features share words: structure is uint32 [instance, feature, 2]."""
+    n_instances, batch_size, n_features = out.shape
+    words, deciding = np.empty(4, np.uint32), np.empty(4, np.uint32)
+    for instance in range(n_instances):
+        key0, key1 = uint32(seeds[instance] & _LOW_WORD), uint32(seeds[instance] >> _HIGH)
+        for feature in range(n_features):
+            limit, factor = threshold[instance, feature], scale[instance, feature]
+            summand = offset[instance, feature]
+            number, start = structure[instance, feature, 0], structure[instance, feature, 1]
+            for quad in range((batch_size + 3) // 4):
+                words[0], words[1], words[2], words[3] = philox_quad(quad, feature, step, purpose, key0, key1)
+                deciding[:] = words
+                if number != feature:
+                    deciding[0], deciding[1], deciding[2], deciding[3] = philox_quad(
+                        quad, number, step, purpose, key0, key1
+                    )
+                for k in range(min(4, batch_size - 4 * quad)):
+                    is_active = uint32(deciding[k] - start) <= limit
+                    x = np.float32(words[k]) * factor + summand
+                    out[instance, 4 * quad + k, feature] = x if is_active else np.float32(0.0)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, Int64, Integer, UInt32
 
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MagnitudesName
+from superposition_atlas.sampling.structure import Intervals, independent, scales
 from superposition_atlas.sampling.triton_stream import draw
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
@@ -26,6 +27,9 @@ class Samples:
     """Mean subtracted from x if inputs are centred."""
     keys: UInt32[torch.Tensor, "instance 2"]
     """Low and high word of the seed."""
+    structure: UInt32[torch.Tensor, "instance feature 2"]
+    """See `structure`; independent features have one too, which kernels do not read."""
+    is_structured: bool = False
 
     @classmethod
     def of(
@@ -34,29 +38,34 @@ class Samples:
         probability: Float[np.ndarray, "instance feature"],
         centre: Float[np.ndarray, "instance feature"],
         magnitudes: MagnitudesName,
+        structure: Intervals | None,
         device: torch.device,
     ) -> "Samples":
         """The samples of some instances."""
         threshold = stream.thresholds(probability)
-        scale = stream.scales(threshold)
+        scale = scales(threshold, structure)
         seed = np.asarray(seeds, dtype=np.uint64)
         keys = np.stack([seed & _LOW_WORD, seed >> np.uint64(32)], axis=-1).astype(np.uint32)
-        arrays = (threshold, scale, stream.offsets(scale, magnitudes), centre, keys)
-        return cls(*(on_device(array, device) for array in arrays))
+        shared = independent(threshold.shape) if structure is None else structure
+        arrays = (threshold, scale, stream.offsets(scale, magnitudes), centre, keys, shared)
+        tensors = [on_device(array, device) for array in arrays]
+        return cls(*tensors, is_structured=structure is not None)  # type: ignore[misc, arg-type]
 
     @classmethod
-    def zeros(cls, n_instances: int, n_features: int, device: torch.device) -> "Samples":
+    def zeros(cls, n_instances: int, n_features: int, is_structured: bool, device: torch.device) -> "Samples":
         """Room for so many instances."""
 
         def room(length: int, kind: torch.dtype = torch.float32) -> torch.Tensor:
             return torch.zeros(n_instances, length, dtype=kind, device=device)
 
         n = n_features
-        return cls(room(n, torch.uint32), room(n), room(n), room(n), room(2, torch.uint32))
+        structure = torch.zeros(n_instances, n, 2, dtype=torch.uint32, device=device)
+        keys = room(2, torch.uint32)
+        return cls(room(n, torch.uint32), room(n), room(n), room(n), keys, structure, is_structured)
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """All of them."""
-        return (self.threshold, self.scale, self.offset, self.centre, self.keys)
+        return (self.threshold, self.scale, self.offset, self.centre, self.keys, self.structure)
 
     def load(self, other: "Samples") -> None:
         """Take over those of as many instances or fewer; the rest stay as they are."""
@@ -77,7 +86,7 @@ class Samples:
         n_quads = -(-batch_size // 4)
         draw[(n_instances, -(-n_quads // _QUADS), -(-n_features // _FEATURES))](
             x, *self.tensors(), clock, batch_size, n_features, PURPOSE=int(purpose), CENTRED=centred,
-            MAGNITUDES=magnitudes, QUADS=_QUADS, FEATURES=_FEATURES,
+            MAGNITUDES=magnitudes, STRUCTURED=self.is_structured, QUADS=_QUADS, FEATURES=_FEATURES,
         )  # fmt: skip
 
 

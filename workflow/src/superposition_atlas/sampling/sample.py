@@ -10,7 +10,8 @@ from superposition_atlas import arguments
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, NAMES, MagnitudesName
-from superposition_atlas.sampling.stream import Purpose, offsets, scales, thresholds
+from superposition_atlas.sampling.stream import Purpose, offsets, thresholds
+from superposition_atlas.sampling.structure import Group, Intervals, intervals_of, scales
 
 
 def sample(
@@ -20,6 +21,7 @@ def sample(
     probability: Float[np.ndarray, "#instance feature"],
     purpose: Purpose = Purpose.INPUTS,
     magnitudes: MagnitudesName = "uniform",
+    structure: Sequence[Group] | Intervals | None = None,
 ) -> Float[np.ndarray, "instance batch feature"]:
     """The batch of one step, float32: x_i = 0 with probability 1 - p_i, else a magnitude, U[0, 1].
 
@@ -33,12 +35,15 @@ def sample(
         probability: p_i in (0, 1], [feature] or [instance, feature], or one number.
         purpose: what the samples are for; training draws INPUTS.
         magnitudes: a name in `magnitudes.MAGNITUDES`.
+        structure: groups of features that depend on one another (`structure.intervals_of`); None means that
+            all are independent.
 
     Raises:
         ArgumentError: if an argument is not as above, or if there is no memory for so many samples.
     """
     from superposition_atlas.sampling.compiled_sample import (
         fill_sample,  # here: only those who sample wait for numba
+        fill_structured,
     )
 
     allowed = "a number in (0, 1], [feature] or [instance, feature]"
@@ -53,10 +58,17 @@ def sample(
     if not isinstance(purpose, Purpose):
         raise arguments.not_allowed_type("purpose", purpose, "a Purpose, of sampling.stream")
     check_memory(4.0 * len(seed) * batch_size * p.shape[1], batch_size=batch_size, n_features=p.shape[1])
-    threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), (len(seed), p.shape[1])))
-    scale = scales(threshold)
+    shape = (len(seed), p.shape[1])
+    threshold = np.ascontiguousarray(np.broadcast_to(thresholds(p), shape))
+    shared = intervals_of(structure, p)
     x = np.empty((len(seed), batch_size, p.shape[1]), dtype=np.float32)
-    fill_sample(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes))
+    if shared is None:
+        scale = scales(threshold, None)
+        fill_sample(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes))
+    else:
+        shared = np.ascontiguousarray(np.broadcast_to(shared, (*shape, 2)))
+        scale = scales(threshold, shared)
+        fill_structured(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes), shared)
     if magnitudes != "uniform":
         active = x > 0.0
         x[active] = MAGNITUDES[magnitudes].quantile(x[active], np)

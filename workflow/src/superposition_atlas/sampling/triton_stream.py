@@ -37,8 +37,8 @@ def philox_quad(quad, feature, step, purpose, key0, key1):
 
 
 @triton.jit
-def magnitude(word, threshold, scale, offset, MAGNITUDES: tl.constexpr):
-    """x of a word: 0, or the magnitude of an active feature."""
+def magnitude(word, deciding, start, threshold, scale, offset, MAGNITUDES: tl.constexpr):
+    """x of a feature's word and of the word that decides about it: 0, or the magnitude if it is active."""
     u = word.to(tl.float32) * scale
     if MAGNITUDES == "uniform":
         x = u
@@ -48,7 +48,7 @@ def magnitude(word, threshold, scale, offset, MAGNITUDES: tl.constexpr):
         x = tl.log(u + offset) * -0.5
     else:
         x = tl.exp(_standard_normal_quantile(u + offset) * _LOG_SCALE + _LOG_MEAN)
-    return tl.where(word <= threshold, x, 0.0)
+    return tl.where(deciding - start <= threshold, x, 0.0)
 
 
 @triton.jit
@@ -79,8 +79,8 @@ def _standard_normal_quantile(u):
 
 @triton.jit
 def draw(
-    x, threshold, scale, offset, centre, keys, clock, batch_size, n,
-    PURPOSE: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr,
+    x, threshold, scale, offset, centre, keys, structure, clock, batch_size, n,
+    PURPOSE: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr, STRUCTURED: tl.constexpr,
     QUADS: tl.constexpr, FEATURES: tl.constexpr,
 ):  # fmt: skip
     """x[instance, sample, feature] of the step that the clock shows, less the centre where W wants it so."""
@@ -94,12 +94,17 @@ def draw(
     words = philox_quad(
         quad.to(tl.uint32), feature.to(tl.uint32), step, tl.full((), PURPOSE, tl.uint32), key0, key1
     )
+    deciding, start = words, tl.zeros([1, FEATURES], tl.uint32)
+    if STRUCTURED:
+        number = tl.load(structure + 2 * own, mask=is_feature, other=0)
+        start = tl.load(structure + 2 * own + 1, mask=is_feature, other=0)
+        deciding = philox_quad(quad.to(tl.uint32), number, step, tl.full((), PURPOSE, tl.uint32), key0, key1)
     limit = tl.load(threshold + own, mask=is_feature, other=0)
     factor = tl.load(scale + own, mask=is_feature, other=0.0)
     summand = tl.load(offset + own, mask=is_feature, other=1.0)
     for j in tl.static_range(4):
         sample = 4 * quad + j
-        value = magnitude(words[j], limit, factor, summand, MAGNITUDES)
+        value = magnitude(words[j], deciding[j], start, limit, factor, summand, MAGNITUDES)
         if CENTRED:
             value = value - tl.load(centre + own, mask=is_feature, other=0.0)
         place = x + (instance * batch_size + sample) * n + feature

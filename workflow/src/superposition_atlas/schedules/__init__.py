@@ -29,6 +29,7 @@ from superposition_atlas.schedules.families import zipf_values as zipf_values
 from superposition_atlas.schedules.schedule import Schedule as Schedule
 from superposition_atlas.schedules.schedule import as_schedule as as_schedule
 from superposition_atlas.schedules.schedule import one_schedule as one_schedule
+from superposition_atlas.schedules.schedule import one_structure as one_structure
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels

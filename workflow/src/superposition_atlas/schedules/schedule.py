@@ -10,6 +10,7 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.objects.ensemble import html
+from superposition_atlas.sampling.structure import Group, Intervals, intervals_of, is_shared
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels
@@ -25,14 +26,17 @@ class Schedule:
     """Importance I_i ≥ 0 and probability 0 < p_i ≤ 1 of each feature; sparsity is S_i = 1 - p_i.
 
     Both arrays are float64, [feature] or, where instances differ, [instance, feature]. Lists, tensors and
-    columns of pandas are taken too.
+    columns of pandas are taken too. Features are independent unless a structure says otherwise: a list of
+    groups, as `sampling.structure` has them, which becomes an array [feature, 2] or [instance, feature, 2].
 
     Raises:
-        ArgumentError: if the shapes differ or a value is out of its range.
+        ArgumentError: if the shapes differ, a value is out of its range, or the probabilities do not allow
+            the structure.
     """
 
     importance: Float[np.ndarray, "*instance feature"]
     probability: Float[np.ndarray, "*instance feature"]
+    structure: Intervals | None = None
 
     def __post_init__(self) -> None:
         allowed = "[feature] or [instance, feature]"
@@ -51,6 +55,18 @@ class Schedule:
             )
         object.__setattr__(self, "importance", importance)
         object.__setattr__(self, "probability", probability)
+        object.__setattr__(self, "structure", intervals_of(self.structure, probability))
+
+    def with_structure(self, structure: Sequence[Group] | None) -> "Schedule":
+        """The same schedule with features that depend on one another.
+
+        Args:
+            structure: for instance [{"form": "together", "features": [0, 1]}]; None: independent features.
+
+        Raises:
+            ArgumentError: if the probabilities do not allow it.
+        """
+        return Schedule(self.importance, self.probability, structure)  # type: ignore[arg-type]
 
     @property
     def n_features(self) -> int:
@@ -63,7 +79,7 @@ class Schedule:
         for array in (self.importance, self.probability):
             if array.ndim == 2:
                 return len(array)
-        return None
+        return len(self.structure) if self.structure is not None and self.structure.ndim == 3 else None
 
     @property
     def sparsity(self) -> Float[np.ndarray, "*instance feature"]:
@@ -73,8 +89,11 @@ class Schedule:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schedule):
             return NotImplemented
-        return np.array_equal(self.importance, other.importance) and np.array_equal(
-            self.probability, other.probability
+        if (self.structure is None) != (other.structure is None):
+            return False
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("importance", "probability", "structure")
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -82,6 +101,9 @@ class Schedule:
     def __repr__(self) -> str:
         rows = "" if self.n_instances is None else f"{self.n_instances} instances, "
         parts = [f"{name} {_in_short(getattr(self, name))}" for name in ("importance", "probability")]
+        if self.structure is not None:
+            n_groups = len(np.unique(self.structure[..., 0][is_shared(self.structure)]))
+            parts.append(f"{n_groups} group{'s' if n_groups > 1 else ''} of dependent features")
         return f"Schedule({rows}{self.n_features} features, {', '.join(parts)})"
 
     def _repr_html_(self) -> str:
@@ -111,7 +133,12 @@ def as_schedule(value: Any, name: str = "schedule") -> Schedule:
     if hasattr(value, "importance") and hasattr(value, "probability"):
         if len(value.importance) == 0:
             raise ArgumentError(f"{name} has no toy models: must be {allowed}")
-        return Schedule(_one_if_same(value.importance), _one_if_same(value.probability))
+        structure = getattr(value, "structure", None)
+        return Schedule(
+            _one_if_same(value.importance),
+            _one_if_same(value.probability),
+            None if structure is None else _one_if_same(structure, n_axes=3),
+        )
     if isinstance(value, tuple | list) and len(value) == 2 and not np.isscalar(value[0]):
         try:
             return Schedule(value[0], value[1])
@@ -124,6 +151,7 @@ def one_schedule(
     importance: "Schedule | ToyModels | Float[np.ndarray, ' feature'] | Sequence[float]",
     probability: "Float[np.ndarray, ' feature'] | Sequence[float] | None" = None,
     n_hidden: int | None = None,
+    takes_structure: bool = False,
 ) -> tuple[Values, Values, int]:
     """The arguments of a function that is about one schedule: importance, probability and n_hidden.
 
@@ -132,9 +160,11 @@ def one_schedule(
             probability and n_hidden.
         probability: 0 < p_i ≤ 1, [feature].
         n_hidden: number of hidden dimensions, m ≥ 1.
+        takes_structure: whether the function is about dependent features too (`one_structure`).
 
     Raises:
-        ArgumentError: if one is missing, given twice, or out of its range, or if instances differ.
+        ArgumentError: if one is missing, given twice, or out of its range, if instances differ, or if
+            features depend on one another where the function is about independent ones.
     """
     if hasattr(importance, "importance") and hasattr(importance, "probability"):
         if probability is not None:
@@ -153,6 +183,10 @@ def one_schedule(
             arguments.numbers("importance", importance, "[feature], a Schedule or ToyModels", ndim=(1,)),
             arguments.numbers("probability", probability, "[feature]", ndim=(1,)),
         )
+    if schedule.structure is not None and not takes_structure:
+        raise ArgumentError(
+            "features depend on one another (structure): must be independent, which this function is about"
+        )
     for name in ("importance", "probability"):
         rows = np.atleast_2d(getattr(schedule, name))
         if np.any(rows != rows[0]):
@@ -163,7 +197,21 @@ def one_schedule(
     return *first_rows, arguments.size("n_hidden", n_hidden)
 
 
-def _one_if_same(values: Any) -> Any:
+def one_structure(schedule: "Schedule | ToyModels | Any") -> Intervals | None:
+    """The structure of a schedule or of toy models, [feature, 2]; None where features are independent.
+
+    Raises:
+        ArgumentError: if it differs between instances.
+    """
+    structure = getattr(schedule, "structure", None)
+    if structure is None or structure.ndim == 2:
+        return structure
+    if np.any(structure != structure[0]):
+        raise ArgumentError("structure differs between instances: must be [feature, 2], of one schedule")
+    return np.asarray(structure[0])
+
+
+def _one_if_same(values: Any, n_axes: int = 2) -> Any:
     """The row that all instances share, or all rows."""
     rows = np.asarray(values)
-    return rows[0] if rows.ndim == 2 and np.all(rows == rows[0]) else values
+    return rows[0] if rows.ndim == n_axes and np.all(rows == rows[0]) else values

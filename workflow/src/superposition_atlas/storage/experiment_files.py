@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.sampling.structure import ALL, SHARED, Intervals, independent
 from superposition_atlas.storage.parquet import read_columns, table_provenance
 
 
@@ -23,6 +24,8 @@ class CaseDescription:
     training: dict[str, Any]
     importance: Float[np.ndarray, "variant feature"]
     probability: Float[np.ndarray, "variant feature"]
+    structure: Intervals | None = None
+    """[variant, feature, 2]; None where all features are independent."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class ExperimentDescription:
             "importance": case.importance.tolist(),
             "probability": case.probability.tolist(),
             "training": case.training,
-        }
+        } | ({} if case.structure is None else {"structure": case.structure.tolist()})
 
 
 def read_experiment(schedules: Path) -> ExperimentDescription:
@@ -78,7 +81,9 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
         ArtefactError: if the file is missing, damaged, or not written by this pipeline.
     """
     spec = table_provenance(schedules)["spec"]
-    table = read_columns(schedules, ["case", "variant", "feature", "importance", "probability"])
+    of_structure = ("group", "interval_start") if spec.pop("structured", False) else ()
+    columns = ["case", "variant", "feature", "importance", "probability", *of_structure]
+    table = read_columns(schedules, columns)
     descriptions, cases = spec.pop("cases"), {}
     # In the table's order, which is the configuration's: provenance is sorted by name.
     for name in dict.fromkeys(table["case"].tolist()):
@@ -89,6 +94,20 @@ def read_experiment(schedules: Path) -> ExperimentDescription:
             name=name,
             importance=table["importance"][rows].reshape(shape),
             probability=table["probability"][rows].reshape(shape),
+            structure=_structure(*(table[name][rows].reshape(shape) for name in of_structure)),
             **{"role": "", **descriptions[name]},
         )
     return ExperimentDescription(cases=cases, seeds=tuple(spec.pop("seeds")), **spec)
+
+
+def _structure(
+    group: Integer[np.ndarray, "variant feature"] | None = None,
+    interval_start: Float[np.ndarray, "variant feature"] | None = None,
+) -> Intervals | None:
+    """The structure whose columns these are; None where all features of a case are independent."""
+    if group is None or interval_start is None or not np.any(group >= 0):
+        return None
+    structure = independent(group.shape)
+    structure[..., 0] = np.where(group >= 0, SHARED + group, structure[..., 0])
+    structure[..., 1] = interval_start * ALL
+    return structure

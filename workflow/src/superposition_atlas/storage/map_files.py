@@ -48,7 +48,7 @@ SOLUTION_SCHEMA = pa.schema(
         "b": pa.list_(pa.float64()),
     }
 )
-"""Kinds are minimum (rank 0 is the best), predicted and predicted_bare; `bias` says what a search holds."""
+"""Kinds are minimum (rank 0 is the best), predicted and matching; `bias` says what a search holds."""
 
 
 @dataclass(frozen=True)

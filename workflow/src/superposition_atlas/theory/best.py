@@ -16,6 +16,7 @@ from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
 from superposition_atlas.errors import TheoryError
+from superposition_atlas.schedules.schedule import one_structure
 from superposition_atlas.theory.descent import Landscape, Minimum
 from superposition_atlas.theory.exact_loss import checked_schedule
 from superposition_atlas.theory.starts import random_starts, structured_starts
@@ -48,8 +49,8 @@ def best_solutions(
     """All minima that were found, the best first.
 
     Args:
-        importance: I_i ≥ 0, [feature]; or a `Schedule`, which brings probability; or `ToyModels` of one
-            schedule, which bring n_hidden too.
+        importance: I_i ≥ 0, [feature]; or a `Schedule`, which brings probability and structure; or
+            `ToyModels` of one schedule, which bring n_hidden too.
         probability: 0 < p_i ≤ 1, [feature].
         n_hidden: m ≥ 1.
         n_starts: random starts that are followed to the end, 0 to 1,000,000, beside structures: the most
@@ -62,19 +63,20 @@ def best_solutions(
             a bias is not finite.
         ArgumentError: if n_starts or seed is no such integer.
     """
-    importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
+    structure = one_structure(importance)
+    importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden, True)
     n_starts = arguments.integer("n_starts", n_starts, least=0, most=_MOST_STARTS)
     seed = arguments.integer("seed", seed, least=0, most=2**64 - 1)
     held = None if bias is None else arguments.numbers("bias", bias, "one finite number a feature", ndim=(1,))
     if held is not None and held.shape != probability.shape:
         raise TheoryError(f"bias has {len(held)} values: must be one finite number a feature")
-    landscape = Landscape(importance, probability, n_hidden, held)
+    landscape = Landscape(importance, probability, n_hidden, held, structure)
     ends = _first_ends(importance, probability, n_hidden, n_starts, seed, landscape)
-    leaders = _distinct(ends, importance, probability, landscape)[: _n_leaders(landscape)]
+    leaders = _distinct(ends, landscape)[: _n_leaders(landscape)]
     for leader in leaders:
-        ends += _moved(leader, importance, probability, landscape)
-    minima = [landscape.past_saddles(end) for end in _distinct(ends, importance, probability, landscape)]
-    return _distinct(minima, importance, probability, landscape)
+        ends += _moved(leader, landscape)
+    minima = [landscape.past_saddles(end) for end in _distinct(ends, landscape)]
+    return _distinct(minima, landscape)
 
 
 def _n_leaders(landscape: Landscape) -> int:
@@ -107,19 +109,17 @@ def _first_ends(
     return ends
 
 
-def _moved(
-    best: Minimum, importance: PerFeature, probability: PerFeature, landscape: Landscape
-) -> list[Minimum]:
+def _moved(best: Minimum, landscape: Landscape) -> list[Minimum]:
     """Minima downhill from the best with a feature or two moved, again while that finds a better one."""
     ends: list[Minimum] = []
-    groups = _groups(importance, probability)
+    groups = _groups(landscape.kinds)
     while True:
-        rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, importance, probability)]
+        rough = [landscape.hurry(W, b) for W, b in moves(best.W, best.b, landscape.kinds)]
         rough.sort(key=lambda end: end.loss)
-        known, found = [_numbers(best, importance, groups)], []
+        known, found = [_numbers(best, landscape.kinds[0], groups)], []
         for end in rough:
             # Most moves lead back: what is worth following leads elsewhere.
-            numbers = _numbers(end, importance, groups)
+            numbers = _numbers(end, landscape.kinds[0], groups)
             if min(np.abs(numbers - others).max() for others in known) > _ROUGHLY_SAME:
                 known.append(numbers)
                 found.append(replace(landscape.descend(end.W, end.b), n_starts=0))
@@ -133,12 +133,12 @@ def _moved(
 
 
 def moves(
-    W: Float[np.ndarray, "hidden feature"], b: PerFeature, importance: PerFeature, probability: PerFeature
+    W: Float[np.ndarray, "hidden feature"], b: PerFeature, kinds: Float[np.ndarray, "quantity feature"]
 ) -> Iterator[tuple[Float[np.ndarray, "hidden feature"], PerFeature]]:
     """Two features exchanged, or one dropped, turned round, or stacked on or opposite to another."""
     n_features = len(b)
     for i, j in combinations(range(n_features), 2):
-        if importance[i] == importance[j] and probability[i] == probability[j]:
+        if np.array_equal(kinds[:, i], kinds[:, j]):
             continue
         order = np.arange(n_features)
         order[[i, j]] = j, i
@@ -147,7 +147,7 @@ def moves(
     for i in range(n_features):
         if norms[i] > 0.1:
             dropped, bias = W.copy(), b.copy()
-            dropped[:, i], bias[i] = 0.02 * W[:, i], probability[i] / 2
+            dropped[:, i], bias[i] = 0.02 * W[:, i], kinds[1, i] / 2
             yield dropped, bias
             turned = W.copy()
             turned[:, i] *= -1
@@ -163,14 +163,12 @@ def moves(
                     yield moved, bias
 
 
-def _distinct(
-    ends: list[Minimum], importance: PerFeature, probability: PerFeature, landscape: Landscape
-) -> list[Minimum]:
+def _distinct(ends: list[Minimum], landscape: Landscape) -> list[Minimum]:
     """One of each kind, the best first, with the number of starts that ended there."""
-    groups = _groups(importance, probability)
+    groups = _groups(landscape.kinds)
     found: list[tuple[Minimum, Float[np.ndarray, " number"]]] = []
     for end in sorted(ends, key=lambda end: end.loss):
-        numbers = _numbers(end, importance, groups)
+        numbers = _numbers(end, landscape.kinds[0], groups)
         for k, (minimum, known) in enumerate(found):
             same_loss = end.loss - minimum.loss <= _slack(minimum, landscape)
             if same_loss and np.abs(numbers - known).max() <= _SAME_COUPLINGS:
@@ -186,9 +184,9 @@ def _slack(minimum: Minimum, landscape: Landscape) -> float:
     return _SAME_LOSS * minimum.loss + _NOTHING_LOST * landscape.nothing
 
 
-def _groups(importance: PerFeature, probability: PerFeature) -> Integer[np.ndarray, " number"]:
+def _groups(kinds: Float[np.ndarray, "quantity feature"]) -> Integer[np.ndarray, " number"]:
     """Which of `_numbers` may change places: those of like features, or of like pairs of them."""
-    kinds = np.unique(np.stack([importance, probability]), axis=1, return_inverse=True)[1].reshape(-1)
+    kinds = np.unique(kinds, axis=1, return_inverse=True)[1].reshape(-1)
     first, second = np.triu_indices(len(kinds), 1)
     low, high = np.minimum(kinds[first], kinds[second]), np.maximum(kinds[first], kinds[second])
     n_kinds = len(kinds)

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from superposition_atlas.objects.ensemble import html
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.theory.exact_loss import objective_of
-from superposition_atlas.theory.moments import frequent_states, states
 from superposition_atlas.theory.quasi_newton import minimise
 from superposition_atlas.theory.structures import PerFeature, drop_costs
+from superposition_atlas.theory.supports import exact_probability, frequent_states
 
 _ITERATIONS, _GRADIENT = 500, 1e-8
 _NEGLECTED = 1e-9
@@ -66,23 +67,32 @@ class Landscape:
     """The exact loss of a schedule as a function of W, and of b unless that is held."""
 
     def __init__(
-        self, importance: PerFeature, probability: PerFeature, n_hidden: int, held: PerFeature | None = None
+        self,
+        importance: PerFeature,
+        probability: PerFeature,
+        n_hidden: int,
+        held: PerFeature | None = None,
+        structure: Intervals | None = None,
     ) -> None:
         """The loss is taken in units of `nothing`, so that tolerances mean the same for rare features."""
         self.probability, self.held = probability, held
+        shared = () if structure is None else (*structure.T.astype(np.float64),)
+        self.kinds = np.stack([importance, probability, *shared])
+        """What features have for themselves, [quantity, feature]: alike are those with equal columns."""
         self.nothing = float(drop_costs(importance, probability).mean())
         """Loss of representing nothing."""
         self._shape = (n_hidden, len(probability))
         self._scale = self.nothing * len(probability) or 1.0
-        self._losses = objective_of(importance, probability)
+        self._losses = objective_of(importance, probability, structure)
         self.n_features = len(probability)
         self._many, self._few = (
-            frequent_states(importance, probability, share) if self.nothing else states(len(probability))
+            frequent_states(importance, probability, share, structure)
             for share in (_NEGLECTED, _ROUGHLY_NEGLECTED)
         )
         self.n_rough_states = len(self._few.starts) - 1
         self._held = np.empty((0, len(probability))) if held is None else held[None]
-        self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, probability))
+        exact = exact_probability(probability, structure)
+        self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, exact))
 
     def descend(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         """Where it is downhill from W and b to: a minimum, or now and then a saddle point."""

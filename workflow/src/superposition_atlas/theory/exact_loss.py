@@ -14,8 +14,10 @@ from jaxtyping import Float
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.errors import ArgumentError, TheoryError, value_text
+from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
-from superposition_atlas.theory.moments import go_down, go_up, states
+from superposition_atlas.theory.moments import States, go_down, go_up
+from superposition_atlas.theory.supports import exact_probability, states_for
 from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def exact_loss(
     b: Float[np.ndarray, "*instance feature"] | None = None,
     importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
     probability: Float[np.ndarray, "*#instance feature"] | None = None,
+    structure: Intervals | None = None,
 ) -> Float[np.ndarray, "*instance feature"]:
     """I_i E(x_i - x'_i)² of every feature, float64: exact up to rounding, never negative.
 
@@ -47,17 +50,19 @@ def exact_loss(
         b: biases of the outputs.
         importance: I_i ≥ 0; or a `Schedule` (or toy models), which brings probability.
         probability: 0 ≤ p_i ≤ 1; one that is 0 says that the feature is never active.
+        structure: [.., feature, 2] where features depend on one another (`sampling.structure`), else None; a
+            schedule or toy models bring theirs.
 
     Raises:
         TheoryError: if an argument is missing, shapes do not fit, a value is out of its range, there are more
             than LARGEST_N_FEATURES features, or toy models compute something else than ReLU(Wᵀ W x + b) on
             magnitudes U[0, 1].
     """
-    arrays = _checked(W, b, importance, probability)
+    arrays, structure = _checked(W, b, importance, probability, structure)
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss = np.empty((len(flat[1]), n_features))
-    steps = states(n_features)
+    steps = _states(flat, structure)
     memory = memory_for(steps, n_features)
     fill_losses(*flat, steps, memory, False, loss, np.empty_like(flat[0]), np.empty_like(flat[1]))
     return loss.reshape(*lead, n_features)
@@ -68,6 +73,7 @@ def exact_gradient(
     b: Float[np.ndarray, "*instance feature"] | None = None,
     importance: Float[np.ndarray, "*#instance feature"] | Schedule | None = None,
     probability: Float[np.ndarray, "*#instance feature"] | None = None,
+    structure: Intervals | None = None,
 ) -> tuple[
     Float[np.ndarray, "*instance feature"],
     Float[np.ndarray, "*instance hidden feature"],
@@ -78,11 +84,11 @@ def exact_gradient(
     Raises:
         TheoryError: as `exact_loss` does.
     """
-    arrays = _checked(W, b, importance, probability)
+    arrays, structure = _checked(W, b, importance, probability, structure)
     lead, n_features = arrays[1].shape[:-1], arrays[1].shape[-1]
     flat = [array.reshape(-1, *array.shape[len(lead) :]) for array in arrays]
     loss, dW, db = np.empty((len(flat[1]), n_features)), np.empty_like(flat[0]), np.empty_like(flat[1])
-    steps = states(n_features)
+    steps = _states(flat, structure)
     fill_losses(*flat, steps, memory_for(steps, n_features), True, loss, dW, db)
     return loss.reshape(*lead, n_features), dW.reshape(arrays[0].shape), db.reshape(arrays[1].shape)
 
@@ -94,13 +100,16 @@ Objective = Callable[
 
 
 def objective_of(
-    importance: Float[np.ndarray, " feature"], probability: Float[np.ndarray, " feature"]
+    importance: Float[np.ndarray, " feature"],
+    probability: Float[np.ndarray, " feature"],
+    structure: Intervals | None = None,
 ) -> Objective:
     """For a search: W, b ↦ sum of `exact_loss` and its gradient, without checks, in arrays used again."""
     n_features = len(probability)
-    schedule = np.array(importance, np.float64)[None], np.array(probability, np.float64)[None]
+    p = np.array(exact_probability(probability, structure), np.float64)[None]
+    schedule = np.array(importance, np.float64)[None], p
     loss, db = np.empty((1, n_features)), np.empty((1, n_features))
-    steps = states(n_features)
+    steps = states_for(p, None if structure is None else structure[None])
     memory = memory_for(steps, n_features)
 
     def objective(
@@ -114,16 +123,16 @@ def objective_of(
 
 
 def checked_schedule(
-    importance: Any, probability: Any = None, n_hidden: Any = None
+    importance: Any, probability: Any = None, n_hidden: Any = None, takes_structure: bool = False
 ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, " feature"], int]:
     """One schedule of a search, and m ≥ 1, in the types that they should have; see `one_schedule`.
 
     Raises:
         TheoryError: unless both are [feature], of LARGEST_N_FEATURES at most, 0 ≤ I_i and 0 < p_i ≤ 1, and
-            n_hidden an integer of at least 1.
+            n_hidden an integer of at least 1, and features independent or takes_structure true.
     """
     try:
-        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden)
+        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden, takes_structure)
     except ArgumentError as error:
         raise TheoryError(str(error)) from None
     check_n_features(len(probability))
@@ -139,8 +148,20 @@ def check_n_features(n_features: int) -> None:
         )
 
 
-def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarray]:
-    """The arguments as float64 arrays of fitting shapes, contiguous."""
+def _states(flat: list[np.ndarray], structure: Intervals | None) -> States:
+    """The states of the schedules among the arguments, whose probabilities become those of the supports."""
+    if structure is not None:
+        structure = structure.reshape(*flat[3].shape, 2)
+        flat[3] = np.ascontiguousarray(exact_probability(flat[3], structure))
+    return states_for(flat[3], structure)
+
+
+def _checked(
+    W: Any, b: Any, importance: Any, probability: Any, structure: Any
+) -> tuple[list[np.ndarray], Intervals | None]:
+    """The arguments as float64 arrays of fitting shapes, contiguous, and the structure, likewise."""
+    if structure is None:
+        structure = getattr(W if hasattr(W, "settings") else importance, "structure", None)
     try:
         if hasattr(W, "settings"):
             W, b, importance, probability = _of_models(W, b, importance, probability)
@@ -174,7 +195,11 @@ def _checked(W: Any, b: Any, importance: Any, probability: Any) -> list[np.ndarr
             rows.append(np.ascontiguousarray(np.broadcast_to(array, b.shape)))
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
-    return [W, b, *rows]
+    if structure is not None:
+        structure = intervals_of(structure, rows[1])
+    if structure is not None:
+        structure = np.ascontiguousarray(np.broadcast_to(structure, (*b.shape, 2)))
+    return [W, b, *rows], structure
 
 
 def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
@@ -210,7 +235,10 @@ def fill_losses(W, b, importance, probability, states, memory, gradient, loss, d
     g, dg, bias, dbias, total = rest[:n], rest[n : 2 * n], rest[2 * n :], rest[2 * n + 1 :], rest[2 * n + 2 :]
     weight = np.empty(len(states.members))
     for k in range(n_instances):
-        _fill_weights(probability[k], states.members, weight)
+        if len(states.weight) > 0:
+            weight[:] = states.weight[k]
+        else:
+            _fill_weights(probability[k], states.members, weight)
         dW[k] = 0.0
         for start in range(0, n, LANES):
             n_own = min(LANES, n - start)
@@ -248,7 +276,7 @@ def _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, 
     Where z can have either sign, E u_i z₊ = (E[z₊² | u_i = 1] - E z₊²) / (2 g_i): g_i is the square of a
     norm, so that neither term is large beside it. Where z is positive it is E z / 2 + g_i / 12.
     """
-    program, starts, _ = states
+    program, starts, _, _ = states
     for state in range(len(starts) - 1):
         at = starts[state]
         support = program[at + 5]

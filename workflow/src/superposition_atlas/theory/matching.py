@@ -1,7 +1,8 @@
 """The matching: which features a toy model represents, from two closed-form costs and no training.
 
 A hidden dimension saves V_i = I_i (p_i / 3 - p_i² / 4) if it is feature i's alone, and V_i + V_j - c_ij with
-c_ij = p_i p_j (I_i + I_j) / 6 if i and j share it as an antipodal pair (`structures`; magnitudes U[0, 1]).
+c_ij = p_ij (I_i + I_j) / 6 if i and j share it as an antipodal pair (`structures`; magnitudes U[0, 1]), where
+p_ij is the probability that both are active, p_i p_j of independent features.
 The features represented are those of the m groups that save most together, no feature in two of them: a
 maximum-weight matching with at most m edges. Polygons (all features rare) are not part of it: `predictor`.
 
@@ -19,7 +20,8 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
 from superposition_atlas.errors import ArgumentError, TheoryError
-from superposition_atlas.schedules.schedule import Schedule, one_schedule
+from superposition_atlas.sampling.structure import Intervals, joint_probability
+from superposition_atlas.schedules.schedule import Schedule, one_schedule, one_structure
 from superposition_atlas.theory.structures import PerFeature, Structure, drop_costs, pair_costs
 from superposition_atlas.toy_model import ToyModels
 
@@ -119,7 +121,7 @@ def match(
 
     Args:
         importance: I_i ≥ 0, [feature]; or a `Schedule`, which needs n_hidden beside it; or `ToyModels`, which
-            need nothing else.
+            need nothing else. Both bring their structure.
         probability: 0 < p_i ≤ 1, [feature].
         n_hidden: number of hidden dimensions, m ≥ 1.
 
@@ -128,18 +130,25 @@ def match(
             instances of a schedule differ, there are more than LARGEST_N_FEATURES features, or the magnitudes
             of toy models are not uniform.
     """
+    structure = _structure(importance)
     importance, probability, n_hidden = _arguments(importance, probability, n_hidden)
-    kinds, kind_of = _kinds(importance, probability)
+    joint = None if structure is None else joint_probability(probability, structure)
+    if joint is None:
+        kinds, kind_of = _kinds(importance, probability)
+        pair_cost = np.multiply.outer(kinds[:, 1], kinds[:, 1]) * np.add.outer(kinds[:, 0], kinds[:, 0]) / 6
+    else:  # no two features are alike
+        kinds, kind_of = np.stack([importance, probability], axis=1), np.arange(len(importance))
+        pair_cost = pair_costs(importance, probability, joint)
     n_of = np.bincount(kind_of, minlength=len(kinds))
     worth = drop_costs(*kinds.T)
     total = float(n_of @ worth)
     if total == 0.0:
         return Matching(len(importance), n_hidden, (), (), 0.0, 0.0, 0.0)
-    groups = _groups(kinds, n_of, worth * (_TOTAL / total))
+    groups = _groups(n_of, worth * (_TOTAL / total), pair_cost * (_TOTAL / total))
     counts, bound = _solve(groups, n_of, n_hidden)
     alone, pairs = _features(groups, counts, kind_of)
     alone += _topped_up(importance, probability, alone, pairs, n_hidden)
-    dropped, paired = drop_costs(importance, probability), pair_costs(importance, probability)
+    dropped, paired = drop_costs(importance, probability), pair_costs(importance, probability, joint)
     absent = np.ones(len(importance), dtype=bool)
     absent[alone + [feature for pair in pairs for feature in pair]] = False
     cost = float(dropped[absent].sum() + sum(paired[pair] for pair in pairs))
@@ -208,11 +217,8 @@ def _kinds(importance: PerFeature, probability: PerFeature) -> tuple[np.ndarray,
     return -negative, kind_of.reshape(-1)
 
 
-def _groups(kinds: np.ndarray, n_of: np.ndarray, worth: np.ndarray) -> _Groups:
+def _groups(n_of: np.ndarray, worth: np.ndarray, cost: np.ndarray) -> _Groups:
     """Every kind alone, and every pair that saves more than the better of its two alone."""
-    importance, probability = kinds.T
-    scale = worth.sum() / max(drop_costs(importance, probability).sum(), np.finfo(float).tiny)
-    cost = scale * np.outer(probability, probability) * np.add.outer(importance, importance) / 6
     useful = np.triu(cost < np.minimum.outer(worth, worth))
     np.fill_diagonal(useful, useful.diagonal() & (n_of >= 2))
     first, second = np.nonzero(useful)
@@ -339,6 +345,13 @@ def _topped_up(
 # --- arguments ---------------------------------------------------------------------------------------------
 
 
+def _structure(schedule: PerFeature | Schedule | ToyModels) -> Intervals | None:
+    try:
+        return one_structure(schedule)
+    except ArgumentError as error:
+        raise TheoryError(str(error)) from None
+
+
 def _arguments(
     importance: PerFeature | Schedule | ToyModels, probability: PerFeature | None, n_hidden: int | None
 ) -> tuple[PerFeature, PerFeature, int]:
@@ -353,7 +366,7 @@ def _arguments(
                 "the matching's two costs are for"
             )
     try:
-        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden)
+        importance, probability, n_hidden = one_schedule(importance, probability, n_hidden, True)
     except ArgumentError as error:
         raise TheoryError(str(error)) from None
     if len(probability) > LARGEST_N_FEATURES:

@@ -40,6 +40,8 @@ class States(NamedTuple):
     """Where each state's entries start; states follow from earlier ones."""
     members: Bool[np.ndarray, "support feature"]
     """Which features are in each support."""
+    weight: Float[np.ndarray, "instance support"]
+    """P(support) where features depend on one another; [0, support] where it is a product."""
 
 
 def states(n_features: int) -> States:
@@ -47,10 +49,18 @@ def states(n_features: int) -> States:
     return _states_of(n_features, None)
 
 
-def frequent_states(
-    importance: Float[np.ndarray, " feature"], probability: Float[np.ndarray, " feature"], tolerance: float
-) -> States:
-    """The states of the frequent supports: the rare ones hold no more of the loss than a tolerance.
+def states_of_supports(n_features: int, supports: Bool[np.ndarray, " support"]) -> States:
+    """The states of some of the 2^n supports; all subsets of a support must be among them."""
+    return _states_of(n_features, None if supports.all() else supports.tobytes())
+
+
+def frequent_supports(
+    importance: Float[np.ndarray, " feature"],
+    probability: Float[np.ndarray, " feature"],
+    tolerance: float,
+    rarity: Float[np.ndarray, " support"] | None = None,
+) -> Bool[np.ndarray, " support"]:
+    """The frequent supports: the rare ones hold no more of the loss than a tolerance.
 
     A support S is as rare as at most Π p_j over S, which falls as S grows; so those that are left out have no
     part in the states of the others. Each output's error in S counts as |S|², which is generous unless
@@ -60,18 +70,21 @@ def frequent_states(
         importance: I_i.
         probability: p_i > 0.
         tolerance: what all rare supports may hold, as a share of the loss of representing nothing.
+        rarity: minus the logarithm of the probability that all features of a support are active; None where
+            features are independent.
     """
     n_features = len(probability)
     supports = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1
     sizes = supports.sum(axis=1)
-    rarity = -(supports @ np.round(np.log(probability), 6))
+    if rarity is None:
+        rarity = -(supports @ np.round(np.log(probability), 6))
     rarest_first = np.lexsort((-sizes, -rarity))
     held = np.cumsum((np.exp(-rarity) * sizes**2)[rarest_first]) * importance.sum()
     nothing = (importance * (probability / 3 - probability**2 / 4)).sum()
     is_frequent = np.ones(2**n_features, bool)
     is_frequent[rarest_first[held <= tolerance * nothing]] = False
     is_frequent[0] = True
-    return _states_of(n_features, None if is_frequent.all() else is_frequent.tobytes())
+    return is_frequent
 
 
 @lru_cache(maxsize=_STATES_KEPT)
@@ -111,7 +124,8 @@ def _states_of(n_features: int, supports: bytes | None) -> States:
     rows, features = np.nonzero(at_one)
     entries = starts[rows] + _HEAD + 3 * head[rows, 0] + np.cumsum(at_one, axis=1)[rows, features] - 1
     program[entries] = features
-    return States(program, starts, random[is_support])
+    members = random[is_support]
+    return States(program, starts, members, np.empty((0, len(members))))
 
 
 @compile_kernel(fastmath={"contract"})
@@ -127,7 +141,7 @@ def go_up(states, g, b, squares, firsts, lows, highs):  # type: ignore[no-untype
         lows: least z.
         highs: largest z.
     """
-    program, starts, _ = states
+    program, starts, _, _ = states
     nothing, one = spread(0.0), spread(1.0)
     for state in range(len(starts) - 1):
         at = starts[state]
@@ -181,7 +195,7 @@ def go_down(states, g, firsts, lows, highs, slopes, dg, db):  # type: ignore[no-
         dg: rows [feature].
         db: row [1].
     """
-    program, starts, _ = states
+    program, starts, _, _ = states
     nothing, one, half = spread(0.0), spread(1.0), spread(0.5)
     for state in range(len(starts) - 2, -1, -1):
         at = starts[state]

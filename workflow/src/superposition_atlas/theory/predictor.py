@@ -1,9 +1,9 @@
 """What the best solution keeps, predicted without a search: the cheapest of a list of structures.
 
-Two rules. `predict_bare` compares V_i and c_ij alone: dedicated, paired at unit weights, or dropped.
-`predict` lets structures breathe: every output takes the best bias of a grid (given the weights, outputs do
-not depend on each other), pairs and triangles the best scale, pentagons also the best of some deformations;
-their costs are exact losses.
+The matching (`theory/matching.py`) compares V_i and c_ij alone, at any size. `predict` knows triangles and
+pentagons too and lets structures breathe: every output takes the best bias of a grid (given the weights,
+outputs do not depend on each other), pairs and triangles the best scale, pentagons also the best of some
+deformations; their costs are exact losses.
 """
 
 from collections.abc import Sequence
@@ -67,19 +67,6 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         return html("result", self)
-
-
-def predict_bare(
-    importance: "PerFeature | Schedule | ToyModels",
-    probability: PerFeature | None = None,
-    n_hidden: int | None = None,
-) -> Prediction:
-    """The cheapest by V_i and c_ij alone: a dedicated feature costs 0, a pair c_ij, a dropped one V_i.
-
-    Raises:
-        TheoryError: as `predict`.
-    """
-    return ranked_axes(*checked_schedule(importance, probability, n_hidden))[0]
 
 
 def ranked_axes(importance: PerFeature, probability: PerFeature, n_hidden: int) -> list[Prediction]:

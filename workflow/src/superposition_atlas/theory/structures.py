@@ -40,9 +40,18 @@ def drop_costs(importance: PerFeature, probability: PerFeature) -> PerFeature:
     return np.asarray(importance * (probability / 3 - probability**2 / 4))
 
 
-def pair_costs(importance: PerFeature, probability: PerFeature) -> Float[np.ndarray, "feature feature"]:
-    """c_ij = p_i p_j (I_i + I_j) / 6: of an antipodal pair, unit weights and no bias. The diagonal is 0."""
-    costs = np.outer(probability, probability) * np.add.outer(importance, importance) / 6
+def pair_costs(
+    importance: PerFeature,
+    probability: PerFeature,
+    joint: Float[np.ndarray, "feature feature"] | None = None,
+) -> Float[np.ndarray, "feature feature"]:
+    """c_ij = p_ij (I_i + I_j) / 6: of an antipodal pair, unit weights and no bias. The diagonal is 0.
+
+    p_ij is the joint probability, p_i p_j where features are independent. Only where both are active is an
+    error made, x_i - ReLU(x_i - x_j) = min(x_i, x_j), and E min² = 1/6 of two independent U[0, 1].
+    """
+    both = np.outer(probability, probability) if joint is None else joint
+    costs = both * np.add.outer(importance, importance) / 6
     np.fill_diagonal(costs, 0.0)
     return costs
 

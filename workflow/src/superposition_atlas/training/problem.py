@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from superposition_atlas import toy_model
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings
 
 HELD_OUT_SAMPLES = 8192
@@ -25,6 +26,8 @@ class Problem:
     """float64, in (0, 1]."""
     n_hidden: int
     settings: TrainingSettings
+    structure: Intervals | None = None
+    """[instance, feature, 2]; None where all features are independent."""
 
     def select(self, instances: slice) -> "Problem":
         """Some of the instances: their results are the same by themselves."""
@@ -33,6 +36,7 @@ class Problem:
             seeds=self.seeds[instances],
             importance=self.importance[instances],
             probability=self.probability[instances],
+            structure=None if self.structure is None else self.structure[instances],
         )
 
     @property

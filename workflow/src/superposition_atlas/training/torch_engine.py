@@ -18,6 +18,7 @@ from superposition_atlas.backends.threads import one_torch_thread, run_in_groups
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.sampling.sample import sample
+from superposition_atlas.sampling.structure import scales
 from superposition_atlas.toy_model import Output
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.optimizer import learning_rates
@@ -38,14 +39,14 @@ def words(
     seeds: Int64[torch.Tensor, "instance 2"],
     step: int,
     n_positions: int,
-    n_features: int,
+    numbers: Int64[torch.Tensor, "#instance feature"],
     purpose: stream.Purpose,
 ) -> Int64[torch.Tensor, "instance position feature"]:
-    """`stream.words` on the device of `seeds`, which holds each seed's low and high 32-bit word."""
+    """`stream.words` of these numbers on the device of `seeds`: each seed's low and high 32-bit word."""
     n_quads = -(-n_positions // 4)
-    shape = (len(seeds), n_quads, n_features)
+    shape = (len(seeds), n_quads, numbers.shape[1])
     c0 = torch.arange(n_quads, device=seeds.device)[None, :, None].expand(shape)
-    c1 = torch.arange(n_features, device=seeds.device)[None, None, :].expand(shape)
+    c1 = numbers[:, None, :].expand(shape)
     c2 = torch.full(shape, step, device=seeds.device)
     c3 = torch.full(shape, int(purpose), device=seeds.device)
     k0, k1 = seeds[:, 0, None, None], seeds[:, 1, None, None]
@@ -63,11 +64,15 @@ class DeviceStream:
 
     def __init__(self, problem: Problem, device: torch.device) -> None:
         seeds = np.stack([problem.seeds & np.uint64(_LOW_32), problem.seeds >> np.uint64(32)], axis=-1)
-        threshold = stream.thresholds(problem.probability)[:, None, :]
-        scale = stream.scales(threshold)
+        threshold = stream.thresholds(problem.probability)
+        scale = scales(threshold, problem.structure)[:, None, :]
         self._magnitudes = problem.settings.magnitudes
         self._seeds = torch.tensor(seeds.astype(np.int64), device=device)
-        self._threshold = torch.tensor(threshold.astype(np.int64), device=device)
+        self._threshold = torch.tensor(threshold.astype(np.int64), device=device)[:, None, :]
+        self._numbers = torch.arange(problem.n_features, device=device)[None]
+        self._structure = None
+        if problem.structure is not None:
+            self._structure = torch.tensor(problem.structure.astype(np.int64), device=device)
         self._scale = torch.tensor(scale, device=device)
         self._offset = torch.tensor(stream.offsets(scale, self._magnitudes), device=device)
 
@@ -75,8 +80,11 @@ class DeviceStream:
         self, step: int, batch_size: int, purpose: stream.Purpose
     ) -> Float32[torch.Tensor, "instance batch feature"]:
         """The batch of one step."""
-        word = words(self._seeds, step, batch_size, self._threshold.shape[-1], purpose)
+        word = words(self._seeds, step, batch_size, self._numbers, purpose)
         u = word.to(torch.float32) * self._scale + self._offset
+        if self._structure is not None:
+            numbers, starts = self._structure.unbind(dim=-1)
+            word = (words(self._seeds, step, batch_size, numbers, purpose) - starts[:, None, :]) & _LOW_32
         return torch.where(word <= self._threshold, MAGNITUDES[self._magnitudes].quantile(u, torch), 0.0)
 
 
@@ -93,7 +101,7 @@ class HostStream:
         of = self._problem
         # A copy: numpy's memory is aligned to 16 bytes.
         return torch.tensor(
-            sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes)
+            sample(of.seeds, step, batch_size, of.probability, purpose, of.settings.magnitudes, of.structure)
         )
 
 
@@ -128,7 +136,7 @@ class TorchEngine:
         settings = problem.settings
         inputs = self._stream(problem)
         W = self._tensor(state.weights.W).requires_grad_()
-        b = self._tensor(state.weights.b).requires_grad_(settings.bias == "trained")
+        b = self._tensor(state.weights.b).requires_grad_(settings.trains_bias)
         trained = [(W, state.mean.W, state.square.W)]
         if b.requires_grad:
             trained.append((b, state.mean.b, state.square.b))
@@ -138,6 +146,8 @@ class TorchEngine:
         loss_sum = torch.tensor(state.loss_sum, device=self.device)
         rates = learning_rates(settings, state.step, n_steps)
         constants = self._constants(problem)
+        threshold = stream.thresholds(problem.probability)
+        densest = torch.tensor(threshold == threshold.max(axis=1, keepdims=True), device=self.device)
 
         for turn, rate in enumerate(rates):
             x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
@@ -146,6 +156,8 @@ class TorchEngine:
             optimizer.param_groups[0]["lr"] = float(rate)
             optimizer.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+            if settings.bias == "densest_zero" and b.grad is not None:
+                b.grad[densest] = 0.0
             optimizer.step()
             loss_sum += loss.detach()
 

@@ -87,7 +87,7 @@ class ToyModelTraining:
             "n_instances": problem.n_instances,
             "n_hidden": problem.n_hidden,
             "settings": problem.settings.as_dict(),
-        }
+        } | ({} if problem.structure is None else {"structure": problem.structure})
 
     def models(self) -> ToyModels:
         """The toy models after the steps taken so far."""
@@ -105,6 +105,7 @@ class ToyModelTraining:
             settings=settings,
             engine=self._engine.name,
             history=history,
+            structure=problem.structure,
         )
 
     def _recorded(self) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.backends.threads import available_threads
 from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.toy_model import (
     Bias,
@@ -78,7 +79,7 @@ def train(
 
     Args:
         schedule: importance and probability, each [feature] (shared) or [instance, feature]: a `Schedule`,
-            toy models whose schedule is taken, or a pair of arrays.
+            which may have a structure, toy models whose schedule is taken, or a pair of arrays.
         n_hidden: number of hidden dimensions, 1 ≤ m ≤ 2^24.
         seeds: one an instance, 0 ≤ seed < 2^64; a number is how many: 8 means range(8). Equal seeds see equal
             words of the stream.
@@ -98,7 +99,8 @@ def train(
         warmup_steps: First steps, over which the learning rate rises linearly; fewer than `steps`.
         output: The toy model's last function: `relu`, or `linear` for none.
         bias: The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list
-            of one number a feature.
+            of one number a feature. With `densest_zero` only the bias of the feature of the highest
+            probability stays at 0 (or those, where two are equal).
         centred_inputs: Whether the mean of each input is subtracted before the toy model sees it. The target
             stays the same.
         magnitudes: Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1),
@@ -131,6 +133,7 @@ def train(
         importance=_per_instance("importance", schedule.importance, len(seed_array)),
         probability=_per_instance("probability", schedule.probability, len(seed_array)),
         n_hidden=n_hidden,
+        structure=_structure(schedule, len(seed_array)),
         settings=TrainingSettings(
             steps=steps,
             batch_size=batch_size,
@@ -250,6 +253,17 @@ def _seeds(seeds: Iterable[int] | int) -> Integer[np.ndarray, " instance"]:
     if not len(found):
         raise ArgumentError("seeds is empty: must have one a toy model, 1 at least")
     return found
+
+
+def _structure(schedule: Schedule, n_instances: int) -> Intervals | None:
+    structure = schedule.structure
+    if structure is None:
+        return None
+    if structure.ndim == 3 and len(structure) != n_instances:
+        raise ArgumentError(
+            f"structure has {len(structure)} rows for {n_instances} seeds: must have one row a seed"
+        )
+    return np.array(np.broadcast_to(structure, (n_instances, *structure.shape[-2:])), order="C")
 
 
 def _per_instance(

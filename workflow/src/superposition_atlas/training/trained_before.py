@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.model_files import read_models, write_models
@@ -38,6 +39,7 @@ def train_new(
     n_hidden: int,
     seeds: Integer[np.ndarray, " instance"],
     settings: TrainingSettings,
+    structure: Intervals | None = None,
     *,
     folder: Path | None,
     elsewhere: Sequence[Path] = (),
@@ -55,6 +57,7 @@ def train_new(
         n_hidden: number of hidden dimensions.
         seeds: one an instance; there may be none.
         settings: as `train` takes them.
+        structure: [instance, feature, 2], or None where features are independent.
         folder: where toy models are kept; files of other settings or code and damaged ones are removed. With
             None nothing is kept.
         elsewhere: folders of other jobs, whose toy models are taken where they are the same; nothing is
@@ -68,7 +71,7 @@ def train_new(
         ArtefactError: if what is new can't be written.
     """
     name = engine_name(engine, device)
-    wanted = _keys(seeds, importance, probability)
+    wanted = _keys(seeds, importance, probability, structure)
     spec = {"settings": settings.as_dict(), "n_hidden": n_hidden, "engine": name}
     store = (
         Store(folder, spec, code_digest("superposition_atlas.training.train_toy_models"), _FILES)
@@ -86,7 +89,7 @@ def train_new(
         logger.info("trains %d of %d toy models, %d are there already", *counts)
     if len(new):
         trained = train(
-            Schedule(importance[new], probability[new]),
+            Schedule(importance[new], probability[new], None if structure is None else structure[new]),
             n_hidden,
             seeds[new].tolist(),
             engine=engine,
@@ -121,19 +124,23 @@ def _chosen(models: ToyModels, wanted: set[str]) -> ToyModels:
 
 
 def _keys_of(models: ToyModels) -> list[str]:
-    return _keys(models.seeds, models.importance, models.probability)
+    return _keys(models.seeds, models.importance, models.probability, models.structure)
 
 
 def _keys(
-    seeds: Integer[np.ndarray, " instance"], importance: np.ndarray, probability: np.ndarray
+    seeds: Integer[np.ndarray, " instance"],
+    importance: np.ndarray,
+    probability: np.ndarray,
+    structure: Intervals | None,
 ) -> list[str]:
     """What tells toy models apart that are trained in one way.
 
     The seed's hash comes first: shards are ranges of it, so no shard has a key between two of another.
     """
     rows = zip(seeds.tolist(), importance.astype("<f8"), probability.astype("<f8"), strict=True)
+    shared = [b""] * len(seeds) if structure is None else [own.tobytes() for own in structure.astype("<u4")]
     return [
         _seed_hash(seed)[:_SHARD_BYTES].hex()
-        + hashlib.sha256(f"{seed} ".encode() + own.tobytes() + p.tobytes()).hexdigest()[:_DIGITS]
-        for seed, own, p in rows
+        + hashlib.sha256(f"{seed} ".encode() + own.tobytes() + p.tobytes() + words).hexdigest()[:_DIGITS]
+        for (seed, own, p), words in zip(rows, shared, strict=True)
     ]

@@ -13,7 +13,8 @@ from superposition_atlas.storage.parquet import read_table, write_table
 from superposition_atlas.storage.provenance import provenance_of
 
 _POINTS = ("key", "variant", "observations", *(f"best_{name}" for name in ANSWERS))
-_MODELS = ("key", "variant", "seed", *ANSWERS)
+_RANDOM_POINTS = (*_POINTS, "index")
+_MODELS = ("key", "variant", "training_seed", *ANSWERS)
 _FEATURES = tuple(dict.fromkeys(("variant", *FEATURE_COLUMNS)))
 
 
@@ -42,8 +43,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes both tables."""
     solved = {path.parent.name: read_table(path) for path in arguments.solutions}
     tables = (arguments.points, arguments.models, arguments.features)
-    atlas = _map(tables, arguments.variant)
-    random = _map(arguments.random, arguments.random_variant) if arguments.random else None
+    atlas = _map(tables, _POINTS, arguments.variant)
+    random = None
+    if arguments.random:
+        random = _map(arguments.random, _RANDOM_POINTS, arguments.random_variant)
     claims = read_table(arguments.claims, CLAIMS)
     spec = {
         "claims": str(arguments.claims),
@@ -59,10 +62,10 @@ def run(arguments: argparse.Namespace) -> None:
     write_table(table, arguments.output_answer, provenance)
 
 
-def _map(paths: Sequence[Path], variant: str) -> Map:
-    """Points, toy models and features of one way of training."""
+def _map(paths: Sequence[Path], of_points: Sequence[str], variant: str) -> Map:
+    """Points (with these columns), toy models and features of one way of training."""
     points, models, features = (
         of_variant(read_table(path, columns), variant, path)
-        for path, columns in zip(paths, (_POINTS, _MODELS, _FEATURES), strict=True)
+        for path, columns in zip(paths, (of_points, _MODELS, _FEATURES), strict=True)
     )
-    return Map(points=points, schedules=features, models=models)
+    return Map(points=points, schedules=features, models=models.rename(columns={"training_seed": "seed"}))

@@ -12,6 +12,7 @@ from superposition_atlas.maps.feedback import with_descents
 from superposition_atlas.maps.measures import Schedules, as_uncentred, excess_table, solution_table
 from superposition_atlas.maps.points import point_key, rounded
 from superposition_atlas.maps.solutions import solutions_of
+from superposition_atlas.metrics.features import represented
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.map_files import MapPoints
 from superposition_atlas.storage.model_files import read_models
@@ -55,6 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
         trainings,
         solved,
     )
+    # A vector a feature, as in features.parquet, for figures.
+    solved["weights"] = [list(one.T) for one in found_W]
+    solved["represented"] = list(represented(found_W))
     solutions = losses[["case", "key"]].drop_duplicates().merge(solved, on="key")
     spec = {
         "models": [str(path) for path in arguments.models],

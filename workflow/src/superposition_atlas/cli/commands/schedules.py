@@ -9,6 +9,7 @@ import numpy as np
 from superposition_atlas import config
 from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.sampling.structure import ALL, SHARED, Intervals, independent, is_shared
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.parquet import write_columns
 from superposition_atlas.storage.provenance import provenance_of
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.experiment not in experiments:
         raise ConfigError(f"--experiment {arguments.experiment}: allowed is one of {', '.join(experiments)}")
     experiment = experiments[arguments.experiment]
+    is_structured = any(case.structure is not None for case in experiment.cases.values())
     parts: list[dict[str, np.ndarray]] = []
     for case in experiment.cases.values():
         importance, probability = np.broadcast_arrays(case.importance, case.probability)
@@ -39,10 +41,18 @@ def run(arguments: argparse.Namespace) -> None:
                 "importance": importance.reshape(-1),
                 "probability": probability.reshape(-1),
             }
+            | (_structure_columns(case.structure, probability.shape) if is_structured else {})
         )
     code = code_digest("superposition_atlas.cli.commands.schedules")
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     write_columns(columns, arguments.output, provenance_of(_description(experiment), code))
+
+
+def _structure_columns(structure: Intervals | None, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """First feature of each feature's group, -1 where it has none, and where its interval begins."""
+    rows = np.broadcast_to(independent(shape) if structure is None else structure, (*shape, 2))
+    group = np.where(is_shared(rows), rows[..., 0].astype(np.int64) - SHARED, -1)
+    return {"group": group.reshape(-1), "interval_start": (rows[..., 1] / ALL).reshape(-1)}
 
 
 def _description(experiment: config.Experiment) -> dict[str, Any]:
@@ -52,4 +62,7 @@ def _description(experiment: config.Experiment) -> dict[str, Any]:
         for case in experiment.cases.values()
     }
     keys = ("name", "title", "family", "n_features", "n_hidden", "shown_seeds", "claims")
-    return {key: getattr(experiment, key) for key in keys} | {"seeds": list(experiment.seeds), "cases": cases}
+    described = {key: getattr(experiment, key) for key in keys}
+    if any(case.structure is not None for case in experiment.cases.values()):
+        described["structured"] = True
+    return described | {"seeds": list(experiment.seeds), "cases": cases}

@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         experiment.n_hidden,
         np.array(experiment.seeds, dtype=np.uint64)[own],
         TrainingSettings(**case.training),
+        None if case.structure is None else case.structure[variant],
         folder=arguments.store,
         elsewhere=arguments.elsewhere,
         engine=arguments.engine,

@@ -17,7 +17,19 @@ def of_each_experiment(config: Config) -> Iterator[FigureTarget]:
     for experiment in config.experiments.values():
         yield from _cases_and_directions(config, experiment)
         if not experiment.claims:
-            yield from _numbers(config, experiment)
+            yield from _counts_and_losses(config, experiment)
+        is_alone = not experiment.claims or config.experiment_of_role("post") is None
+        if (
+            "norms" in experiment.figures
+            and is_alone
+            and experiment not in beside_the_published_norms(config)
+        ):
+            yield _target(
+                experiment,
+                "frobenius_norms",
+                {"models": experiment_table(experiment.name, "models")},
+                "Frobenius norms of the trained toy models by case.",
+            )
 
 
 def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[FigureTarget]:
@@ -34,7 +46,7 @@ def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[Fi
             yield _target(
                 experiment,
                 "all_cases",
-                {"features": experiment_table(name, "features"), "schedules": schedules(name)},
+                planes_of(config, experiment),
                 "A grid of planes, cases by seeds, with the feature directions and the number represented.",
             )
     # Slides show bars of the cases that they have in common with the post's experiment.
@@ -43,22 +55,25 @@ def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[Fi
             yield feature_bars(experiment, case_name, f"{name}_{case_name}_bars")
 
 
-def _numbers(config: Config, experiment: Experiment) -> Iterator[FigureTarget]:
+def planes_of(config: Config, experiment: Experiment) -> dict[str, str]:
+    """Tables that the planes of all cases need."""
+    name = experiment.name
+    solved = (
+        {"solutions": experiment_table(name, "solutions")}
+        if experiment in compared_experiments(config)
+        else {}
+    )
+    return {"features": experiment_table(name, "features"), "schedules": schedules(name), **solved}
+
+
+def _counts_and_losses(config: Config, experiment: Experiment) -> Iterator[FigureTarget]:
     name, kinds = experiment.name, experiment.figures
-    models = experiment_table(name, "models")
     if "counts" in kinds:
         yield _target(
             experiment,
             "represented_counts",
-            {f"models.{name}": models, f"schedules.{name}": schedules(name)},
+            {f"models.{name}": experiment_table(name, "models"), f"schedules.{name}": schedules(name)},
             "For each case, the share of seeds by number of represented features.",
-        )
-    if "norms" in kinds and experiment not in beside_the_published_norms(config):
-        yield _target(
-            experiment,
-            "frobenius_norms",
-            {"models": models},
-            "Frobenius norms of the trained toy models by case.",
         )
     is_compared = experiment.n_features <= LARGEST_SOLVED and experiment.role != "known_answers"
     if "losses" in kinds and is_compared and experiment in compared_experiments(config):

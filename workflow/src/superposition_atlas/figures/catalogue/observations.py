@@ -12,7 +12,7 @@ OBSERVED_ROLES = ("aligned", "reversed", "equal")
 
 
 def observations(config: Config) -> Iterator[FigureTarget]:
-    """Numbers of represented features, and in how many seeds each observation holds."""
+    """Numbers of represented features, and how many toy models show each observation."""
     tested = [experiment for experiment in config.experiments.values() if experiment.claims]
     counted = with_figures(tested, "counts")
     if counted:
@@ -36,14 +36,14 @@ def observations(config: Config) -> Iterator[FigureTarget]:
             "observations",
             {"claims": claims()},
             "The observations",
-            "For each observation, case and family, the share of seeds in which it holds, with its interval.",
+            "For each observation and schedule, the share of toy models that show it, with its interval.",
         )
         yield FigureTarget(
             "thresholds",
             "thresholds",
             {"claims": claims()},
             "The observations",
-            "How the share of seeds in which an observation holds moves with its criterion's thresholds.",
+            "How the share of toy models that show an observation moves with its criterion's thresholds.",
         )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from superposition_atlas.config import Config
-from superposition_atlas.figures.catalogue.experiments import feature_bars
+from superposition_atlas.figures.catalogue.experiments import feature_bars, planes_of
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
-from superposition_atlas.storage.layout import case_table, experiment_table, schedules
+from superposition_atlas.storage.layout import case_table, schedules
 
 
 def motivation(config: Config) -> Iterator[FigureTarget]:
@@ -57,9 +57,9 @@ def cases(config: Config) -> Iterator[FigureTarget]:
     yield FigureTarget(
         "slide12_all_cases",
         "all_cases",
-        {"features": experiment_table(talk.name, "features"), "schedules": schedules(talk.name)},
+        planes_of(config, talk),
         "The cases",
-        "A grid of planes, cases by seeds, with the feature directions and the number represented.",
+        "A grid of planes, cases by best solution and seeds, with feature directions and counts.",
     )
     post = config.experiment_of_role("post")
     for name, case in talk.cases.items():

@@ -37,8 +37,15 @@ def with_figures(experiments: list[Experiment], kind: str) -> list[Experiment]:
 
 
 def matched_cases(experiment: Experiment) -> list[Case]:
-    """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs."""
-    return [case for case in experiment.cases.values() if search_of(case.training.as_dict()) == "trained"]
+    """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs.
+
+    Its table compares with the same number of features by rank, which is about independent features.
+    """
+    return [
+        case
+        for case in experiment.cases.values()
+        if search_of(case.training.as_dict()) == "trained" and case.structure is None
+    ]
 
 
 def compared_experiments(config: Config) -> list[Experiment]:

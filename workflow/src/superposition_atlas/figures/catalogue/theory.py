@@ -23,7 +23,12 @@ THEORY = "Theory"
 """Category of the figures that set theory, best solutions and training side by side."""
 _MATCHED_ROLES = ("aligned", "matched", "random", "reversed", "equal")
 """Rows of the figure of the matching, a case each."""
-_BIAS_TITLES = {"trained": "bias trained", "zero": "bias held at 0", "mean": "bias held at p/2"}
+_BIAS_TITLES = {
+    "trained": "bias trained",
+    "zero": "bias held at 0",
+    "mean": "bias held at p/2",
+    "densest_zero": "the densest's held at 0",
+}
 
 
 def theory_and_training(config: Config) -> Iterator[FigureTarget]:
@@ -56,7 +61,7 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
             "predictor_failures",
             predictions,
             THEORY,
-            "Planes with the feature directions of best solutions that the full rule misses, with "
+            "Planes with the feature directions of best solutions that the full predictor misses, with "
             "importance, density, norm and bias of each feature below.",
             {},
             labels,
@@ -113,7 +118,7 @@ def _matching(config: Config) -> Iterator[FigureTarget]:
     large = [
         each
         for each in config.experiments.values()
-        if each not in published and not each.claims and each.n_features > LARGEST_SOLVED
+        if each not in published and each.n_features > LARGEST_SOLVED and (not each.claims or not published)
     ]
     for experiment in with_figures([*published, *large], "matching"):
         cases = [{"name": case.name, "title": case.title} for case in _matched_rows(experiment)]

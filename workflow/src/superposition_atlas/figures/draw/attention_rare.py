@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures.parts import rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import t_interval, wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval, t_interval
 
 _COLUMNS = (
     *("setting", "n_heads", "seed", "dictionary", "query_probability", "key_probability"),
@@ -56,7 +56,7 @@ def draw(paths: Mapping[str, Path], setting: str, control: str = "") -> Figure:
     )
     for axes, title, letter in zip(panels, titles, "abcd", strict=True):
         axes.set_title(f"{letter}  {title}", loc="left", fontsize=7.5, pad=15)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=6.5, borderaxespad=0.1)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=style.SMALL, borderaxespad=0.1)
         axes.set_xscale("log")
         axes.minorticks_off()
         _probability_ticks(axes, table)
@@ -135,12 +135,12 @@ def _shares(
     n_series: int,
     label: str,
 ) -> None:
-    """Shares by probability with Wilson intervals; the control is one hollow mark over all its features."""
+    """Shares by probability with exact intervals; the control is one hollow mark over all its features."""
     look = _look(index)
     groups = list(own.groupby(by))
     places = _aside([place for place, _ in groups], index, n_series)
     for place, (_, group) in zip(places, groups, strict=True):
-        interval = wilson_interval(int(group[column].sum()), len(group))
+        interval = exact_interval(int(group[column].sum()), len(group))
         axes.plot([place] * 2, interval, color=look["color"], linewidth=0.7, alpha=0.6)
     axes.plot(places, [group[column].mean() for _, group in groups], label=label, **look)
     if not other.empty:

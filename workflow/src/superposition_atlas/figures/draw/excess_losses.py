@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from superposition_atlas.figures.parts import rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 _LOSSES = ("case", "seed", "n_represented", "relative_excess", "keeps_best")
 _SOLUTIONS = ("case", "key", "kind", "rank", "n_represented")
@@ -66,7 +66,7 @@ def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
         for axes in panels:
             axes.set_ylim(len(cases) - 0.5, -0.5)
             axes.tick_params(axis="y", length=0, labelleft=False)
-        panels[0].set_yticks(range(len(cases)), cases)
+        panels[0].set_yticks(range(len(cases)), list(map(rows.spaced, cases)))
         panels[0].tick_params(labelleft=True)
         _dress(panels, numbers, last)
         top += height + _TOP + _BETWEEN
@@ -91,7 +91,7 @@ def _share(axes: Axes, keeps: "pd.Series[bool]", place: int) -> None:
     if keeps.empty:
         return
     n_keeping = int(keeps.sum())
-    low, high = wilson_interval(n_keeping, len(keeps))
+    low, high = exact_interval(n_keeping, len(keeps))
     axes.plot([low, high], [place, place], color=_DOT, linewidth=1.1)
     axes.plot(n_keeping / len(keeps), place, "o", color=_DOT, markersize=3)
     said = style.percent(round(n_keeping / len(keeps), 2))
@@ -108,9 +108,12 @@ def _counts(axes: Axes, counts: "pd.Series[int]", best: set[int], numbers: np.nd
         )
         if share > 0:
             axes.text(
-                number, place, f"{max(100 * share, 1):.0f}", ha="center", va="center_baseline", fontsize=5.6,
+                *(number, place, f"{max(100 * share, 1):.0f}"),
+                ha="center",
+                va="center_baseline",
+                fontsize=style.SMALL,
                 color="white" if share > 0.55 else style.INK,
-            )  # fmt: skip
+            )
     for number in best:
         axes.add_patch(
             Rectangle(

@@ -35,7 +35,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         _case(axes, row, models[models["case"] == case]["frobenius_norm"].to_numpy(), published.get(case))
     density = models.groupby("case")["mean_probability"].agg(list)
     axes.set_yticks(
-        range(len(cases)), [f"{case}\nmean probability {style.span(density[case])}" for case in cases]
+        range(len(cases)),
+        [f"{rows.spaced(case)}\nmean probability {style.span(density[case])}" for case in cases],
     )
     axes.set_ylim(len(cases) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from superposition_atlas.figures.parts import planes, rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 # Inches.
 _TALLEST = 8.2
@@ -78,7 +78,7 @@ def _shares(axes: Axes, models: list[rows.ToyModelRows], counts: list[int]) -> N
     n_seeds = len(models)
     for position, count in enumerate(reversed(counts)):
         n_models = sum(model.n_represented == count for model in models)
-        low, high = wilson_interval(n_models, n_seeds)
+        low, high = exact_interval(n_models, n_seeds)
         axes.barh(position, n_models / n_seeds, height=0.62, color=style.FAINT, edgecolor=style.MUTED, lw=0.6)
         axes.plot([low, high], [position, position], color=style.INK, linewidth=1.2)
         axes.text(1.04, position, f"{n_models}/{n_seeds}", va="center_baseline", fontsize=style.SMALL)

@@ -129,7 +129,7 @@ def _draw_row(axes: Axes, row: int, claim: dict[Any, Any], value: float, written
         (1.04, row),
         xycoords=("axes fraction", "data"),
         va="center_baseline",
-        fontsize=5.8,
+        fontsize=style.SMALL,
         color="#444444",
         annotation_clip=False,
     )

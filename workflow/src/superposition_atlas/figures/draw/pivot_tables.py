@@ -163,13 +163,15 @@ def _table_row(
         )
         axes.set_ylim(n_rows, 0)
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, labelsize=5, pad=1.5)
+        axes.tick_params(length=0, labelsize=style.SMALL, pad=1.5)
         shown = style.feature_ticks(n_rows, most=12)
         sides = rule["output"] if measure == "output_effect" else rule["query"]
         axes.set_xticks([k + 0.5 for k in shown], [str(rule["key"].iloc[k]) for k in shown])
         axes.set_yticks([k + 0.5 for k in shown], [str(sides.iloc[k]) for k in shown])
-        axes.set_xlabel("key feature", fontsize=6, labelpad=1)
-        axes.set_ylabel("output" if measure == "output_effect" else "query feature", fontsize=6, labelpad=3)
+        axes.set_xlabel("key feature", fontsize=style.SMALL, labelpad=1)
+        axes.set_ylabel(
+            "output" if measure == "output_effect" else "query feature", fontsize=style.SMALL, labelpad=3
+        )
         if n_rows <= _MOST_MARKED and measure != "output_effect":
             _mark(axes, table, tables.tied, ties=measure == "contribution")
 
@@ -215,11 +217,11 @@ def _agreement_row(canvas: Canvas, top: float, true: _Tables, sae: _Tables) -> N
             )
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(low - margin, high + margin)
-        axes.tick_params(labelsize=5.5, pad=1.5)
+        axes.tick_params(labelsize=style.SMALL, pad=1.5)
         axes.locator_params(nbins=3)
-        axes.set_xlabel("by true directions", fontsize=6, labelpad=1)
+        axes.set_xlabel("by true directions", fontsize=style.SMALL, labelpad=1)
         if column == 0:
-            axes.set_ylabel("by the SAE", fontsize=6, labelpad=1)
+            axes.set_ylabel("by the SAE", fontsize=style.SMALL, labelpad=1)
 
 
 def _colour_bar(canvas: Canvas, left: float, values: Normalize, colours: Colormap) -> None:
@@ -230,4 +232,4 @@ def _colour_bar(canvas: Canvas, left: float, values: Normalize, colours: Colorma
     )
     bar.outline.set_visible(False)
     axes.set_xticks(ends, [style.short(end).replace("-", "−") for end in ends])
-    axes.tick_params(length=0, labelsize=5.5, pad=1)
+    axes.tick_params(length=0, labelsize=style.SMALL, pad=1)

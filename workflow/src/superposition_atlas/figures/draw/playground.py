@@ -180,14 +180,14 @@ def _losses(axes: Axes, curves: pd.DataFrame) -> None:
     axes.set_xticks([0, last])
     axes.set_xlabel("step", labelpad=-4)
     axes.set_ylabel("loss")
-    axes.tick_params(labelsize=6.5)
+    axes.tick_params(labelsize=style.SMALL)
     others = Line2D([], [], color=style.FAINT, label="test, other seeds")
     axes.legend(
         handles=[*axes.get_lines()[-2:], others],
         loc="lower right",
         bbox_to_anchor=(1.03, 1.0),
         ncols=3,
-        fontsize=6,
+        fontsize=style.SMALL,
         borderaxespad=0.1,
         columnspacing=0.7,
         handlelength=1.4,

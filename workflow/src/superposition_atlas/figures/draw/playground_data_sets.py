@@ -83,7 +83,7 @@ def _errors(axes: Axes, runs: pd.DataFrame) -> None:
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.set_xticks([0, threshold, 25, 50], ["0", f"{threshold:g}", "25", "50 %"])
-    axes.tick_params(labelsize=6, pad=1.5)
+    axes.tick_params(labelsize=style.SMALL, pad=1.5)
     axes.spines["left"].set_visible(False)
     what = "unexplained" if is_regression else "wrong"
-    axes.set_xlabel(f"{what}; {runs['solved'].sum()}/{len(runs)} solved", fontsize=6.5, labelpad=1)
+    axes.set_xlabel(f"{what}; {runs['solved'].sum()}/{len(runs)} solved", fontsize=style.SMALL, labelpad=1)

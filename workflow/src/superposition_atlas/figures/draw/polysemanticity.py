@@ -127,7 +127,8 @@ def _matrix(canvas: Canvas, left: float, units: pd.DataFrame, kind: str, title: 
     written = np.vectorize(_written)(response) if max(n_units, n_features) <= _WRITTEN else None
     sns.heatmap(
         response, vmin=-1, vmax=1, cmap=style.SIGNED, cbar=False, linewidth=0.4, linecolor="white",
-        annot=written, fmt="", annot_kws={"fontsize": 6}, xticklabels=False, yticklabels=False, ax=axes,
+        annot=written, fmt="", annot_kws={"fontsize": style.SMALL}, xticklabels=False, yticklabels=False,
+        ax=axes,
     )  # fmt: skip
     axes.set_title(title, fontsize=7.5, pad=4)
     axes.set_xlabel("feature")
@@ -148,8 +149,8 @@ def _colour_bar(canvas: Canvas) -> None:
     axes = canvas.axes(5.98, _TOP, 0.08, _MATRIX)
     bar = canvas.figure.colorbar(ScalarMappable(Normalize(-1, 1), style.SIGNED), cax=axes, ticks=[-1, 0, 1])
     bar.outline.set_visible(False)
-    axes.tick_params(length=0, labelsize=6.5)
-    axes.set_title("response", fontsize=6.5, pad=4)
+    axes.tick_params(length=0, labelsize=style.SMALL)
+    axes.set_title("response", fontsize=style.SMALL, pad=4)
 
 
 def _counts(axes: Axes, units: pd.DataFrame, column: str, most: int) -> None:

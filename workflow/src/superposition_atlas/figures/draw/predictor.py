@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from superposition_atlas.figures.parts import rows, structure_style, style
 from superposition_atlas.figures.parts.canvas import Canvas
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 _COLUMNS = (
     "family",
@@ -25,17 +25,17 @@ _COLUMNS = (
     "best_n_represented",
     "best_shape",
     "predicted_n_represented",
-    "bare_n_represented",
+    "matching_n_represented",
     "agrees",
-    "bare_agrees",
+    "matching_agrees",
 )
 _RULES = {
-    "bare": ("bare_agrees", "bare rule"),
-    "predicted": ("agrees", "full rule"),
+    "matching": ("matching_agrees", "matching"),
+    "predicted": ("agrees", "full predictor"),
 }
 """Column of agreement and name of each rule, by the prefix of its columns."""
 _LOOKS: dict[str, dict[str, Any]] = {
-    "bare": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
+    "matching": {"color": style.MUTED, "marker": "s", "markerfacecolor": "white"},
     "predicted": {"color": style.INK, "marker": "o"},
 }
 _RIGHT: dict[str, Any] = {"color": "#c9c9c9", "marker": ".", "markersize": 2.2, "linestyle": ""}
@@ -46,7 +46,7 @@ _LEAST_MARGIN = 1e-4
 _MARGINS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, np.inf)
 """Edges of the bins."""
 # Inches.
-_HEIGHT = 7.3
+_HEIGHT = 7.5
 _TABLE, _PANEL, _TALL = 1.42, 2.58, 1.62
 _LEFT, _RIGHT_LEFT = 0.6, 3.82
 _TOPS = (0.42, 2.6, 4.86)
@@ -69,7 +69,9 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         n_right = int(table[agrees].sum())
         share = style.percent(round(n_right / len(table), 3))
         canvas.text(left, _TOPS[0] - 0.24, f"the {title}", fontsize=7, fontweight="bold")
-        canvas.text(left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=6.5)
+        canvas.text(
+            left, _TOPS[0] - 0.1, f"right in {n_right} of {len(table)}, {share}", fontsize=style.SMALL
+        )
         axes.tick_params(labelleft=column == 0)
         if column == 0:
             axes.set_ylabel("number predicted")
@@ -85,7 +87,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     axes = canvas.axes(_LEFT, _TOPS[2], _PANEL, _TALL)
     shown = table.assign(margin=table["margin"].clip(lower=_LEAST_MARGIN))
     _failures(axes, shown, "agrees", "margin")
-    axes.set_title("what it costs where the full rule is wrong", fontsize=7, loc="left")
+    axes.set_title("what it costs where the full predictor is wrong", fontsize=7, loc="left")
     axes.set_ylabel("margin over other features")
     _by_margin(canvas.axes(_RIGHT_LEFT, _TOPS[2], _PANEL, _TALL), table)
     canvas.figure.legend(handles=_handles(), loc="lower center", ncols=3, borderaxespad=0.2)
@@ -150,7 +152,7 @@ def _by_margin(axes: Axes, table: pd.DataFrame) -> None:
 def _interval(axes: Axes, place: float, agrees: pd.Series, rule: str, horizontal: bool) -> None:
     """A share with its 95 % interval."""
     n_right = int(agrees.sum())
-    share, (low, high) = n_right / len(agrees), wilson_interval(n_right, len(agrees))
+    share, (low, high) = n_right / len(agrees), exact_interval(n_right, len(agrees))
     look = {name: value for name, value in _LOOKS[rule].items() if name != "linestyle"}
     ends, places = [low, high], [place, place]
     axes.plot(*((ends, places) if horizontal else (places, ends)), color=look["color"], linewidth=1.1)

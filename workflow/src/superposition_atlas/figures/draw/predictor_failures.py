@@ -1,4 +1,4 @@
-"""Schedules at which the full rule is wrong: the best solutions there, with their weights and biases."""
+"""Schedules at which the full predictor is wrong: the best solutions there, with their weights and biases."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +45,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     row = _HEADING + _TITLE + plane + (len(_ROWS) + 1) * _LINE + 0.16
     canvas = Canvas(max(row * len(groups), 1.1))
     if not groups:
-        said = f"The full rule is right at all {len(table)} schedules."
+        said = f"The full predictor is right at all {len(table)} schedules."
         canvas.text(style.WIDTH / 2, 0.55, said, ha="center", va="center")
         return canvas.figure
     examples = {kind: own.head(_COLUMNS_OF_PLANES) for kind, own in groups.items()}
@@ -78,7 +78,7 @@ def _plane(axes: Axes, weights: np.ndarray, best: "pd.Series[Any]", limit: float
     axes.set_title(
         f"best: {structure_style.named(best['best_shape'])}\npredicted: {best['predicted_structure']}\n"
         f"loses {style.short(excess)} % more",
-        fontsize=5.8,
+        fontsize=style.SMALL,
         linespacing=1.25,
     )
 
@@ -107,12 +107,14 @@ def _numbers(
     for feature in range(n_features):
         place = left + (feature + 0.5) * width / n_features
         canvas.text(
-            place, top, str(feature), fontsize=5.8, ha="center", va="center_baseline",
+            place, top, str(feature), fontsize=style.SMALL, ha="center", va="center_baseline",
             color=colours[feature], fontweight="bold",
         )  # fmt: skip
         for line, name in enumerate(_ROWS, start=1):
             text = _short(float(values[name][feature]))
-            canvas.text(place, top + line * _LINE, text, fontsize=5.4, ha="center", va="center_baseline")
+            canvas.text(
+                place, top + line * _LINE, text, fontsize=style.SMALL, ha="center", va="center_baseline"
+            )
 
 
 def _short(value: float) -> str:

@@ -105,9 +105,9 @@ def _heat_map(axes: Axes, experiment: ExperimentDescription, models: pd.DataFram
         axes.xaxis.set_major_formatter("{x:.0f}")
     axes.tick_params(axis="x", length=0 if experiment.n_features <= _VALUES_UP_TO else 2.5)
     axes.set_xlabel("features represented")
-    size = f"{experiment.n_features} → {experiment.n_hidden}"
+    size = f"{experiment.n_features} → {experiment.n_hidden}, {style.literal(experiment.family)}"
     axes.set_title(
-        f"{experiment.name}\n{size}, {style.literal(experiment.family)}, {len(experiment.seeds)} seeds",
+        f"{rows.spaced(experiment.name)}\n{size}, {len(experiment.seeds)} seeds",
         fontsize=7,
         linespacing=1.3,
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from superposition_atlas.figures.parts import rows, sae_series, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.figures.parts.sae_series import Series
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.storage.experiment_files import read_experiment
 
 _MOST_VALUES, _MOST_BINS = 7, 6
@@ -143,7 +143,7 @@ def _counts(axes: Axes, table: pd.DataFrame, bins: _Bins) -> None:
     n_features = np.bincount(bins.of[once], minlength=n_bins)
     axes.bar(range(n_bins), n_features, width=0.8, color=style.FAINT)
     for position, n in enumerate(n_features):
-        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=5.8)
+        axes.text(position, n, str(n), ha="center", va="bottom", fontsize=style.SMALL)
     axes.set_xlim(-0.5, n_bins - 0.5)
     axes.set_ylim(0, 1.5 * n_features.max())
     style.bare(axes)
@@ -163,7 +163,7 @@ def _shares(axes: Axes, table: pd.DataFrame, series: Sequence[Series], bins: _Bi
             there = recovered[own & (bins.of == position)]
             if there.size:
                 shares[position] = there.mean()
-                interval = wilson_interval(int(there.sum()), there.size)
+                interval = exact_interval(int(there.sum()), there.size)
                 axes.plot([position + aside] * 2, interval, color=one.look["color"], linewidth=0.7, alpha=0.5)
         look = one.look | {"markersize": 0.8 * one.look["markersize"], "linewidth": 0.7}
         if not bins.is_ordered:

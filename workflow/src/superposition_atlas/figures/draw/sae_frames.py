@@ -57,7 +57,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     for row, (case, model) in enumerate(shown.items()):
         top = _ABOVE + row * cell
         label = style.literal(f"{fill(str(case), 16)}\nseed {model.seed}")
-        canvas.text(0.02, top + cell / 2, label, va="center", fontsize=6)
+        canvas.text(0.02, top + cell / 2, label, va="center", fontsize=style.SMALL)
         of_model = latents[(latents["case"] == case) & (latents["seed"] == model.seed)]
         for column, (architecture, level) in enumerate(levels.items()):
             axes = canvas.axes(_LABELS + column * cell + 0.01, top + 0.01, cell - 0.02, cell - 0.02)

@@ -66,7 +66,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             top + row * cell + (cell - _BETWEEN) / 2,
             f"{rows.case_label(case, experiment.case(case).title, 17)}{_count(series, case)}",
             va="center",
-            fontsize=5.8,
+            fontsize=style.SMALL,
             linespacing=1.15,
         )
     for index, (level, of_level) in enumerate(groups.items()):

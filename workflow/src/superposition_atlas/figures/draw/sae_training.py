@@ -111,7 +111,7 @@ def _latents(axes: Axes, tips: Float[np.ndarray, "latent 2"], dead: Bool[np.ndar
             str(latent),
             ha="center",
             va="center_baseline",
-            fontsize=5.5,
+            fontsize=style.SMALL,
             path_effects=[withStroke(linewidth=1.2, foreground="white")],
             zorder=4,
         )

@@ -68,7 +68,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
                 top + 0.13,
                 fill(block.observations[observation].replace(" %", "\u00a0%"), 42),
                 va="top",
-                fontsize=5.3,
+                fontsize=style.SMALL,
                 linespacing=1.05,
             )
             for column, name in enumerate(block.experiments):

@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from superposition_atlas.figures.parts import rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.maps.point_columns import TRAINED_BESIDE_BEST
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 
 _COLUMNS = (*TRAINED_BESIDE_BEST, "mean_density", "steepness")
 _SCHEDULE = ["family", "mean_density", "steepness", "importance_ratio"]
@@ -96,7 +96,7 @@ def _keeps_best(axes: Axes, series: pd.DataFrame, places: pd.Series, look: Mappi
     """Shares of seeds with intervals; above them, whether the best of the seeds does."""
     axes.plot(places, series["keeps_best"], markersize=2.8, **look)
     for place, share, n_seeds in zip(places, series["keeps_best"], series["n_seeds"], strict=True):
-        low, high = wilson_interval(round(share * n_seeds), int(n_seeds))
+        low, high = exact_interval(round(share * n_seeds), int(n_seeds))
         axes.plot([place, place], [low, high], color=look["color"], linewidth=0.8)
     for place, finds in zip(places, series["frugal_keeps_best"].astype(bool), strict=True):
         axes.plot(

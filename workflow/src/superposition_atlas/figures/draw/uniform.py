@@ -54,7 +54,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     bar_panels.scale(
         canvas.axes(style.WIDTH / 2 - 1.4, _ABOVE + plane + bars + 0.5, 2.8, 0.07),
         ScalarMappable(style.POLYSEMANTICITY_RANGE, style.POLYSEMANTICITY),
-        f"bars: length ‖Wᵢ‖, colour {style.SUPERPOSITION}, blank if not represented",
+        f"bars: length {style.NORM}, colour {style.SUPERPOSITION}, blank if not represented",
         [0, 0.25, 0.5, 0.75, 1],
     )
     return canvas.figure

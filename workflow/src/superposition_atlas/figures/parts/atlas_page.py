@@ -145,8 +145,8 @@ def _draw_strip(canvas: Canvas, atlas: Atlas, strip: Strip, top: float, width: f
             top += height + _BETWEEN
         top += _BETWEEN_FAMILIES
     top -= _BETWEEN + _BETWEEN_FAMILIES
-    canvas.text(_LEFT, top + 0.24, "steepness →", fontsize=5.8)
-    canvas.text(0.38, top, "mean density →", **upright, va="bottom", fontsize=5.8)
+    canvas.text(_LEFT, top + 0.24, "steepness →", fontsize=style.SMALL)
+    canvas.text(0.38, top, "mean density →", **upright, va="bottom", fontsize=style.SMALL)
 
 
 def _headings(
@@ -165,7 +165,7 @@ def _headings(
                 top + _TITLE + index * _HEADING - 0.015,
                 text,
                 ha="center",
-                fontsize=5.8,
+                fontsize=style.SMALL,
                 color=style.ACCENT if index > len(heading) else style.INK,
             )
 
@@ -183,7 +183,7 @@ def _legend(canvas: Canvas, top: float, boundary: str, has_agreement: bool) -> N
         loc="upper left",
         bbox_to_anchor=((_LEFT - 0.1) / style.WIDTH, 1 - (top - 0.02) / canvas.height),
         borderaxespad=0.0,
-        fontsize=6,
+        fontsize=style.SMALL,
         labelspacing=0.25,
     )
 

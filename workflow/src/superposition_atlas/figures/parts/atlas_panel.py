@@ -21,7 +21,7 @@ from superposition_atlas.figures.parts.atlas_grid import Atlas, Cells, Column, e
 
 _MOST_NAMED = 5
 """Largest number of values of an axis that are all labelled."""
-_ROOM_FOR_A_VALUE = (0.18, 0.085)
+_ROOM_FOR_A_VALUE = (0.2, 0.115)
 """Inches that every cell has where values are written into them."""
 _OVERLAP = 0.05
 """Share of a cell."""
@@ -145,7 +145,7 @@ def _logarithmic(axes: Axes, atlas: Atlas) -> None:
         named = values if len(values) <= _MOST_NAMED else _powers_of_ten(*ends)
         set_ticks(named, [style.short(value).removeprefix("0") for value in named])
         set_limits(*ends)
-    axes.tick_params(length=1.8, pad=1.2, labelsize=5.5)
+    axes.tick_params(length=1.8, pad=1.2, labelsize=style.SMALL)
     axes.spines[:].set(visible=True, linewidth=0.4)
 
 
@@ -182,7 +182,7 @@ def _write(
             look.written(value),
             ha="center",
             va="center_baseline",
-            fontsize=5,
+            fontsize=style.SMALL,
             color="white" if luminance < 0.55 else style.INK,
         )
 

@@ -38,15 +38,28 @@ def draw_bars(axes: Axes, model: ToyModelRows, longest: float) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def draw_products(axes: Axes, model: ToyModelRows, limit: float) -> None:
-    """WᵀW as a heat map, features down and across; with few features their values stand in it."""
-    weights = model.weights
+def n_worth_drawing(models: Sequence[ToyModelRows]) -> int:
+    """Number of features up to the last one that any of these toy models represents, and one more."""
+    last = max(int(np.flatnonzero(model.represented).max(initial=0)) for model in models)
+    return min(last + 2, len(models[0].weights))
+
+
+def draw_products(axes: Axes, model: ToyModelRows, limit: float, n_drawn: int | None = None) -> None:
+    """WᵀW as a heat map, features down and across; with few features their values stand in it.
+
+    Args:
+        axes: a square.
+        model: a toy model.
+        limit: value of the strongest colours.
+        n_drawn: number of features, the first ones; all by default.
+    """
+    weights = model.weights[:n_drawn]
     products = weights @ weights.T
     axes.imshow(products, cmap=style.SIGNED, vmin=-limit, vmax=limit, aspect="equal")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(True)
-    if len(products) <= 10:
+    if len(products) <= 6:
         for (row, column), value in np.ndenumerate(products):
             axes.text(
                 column,
@@ -54,7 +67,7 @@ def draw_products(axes: Axes, model: ToyModelRows, limit: float) -> None:
                 f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−"),
                 ha="center",
                 va="center_baseline",
-                fontsize=5.5,
+                fontsize=style.SMALL,
                 color="white" if abs(value) > 0.65 * limit else style.INK,
             )
 
@@ -71,5 +84,5 @@ def scale(axes: Axes, mappable: ScalarMappable, label: str, ticks: Sequence[floa
     assert figure is not None
     bar = figure.colorbar(mappable, cax=axes, orientation="horizontal", ticks=ticks)
     axes.spines["outline"].set_linewidth(0.4)
-    axes.tick_params(length=2, pad=1.5, labelsize=6.5)
-    bar.set_label(label, fontsize=7, labelpad=1)
+    axes.tick_params(length=2, pad=1.5, labelsize=style.SMALL)
+    bar.set_label(label, fontsize=7.5, labelpad=1)

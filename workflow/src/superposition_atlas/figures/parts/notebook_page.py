@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from superposition_atlas import arguments
-from superposition_atlas.figures.parts import ensemble_tables, style
+from superposition_atlas.figures.parts import ensemble_tables, fonts, style
 
 _PANEL = 1.6  # inches
 
@@ -74,6 +74,7 @@ def titled(figure: Figure, title: str) -> Figure:
 
 def _shown(figure: Figure) -> Figure:
     """The figure; IPython learns to show it, which else it does after pyplot was imported alone."""
+    fonts.complete(figure, Path("figure"))
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None:
         formatter = shell.display_formatter.formatters["image/png"]

@@ -59,6 +59,7 @@ def draw_features(
     represented: Bool[np.ndarray, " feature"],
     labels: bool = True,
     size: float = 1.0,
+    label_gap: float = 0.24,
 ) -> None:
     """Each feature's direction: coloured with a full dot if represented, grey with a hollow one if not.
 
@@ -68,6 +69,7 @@ def draw_features(
         represented: which features are.
         labels: whether the features' numbers stand beside the dots.
         size: of lines and dots.
+        label_gap: distance of a number from its dot.
     """
     tips = in_plane(weights)
     colours = np.where(represented[:, None], style.feature_colours(len(tips)), to_rgba(style.MUTED))
@@ -94,7 +96,9 @@ def draw_features(
     )
     if labels and len(tips) <= _LABELLED:
         named = np.flatnonzero(represented)
-        for feature, position in zip(named, label_positions(tips, named), strict=True):
+        for feature, position in zip(
+            named, label_positions(tips, named, label_gap, 1.5 * label_gap), strict=True
+        ):
             axes.text(
                 float(position[0]),
                 float(position[1]),

@@ -18,6 +18,20 @@ PLANE_COLUMNS = ("case", "seed", "shown", "feature", "weights", "represented")
 
 
 @dataclass(frozen=True)
+class Directions:
+    """Feature directions of a solution."""
+
+    weights: Float[np.ndarray, "feature hidden"]
+    """The columns of W."""
+    represented: Bool[np.ndarray, " feature"]
+
+    @property
+    def n_represented(self) -> int:
+        """Their number."""
+        return int(self.represented.sum())
+
+
+@dataclass(frozen=True)
 class ToyModelRows:
     """One toy model's features, in order."""
 
@@ -28,7 +42,7 @@ class ToyModelRows:
     @property
     def weights(self) -> Float[np.ndarray, "feature hidden"]:
         """The columns of W."""
-        return np.stack(self.table["weights"].to_list()).astype(np.float64)
+        return stacked(self.table["weights"])
 
     @property
     def represented(self) -> Bool[np.ndarray, " feature"]:
@@ -40,9 +54,19 @@ class ToyModelRows:
         """Their number."""
         return int(self.represented.sum())
 
+    @property
+    def directions(self) -> Directions:
+        """The columns of W, and which are represented."""
+        return Directions(self.weights, self.represented)
+
     def values(self, column: str) -> Float[np.ndarray, " feature"]:
         """Another column of the table."""
         return self.table[column].to_numpy()
+
+
+def stacked(weights: Iterable[Float[np.ndarray, " hidden"]]) -> Float[np.ndarray, "feature hidden"]:
+    """Columns of W, a vector a feature, as one array."""
+    return np.stack(list(weights)).astype(np.float64)
 
 
 def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -89,4 +113,10 @@ def schedules_of(models: Sequence[ToyModelRows], column: str) -> Float[np.ndarra
 
 def case_label(name: str, title: str, width: int = 30) -> str:
     """A case as rows of figures name it: its name, and its title below in lines of at most `width`."""
-    return style.literal(f"{name}\n{fill(title, width)}" if title and title != name else name)
+    shown = spaced(name)
+    return style.literal(f"{shown}\n{fill(title, width)}" if title and title != name else shown)
+
+
+def spaced(name: str) -> str:
+    """A name of the configuration as figures write it."""
+    return name.replace("_", " ")

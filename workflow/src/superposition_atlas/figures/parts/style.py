@@ -27,8 +27,11 @@ from superposition_atlas.storage.embedded import figure_metadata, with_comment
 
 WIDTH = 6.5
 """Inches: the width of the report's text."""
-SMALL = 6.5
+SMALL = 7.0
 """Points: the smallest type, for numbers inside panels."""
+
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in the grey that a print makes of a colour."""
 
 FRAMES_A_SECOND, FRAMES_DPI = 5, 110
 """Frames a second and resolution of moving figures."""
@@ -64,6 +67,7 @@ AMOUNT: Colormap = LinearSegmentedColormap.from_list(
     "amount", mpl.colormaps["YlGnBu"](np.linspace(0.04, 0.85, 64))
 )
 """Importance, probability, shares: light is little."""
+NORM = r"$\|W_i\|$"
 SUPERPOSITION = r"$\sqrt{\Sigma_{j\neq i}\,(\hat W_i\cdot W_j)^2}$"
 """The colour of the bars: column `polysemanticity`."""
 
@@ -94,15 +98,15 @@ _RC: Any = {
     "mathtext.fontset": fonts.MATHS,
     "axes.titlesize": 8.0,
     "axes.titlepad": 4.0,
-    "axes.labelsize": 7.5,
+    "axes.labelsize": 8.0,
     "axes.labelpad": 2.5,
     "axes.edgecolor": "#666666",
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
     "xtick.major.width": 0.6,
@@ -111,7 +115,7 @@ _RC: Any = {
     "ytick.color": "#444444",
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.5,
-    "legend.fontsize": 7.0,
+    "legend.fontsize": 7.5,
     "legend.frameon": False,
     "legend.handletextpad": 0.4,
     "legend.columnspacing": 1.2,
@@ -189,8 +193,11 @@ def save_frames(frames: Iterable[Figure], path: Path, provenance: Mapping[str, A
 
 
 def feature_colours(n_features: int) -> Float[np.ndarray, "feature 4"]:
-    """One colour a feature, the same in every figure: dark for the first, ever lighter, also in grey."""
-    return np.asarray(mpl.colormaps["plasma"](np.linspace(0.0, 0.86, n_features)))
+    """One colour a feature, the same in every figure: from dark to light in equal steps of grey."""
+    palette = np.asarray(mpl.colormaps["plasma"](np.linspace(0.0, 0.9, 256)))
+    grey = palette[:, :3] @ LUMINANCE
+    steps = np.linspace(grey[0], grey[-1], n_features)
+    return palette[np.searchsorted(grey, steps).clip(max=len(palette) - 1)]
 
 
 def feature_handles(n_features: int, labels: Sequence[str] | None = None) -> list[Line2D]:

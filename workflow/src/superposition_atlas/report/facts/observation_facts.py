@@ -19,7 +19,7 @@ _ANSWER = ("observation", "talk_best", "kind")
 
 
 @dataclass(frozen=True)
-class TestFacts:
+class OutcomeFacts:
     """One observation put to the toy models of one schedule."""
 
     experiment: str
@@ -49,9 +49,9 @@ class ObservationFacts:
     kind: str
     best: float
     """Share of best solutions at the talk's schedules that show it; NaN where unknown."""
-    tests: list[TestFacts]
+    tests: list[OutcomeFacts]
 
-    def of(self, *experiments: str) -> list[TestFacts]:
+    def of(self, *experiments: str) -> list[OutcomeFacts]:
         """Tests of these experiments."""
         return [test for test in self.tests if test.experiment in experiments]
 
@@ -94,8 +94,8 @@ def observations(ledger: Ledger) -> list[ObservationFacts]:
     return found
 
 
-def _test(row: "pd.Series[Any]") -> TestFacts:
-    return TestFacts(
+def _test(row: "pd.Series[Any]") -> OutcomeFacts:
+    return OutcomeFacts(
         experiment=str(row["experiment"]),
         case=str(row["case"]),
         rival=str(row["rival"]),

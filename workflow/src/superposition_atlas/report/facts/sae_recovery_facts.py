@@ -59,6 +59,12 @@ class ComparisonFacts:
     title: str
     n_models: int
     saes: list[SAEFacts]
+    n_decided: int
+    """Pairs of trained SAEs whose recall differs by more than the smallest difference of interest."""
+    n_pairs: int
+    n_beaten: int
+    """Pairs of a trained SAE and a baseline in which the trained one's recall is larger by more than that."""
+    n_baseline_pairs: int
 
 
 def comparison(ledger: Ledger, experiment: Experiment) -> ComparisonFacts:
@@ -87,7 +93,22 @@ def comparison(ledger: Ledger, experiment: Experiment) -> ComparisonFacts:
             told, features = told[~told["chooses"]], features[~features["chooses"]]
         found.append(_sae(told, features, float(chosen["angle_median"])))
     n_models = len(table[["case", "seed"]].drop_duplicates())
-    facts = ComparisonFacts(experiment.name, experiment.title, n_models, found)
+    contrasts = ledger.read(
+        layout.experiment_table(experiment.name, "sae_contrasts"), ["measure", "other_is_baseline", "verdict"]
+    )
+    recall = contrasts[contrasts["measure"] == "recall_represented_alive"]
+    with_baseline = recall["other_is_baseline"].astype(bool)
+    among, beside = recall[~with_baseline], recall[with_baseline]
+    facts = ComparisonFacts(
+        name=experiment.name,
+        title=experiment.title,
+        n_models=n_models,
+        saes=found,
+        n_decided=int(among["verdict"].isin(["smaller", "larger"]).sum()),
+        n_pairs=len(among),
+        n_beaten=int((beside["verdict"] == "larger").sum()),
+        n_baseline_pairs=len(beside),
+    )
     ledger.note(path, experiment.name, facts)
     return facts
 

@@ -114,8 +114,8 @@ class PredictorFacts:
 
     n: int
     full: Share
-    """Structures at their best scale and bias."""
-    bare: Share
+    """Structures, triangles and pentagons among them, at their best scale and bias."""
+    matching: Share
     """The two costs as they stand."""
 
 
@@ -129,10 +129,10 @@ def predictor(ledger: Ledger) -> PredictorFacts | None:
     if not maps:
         return None
     path = layout.map_table(maps[0], "predictions")
-    table = ledger.read(path, ("key", "agrees", "bare_agrees")).drop_duplicates("key")
-    right = {name: int(table[name].astype(bool).sum()) for name in ("agrees", "bare_agrees")}
+    table = ledger.read(path, ("key", "agrees", "matching_agrees")).drop_duplicates("key")
+    right = {name: int(table[name].astype(bool).sum()) for name in ("agrees", "matching_agrees")}
     n = len(table)
-    facts = PredictorFacts(n, share(right["agrees"], n), share(right["bare_agrees"], n))
+    facts = PredictorFacts(n, share(right["agrees"], n), share(right["matching_agrees"], n))
     ledger.note(path, maps[0], facts)
     return facts
 

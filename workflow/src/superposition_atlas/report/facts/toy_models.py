@@ -9,7 +9,7 @@ import pandas as pd
 from superposition_atlas.config import Case, Experiment
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
-from superposition_atlas.metrics.intervals import wilson_interval
+from superposition_atlas.metrics.intervals import exact_interval
 from superposition_atlas.metrics.maxima import largest_quantile
 from superposition_atlas.metrics.seed_counts import any_of, best_of
 from superposition_atlas.report.ledger import Ledger
@@ -24,7 +24,7 @@ _SOLUTIONS = ("case", "kind", "rank", "n_represented", "n_dedicated")
 
 @dataclass(frozen=True)
 class Share:
-    """Some of the toy models, with Wilson's 95 % interval of the share."""
+    """Some of the toy models, with the exact 95 % interval of the share."""
 
     n_holding: int
     n: int
@@ -35,7 +35,7 @@ class Share:
 
 def share(n_holding: int, n: int) -> Share:
     """A share of at least one toy model."""
-    low, high = wilson_interval(n_holding, n)
+    low, high = exact_interval(n_holding, n)
     return Share(n_holding, n, n_holding / n, low, high)
 
 

@@ -71,7 +71,7 @@ def section(facts: AtlasFacts | None) -> list[Block]:
             f"probability over the smallest, from {short(facts.steepnesses[0])} to "
             f"{short(facts.steepnesses[1])}. At each, "
             f"{count(facts.n_seeds, 'toy model is trained', 'toy models are trained')} and the best "
-            "solutions are sought ([[figure:atlas_represented]]).",
+            "solutions are sought ([[figure:atlas_by_order]], [[figure:atlas_represented]]).",
         ),
         blocks.paragraph(
             f"**All {spelled(facts.n_features)} pay only where features are rare and not too unequal.** "

@@ -1,15 +1,16 @@
 """What the appendix says: the talk slide by slide, slides 3 and 4, other families, all outcomes, controls."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.attention import LayerFacts
-from superposition_atlas.report.facts.observation_facts import ObservationFacts, TestFacts
+from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.playground import NetworkFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import between, fixed, of, percent, sentence, short, spelled
+from superposition_atlas.report.phrases import THIN, between, fixed, of, percent, sentence, short, spelled
 
 SLIDES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
@@ -64,6 +65,7 @@ def slides(drawn: Mapping[str, Sequence[str]], shown: Mapping[str, str]) -> list
             [("Slide", "left"), ("Content", "left"), ("We show", "left"), ("Figure", "left")],
             rows,
             widths=(0, 2, 2, 2.5),
+            floats=False,
         )
     ]
 
@@ -130,6 +132,7 @@ def attention(layers: Sequence[LayerFacts]) -> list[Block]:
                 )
                 for layer in layers
             ],
+            floats=False,
         ),
     ]
 
@@ -196,6 +199,7 @@ def playground(networks: Sequence[NetworkFacts]) -> list[Block]:
                 )
                 for network in networks
             ],
+            floats=False,
         ),
     ]
 
@@ -215,7 +219,7 @@ def outcomes(
 
     Args:
         observations: which.
-        experiments: titles of the experiments whose tests are listed.
+        experiments: what a row calls each experiment whose tests are listed.
         name: of the table.
         caption: its caption.
     """
@@ -225,7 +229,8 @@ def outcomes(
         if not tests:
             continue
         rows.append(f"{facts.name}. {literal(facts.statement)} ({literal(facts.source)})")
-        rows += [_outcome(test, experiments[test.experiment]) for test in tests]
+        is_difference = facts.kind == "difference"
+        rows += [_outcome(test, experiments[test.experiment], is_difference) for test in tests]
     if not rows:
         return []
     return [
@@ -242,37 +247,36 @@ def outcomes(
             ],
             rows,
             widths=(1, 0, 0, 0, 0, 0),
+            floats=False,
         )
     ]
 
 
-def _outcome(test: TestFacts, title: str) -> tuple[str, ...]:
-    case = literal(test.case.replace("_", " "))
-    against = f", against {literal(test.rival.replace('_', ' '))}" if test.rival else ""
-    if math.isnan(test.share):
+def _outcome(test: OutcomeFacts, size: str, is_difference: bool) -> tuple[str, ...]:
+    against = f", against {display(test.rival)}" if test.rival else ""
+    if is_difference:
         value, low, high = (short(number) for number in (test.difference, test.low, test.high))
         interval = f"{low} to {high}"
     else:
         value = percent(test.share, 1)
-        interval = "–" if math.isnan(test.low) else f"{between(100 * test.low, 100 * test.high, 1)} %"
-    return (
-        f"{title}: {case}{against}",
-        str(test.n_models),
-        value,
-        interval,
-        test.verdict or "–",
-        test.state or "–",
-    )
+        interval = "–" if math.isnan(test.low) else f"{between(100 * test.low, 100 * test.high, 1)}{THIN}%"
+    case = f"{size}: {display(test.case)}{against}"
+    return (case, str(test.n_models), value, interval, test.verdict, test.state)
 
 
-def controls(observations: Sequence[ObservationFacts], titles: Mapping[str, str]) -> list[Block]:
+def display(cases: str) -> str:
+    """Names of cases as they are printed: `case 5, post 4`, `uniform matched`."""
+    return literal(re.sub(r"(?<=[a-z])(?=\d)", " ", cases.replace("_", " ")))
+
+
+def controls(observations: Sequence[ObservationFacts], names: Mapping[str, str]) -> list[Block]:
     """Known answers; nothing where none is tested."""
     own = [facts for facts in observations if facts.is_control]
     tests = [test for facts in own for test in facts.tests]
     if not tests:
         return []
     least = min(tests, key=lambda test: test.share)
-    case = literal(least.case.replace("_", " "))
+    case = display(least.case)
     return [
         blocks.heading("Controls with a known answer"),
         blocks.paragraph(
@@ -284,7 +288,7 @@ def controls(observations: Sequence[ObservationFacts], titles: Mapping[str, str]
         ),
         *outcomes(
             own,
-            titles,
+            names,
             "controls",
             f"**Known answers are met by {fixed(100 * least.share, 0)} % of the toy models or more.** "
             "Controls, as in the table of outcomes.",

@@ -7,7 +7,7 @@ from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.toy_models import MatchedFacts, NormFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import between, fixed, of, percent
+from superposition_atlas.report.phrases import between, fixed, of, percent, sentence
 
 
 def order_decides(matched: Sequence[MatchedFacts]) -> str:
@@ -42,8 +42,26 @@ def in_short(matched: Sequence[MatchedFacts]) -> str:
     first, last = by_role["aligned"], by_role["reversed"]
     return (
         f"Of {first.n_features} features in {first.n_hidden} dimensions {fixed(first.n_kept_trained, 0)} are "
-        f"represented, {fixed(first.n_alone_trained, 0)} alone, if the important ones are frequent, and "
-        f"{fixed(last.n_kept_trained, 0)}, {fixed(last.n_alone_trained, 0)} alone, if they are rare."
+        f"represented, {alone(first)}, if the important ones are frequent, and "
+        f"{fixed(last.n_kept_trained, 0)}, {alone(last)}, if they are rare."
+    )
+
+
+def alone(facts: MatchedFacts) -> str:
+    """How many of a case's features have a dimension to themselves, in toy models on average."""
+    number = fixed(facts.n_alone_trained, 0)
+    return "none alone" if number == "0" else f"{number} alone"
+
+
+def case_finding(matched: Sequence[MatchedFacts], case: str) -> str:
+    """What toy models of one case represent, as the finding of its figure; empty where it has no row."""
+    own = [facts for facts in matched if case in facts.case.split(", ")]
+    if not own:
+        return ""
+    facts = own[0]
+    return (
+        f"{sentence(literal(facts.title))}: {fixed(facts.n_kept_trained, 0)} of {facts.n_features} features "
+        f"are represented, {alone(facts)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from superposition_atlas.report.facts.sae_recovery_facts import ComparisonFacts
 from superposition_atlas.report.facts.toy_models import CaseFacts, pooled, unequal
 from superposition_atlas.report.phrases import of, percent, spelled
 from superposition_atlas.report.sentences.opening import Findings
@@ -41,6 +42,17 @@ def atlas(found: Findings) -> str:
     if found.atlas is None or not found.atlas.n_all_unequal:
         return ""
     return f"All {spelled(found.atlas.n_features)} features pay only where they are rare and not too unequal."
+
+
+def sae_levels(facts: ComparisonFacts) -> str:
+    """Finding of the figure of recall and unexplained variance over levels."""
+    trained = [sae for sae in facts.saes if not sae.is_baseline]
+    if not trained:
+        return ""
+    best = max(trained, key=lambda sae: sae.recall.mean)
+    return (
+        f"At its chosen level {best.label} recovers {percent(best.recall.mean)} of the represented features."
+    )
 
 
 def predictor(found: Findings) -> str:

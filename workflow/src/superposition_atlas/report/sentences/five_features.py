@@ -136,6 +136,7 @@ def table(experiment: Experiment, cases: Sequence[CaseFacts], name: str = "five"
                 )
                 for case in cases
             ],
+            floats=name == "five",
         )
     ]
 
@@ -143,3 +144,13 @@ def table(experiment: Experiment, cases: Sequence[CaseFacts], name: str = "five"
 def _cell(case: CaseFacts, number: int) -> str:
     own = case.counts.get(number, 0)
     return fixed(100 * own / case.all_represented.n, 0) if own else "·"
+
+
+def other_families(experiment: Experiment | None, others: Sequence[Experiment]) -> Block:
+    """Why other families are here."""
+    own = f"the {experiment.family} family" if experiment else "one family"
+    families = enumerated([other.family for other in others])
+    return blocks.paragraph(
+        f"The talk's schedules are unknown. The main part has {own}; the same cases with {families} "
+        "densities are a sensitivity analysis."
+    )

@@ -4,27 +4,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from superposition_atlas.observations.words import tally
+from superposition_atlas.observations.words import STATES
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
-from superposition_atlas.report.facts.observation_facts import ObservationFacts, TestFacts
+from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.schedules import AtlasFacts, PredictorFacts, ProspectiveRow
 from superposition_atlas.report.facts.toy_models import CLOSE, CaseFacts, MatchedFacts, unequal
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import ARROW, between, count, of, percent, short, spelled
+from superposition_atlas.report.phrases import ARROW, THIN, between, count, of, percent, short, spelled
 from superposition_atlas.report.sentences import eighty_features, five_features, theory
 
 WHY = {
-    "O1": "All five fit into two dimensions as a pentagon alone, which pays where all are rare.",
+    "O1": "Five features fit into two dimensions as a pentagon, which pays where all are rare.",
     "O2": "The important features are rare: cheap partners.",
-    "O2-every": "As O2.",
+    "O2-every": "As in the row above.",
     "O3": "Pairs save most; a frequent feature is dropped, not paired.",
-    "O3-almost": "As O3.",
+    "O3-almost": "As in the row above.",
     "P1-fewest": "Important frequent features take whole dimensions.",
-    "P1-least": "As above.",
+    "P1-least": "As in the row above.",
     "P1-top": "A frequent feature is a bad partner, and the first is worth a dimension.",
     "P2": "Two others save more in its place: $crowded$.",
-    "P4-matched": "What decides is order, not unequal sparsity.",
+    "P4-matched": "Order decides, not unequal sparsity.",
 }
 """Why, by the two costs: theory, whatever the verdict."""
 
@@ -59,14 +59,12 @@ def abstract(found: Findings) -> str:
     return " ".join(
         sentence
         for sentence in (
-            "Which features does a toy model represent in superposition if they are not equally sparse? We "
-            "reproduce the talk *Experiments with Mechanistic Interpretability*, whose probabilities are "
-            "unpublished, and answer its open question. Two closed-form costs, of dropping a feature and of "
-            "sharing a dimension, define a matching of features to dimensions that predicts, without "
-            "training, what is represented.",
+            "Which features does a toy model represent if they are not equally sparse? We reproduce the "
+            "talk *Experiments with Mechanistic Interpretability*, whose probabilities are unpublished, and "
+            "answer its open question. Two closed-form costs, of dropping a feature and of sharing a "
+            "dimension, define a matching that predicts without training what is represented.",
             _agreement(found.matched),
-            "Frequent features are alone or absent, because they make bad partners; order decides how many "
-            "features fit.",
+            "Frequent features, which make bad partners, are alone or absent.",
             eighty_features.in_short(found.matched),
             _never_all(found),
             _limit(found.prospective),
@@ -80,9 +78,8 @@ def _agreement(matched: Sequence[MatchedFacts]) -> str:
         return ""
     n_close = sum(facts.is_close for facts in matched)
     return (
-        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a trained "
-        "toy "
-        "model's about as much as those of a second toy model do."
+        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a toy "
+        "model's about as much as a second toy model's do."
     )
 
 
@@ -130,7 +127,7 @@ def evidence(found: Findings) -> list[str]:
     """The strongest facts for the answer."""
     sentences = []
     if found.matched:
-        sentences.append(f"{theory.closeness(found.matched)} ([[table:matching]])")
+        sentences.append(f"{theory.closeness(found.matched).rstrip('.')} ([[table:matching]]).")
         sentences.append(eighty_features.order_decides(found.matched))
     if found.predictor:
         facts = found.predictor
@@ -146,14 +143,17 @@ def eight_seeds(found: Findings) -> list[str]:
     cases = unequal(found.five)
     if not cases:
         return ["No experiment of the talk's size is configured."]
-    sentences = [five_features.worth_of_eight(cases, found.n_five)]
+    sentences = [
+        five_features.all_features(cases, found.n_five),
+        five_features.worth_of_eight(cases, found.n_five),
+    ]
     eights = [case.best_of_eight for case in cases if not math.isnan(case.best_of_eight)]
     ones = [case.keeps_best.share for case in cases if case.keeps_best]
     if eights and ones:
         sentences.append(
             "One toy model represents the best solution's features in "
-            f"{between(100 * min(ones), 100 * max(ones), 0)} % of the cases' seeds, the best of eight with "
-            f"probability {between(min(eights), max(eights), 2)}."
+            f"{between(100 * min(ones), 100 * max(ones), 0)}{THIN}% of the cases' seeds, the best of eight "
+            f"with probability {between(min(eights), max(eights), 2)}."
         )
     return sentences
 
@@ -190,8 +190,7 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
         rows.append(
             (
                 literal(facts.statement),
-                outcome(facts.of(found.slides)),
-                outcome(facts.of(found.post)),
+                *(outcome(facts.of(one), facts.kind == "difference") for one in (found.slides, found.post)),
                 "–" if math.isnan(facts.best) else percent(facts.best),
                 WHY[facts.name],
             )
@@ -201,9 +200,9 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
     return [
         blocks.table(
             "observations",
-            f"**{fate(found)}** Tests on all seeds of the primary family, with the share of toy models (or "
-            "of represented features) over cases, or the mean difference. Best: share of the best solutions "
-            "of these schedules that show it.",
+            f"**{fate(found)}** States of the tests on all seeds, one a case (or pair of cases), and the "
+            "range of shares of toy models, of represented features, or of mean differences (features; for "
+            "norms, shares). Best: share of these schedules' best solutions that show it.",
             [
                 ("The author's words", "left"),
                 (titles.get(found.slides, "Slides"), "left"),
@@ -213,27 +212,34 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
             ],
             rows,
             widths=(3.2, 2.1, 2.1, 0, 2.4),
+            floats=False,
         )
     ]
 
 
-def outcome(tests: Sequence[TestFacts]) -> str:
+def outcome(tests: Sequence[OutcomeFacts], is_difference: bool) -> str:
     """States of some tests and the span of their shares or differences; a dash without a test."""
     judged = [test for test in tests if test.state]
     if not judged:
         return "–"
-    words = tally(
-        {state: sum(test.state == state for test in judged) for state in {test.state for test in judged}}
-    )
-    shares = [test.share for test in judged if not math.isnan(test.share)]
-    differences = [test.difference for test in judged if not math.isnan(test.difference)]
-    if differences and not shares:
-        low, high = min(differences), max(differences)
+    values = [test.difference if is_difference else 100 * test.share for test in judged]
+    low, high = min(values), max(values)
+    if is_difference:
         span = short(low) if short(low) == short(high) else f"{short(low)} to {short(high)}"
     else:
-        low, high = 100 * min(shares), 100 * max(shares)
-        span = f"{between(low, high, 0)} %"
-    return f"{words} ({span})"
+        span = f"{between(low, high, 0)}{THIN}%"
+    return f"{states(judged)} ({span})"
+
+
+def states(judged: Sequence[OutcomeFacts]) -> str:
+    """`supported`, `contradicted in all 4`, or `supported in 1, open in 2 of 3`."""
+    counts = {state: sum(test.state == state for test in judged) for state in STATES}
+    there = {state: n for state, n in counts.items() if n}
+    if len(judged) == 1:
+        return next(iter(there))
+    if len(there) == 1:
+        return f"{next(iter(there))} in all {len(judged)}"
+    return ", ".join(f"{state} in {n}" for state, n in there.items()) + f" of {len(judged)}"
 
 
 def fate(found: Findings) -> str:

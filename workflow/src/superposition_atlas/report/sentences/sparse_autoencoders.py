@@ -6,7 +6,7 @@ from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.sae_recovery_facts import ComparisonFacts, SAEFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import between, fixed, percent, short
+from superposition_atlas.report.phrases import between, fixed, of, percent, short
 
 
 def span_of_recall(facts: ComparisonFacts) -> str:
@@ -51,21 +51,42 @@ def rare_features(facts: ComparisonFacts) -> str:
     return f"There {who} {noun} {verb} fewer of the rare features than of the frequent ones."
 
 
+def contrasts(facts: ComparisonFacts) -> str:
+    """How many paired comparisons are decided; nothing where there is no pair."""
+    parts = []
+    if facts.n_baseline_pairs:
+        parts.append(
+            "a trained SAE recovers clearly more than a baseline in "
+            f"{of(facts.n_beaten, facts.n_baseline_pairs)} pairs"
+        )
+    if facts.n_pairs:
+        parts.append(f"two architectures differ clearly in {of(facts.n_decided, facts.n_pairs)}")
+    return f"Compared on the same toy models, {' and '.join(parts)}." if parts else ""
+
+
 def section(comparisons: Sequence[ComparisonFacts], n_saes: int) -> list[Block]:
     """The text of the section; nothing where no SAE is trained."""
     if not n_saes:
         return []
+    method = (
+        "Every toy model gets SAEs of its own, so the toy model, not the SAE, is the unit of statistics. "
+        "Cosines are signed: an antipodal pair needs two latents ([[figure:sae_frames]])."
+    )
+    levels = (
+        "Levels of sparsity are chosen on one half of the toy models, by recall, and reported on the other "
+        "half ([[table:saes]])."
+    )
     return [
         blocks.heading("What sparse autoencoders recover"),
+        blocks.paragraph(method, levels if comparisons else ""),
+        *(
+            blocks.paragraph(span_of_recall(facts), contrasts(facts), rare_features(facts))
+            for facts in comparisons
+        ),
         blocks.paragraph(
-            "Every toy model gets SAEs of its own, so the toy model, not the SAE, is the unit of "
-            "statistics. Cosines are signed: an antipodal pair needs two latents ([[figure:sae_frames]]).",
-            *(span_of_recall(facts) for facts in comparisons),
-            *(rare_features(facts) for facts in comparisons[-1:]),
-            "Recall depends on the threshold: a direction that is missed at cosine 0.9 is often met at 0.8. "
-            "In two dimensions a random direction is near a feature by chance, and principal components are "
-            "good dictionaries; larger toy models tell architectures apart ([[figure:sae_pareto]], "
-            "[[table:saes]]).",
+            "Recall depends on its threshold, so the table has angles as well. In two dimensions any "
+            "direction is near a feature by chance; larger toy models tell dictionaries apart "
+            "([[figure:sae_pareto]])."
         ),
     ]
 
@@ -81,10 +102,10 @@ def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
     return [
         blocks.table(
             "saes",
-            "**Recall at cosine 0.9 and at 0.8 rank architectures differently from the unexplained "
-            "variance.** "
-            if ranks_differ(comparisons)
-            else "**Recall ranks architectures like the unexplained variance.** " + "",
+            f"**{best_and_least(comparisons)}** Means over the toy models that had no part in choosing the "
+            "level: recall of represented features by latents that fire (with its 95 % interval over toy "
+            "models), median angle to the nearest such latent in degrees, active latents (L0), variance "
+            "unexplained (FVU), dead latents.",
             [
                 ("Architecture", "left"),
                 ("Level", "right"),
@@ -97,18 +118,22 @@ def table(comparisons: Sequence[ComparisonFacts]) -> list[Block]:
                 ("Dead", "right"),
             ],
             rows,
+            floats=False,
         )
     ]
 
 
-def ranks_differ(comparisons: Sequence[ComparisonFacts]) -> bool:
+def best_and_least(comparisons: Sequence[ComparisonFacts]) -> str:
     """Whether the highest recall and the least unexplained variance are of two architectures."""
     trained = [[sae for sae in facts.saes if not sae.is_baseline] for facts in comparisons]
-    return any(
+    differ = [
         max(saes, key=lambda sae: sae.recall.mean) is not min(saes, key=lambda sae: sae.fvu)
         for saes in trained
         if saes
-    )
+    ]
+    if not any(differ):
+        return "The architecture that recovers most also leaves least variance unexplained."
+    return "The architecture that recovers most is not the one that leaves least variance unexplained."
 
 
 def _row(sae: SAEFacts) -> tuple[str, ...]:

@@ -141,10 +141,11 @@ def predictions(facts: PredictorFacts | None) -> list[Block]:
     return [
         blocks.paragraph(
             f"**Against best solutions.** On {count(facts.n, 'random schedule', 'random schedules')} of five "
-            "features in two dimensions the two costs as they stand name exactly the features of the best "
-            f"solution in {percent(facts.bare.share)} (95 % interval "
-            f"{interval(facts.bare.low, facts.bare.high)}). If pairs and pentagons take their best scale and "
-            f"bias, it is {percent(facts.full.share)} ({interval(facts.full.low, facts.full.high)}) "
+            "features in two dimensions the matching names exactly the features of the best solution in "
+            f"{percent(facts.matching.share)} (95 % interval "
+            f"{interval(facts.matching.low, facts.matching.high)}). If triangles and pentagons join in, and "
+            f"all take their best scale and bias, it is {percent(facts.full.share)} "
+            f"({interval(facts.full.low, facts.full.high)}) "
             "([[figure:predictor]]).",
         )
     ]

@@ -38,6 +38,29 @@ def draw(x, n_features, first_quad, step, purpose, threshold, scale, key0, key1)
 
 
 @inlined
+def draw_groups(x, shared, n_features, first_quad, step, purpose, threshold, groups, key0, key1):  # type: ignore[no-untyped-def]
+    """Sets features to 0 where the word that they share says so; groups is a row of `structure.shared_words`.
+
+    Before, `draw` has drawn them as if they were always active. shared: (n_features // 2) · BLOCK words.
+    """
+    most = n_features // 2
+    for g in range(groups[0]):
+        for q in range(QUADS):
+            w0, w1, w2, w3 = philox_quad(first_quad + q, groups[1 + g], step, purpose, key0, key1)
+            at = g * BLOCK + q
+            shared[at] = w0
+            shared[at + QUADS] = w1
+            shared[at + 2 * QUADS] = w2
+            shared[at + 3 * QUADS] = w3
+    for i in range(n_features):
+        slot, start, largest = groups[2 + most + i], groups[2 + most + n_features + i], threshold[i]
+        if slot < most:
+            for s in range(BLOCK):
+                is_active = np.uint32(shared[slot * BLOCK + s] - start) <= largest
+                x[i * BLOCK + s] = x[i * BLOCK + s] if is_active else np.float32(0.0)
+
+
+@inlined
 def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, start, count, rectifies):  # type: ignore[no-untyped-def]
     """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[start + k], summed over `count` rows.
 

@@ -57,6 +57,7 @@ from superposition_atlas.sae.fused.fused_rows import (
     clear_behind_batch,
     correlate,
     draw,
+    draw_groups,
     weighted_sum,
 )
 from superposition_atlas.sae.fused.fused_selection import (
@@ -65,6 +66,7 @@ from superposition_atlas.sae.fused.fused_selection import (
     reconstruct_by_dead,
 )
 from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.structure import ALL, independent, is_shared, scales, shared_words
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
@@ -93,6 +95,8 @@ class Form:
     n_parameters: int
     n_prefixes: int
     """Number of prefixes of matryoshka, all latents together among them; else 1."""
+    structured: bool
+    """Whether features share words."""
 
 
 def advance(
@@ -115,8 +119,10 @@ def advance(
         n_latents=settings.n_latents,
         n_parameters=sum(map(prod, architecture.shapes(n_hidden, settings.n_latents).values())),
         n_prefixes=len(ends),
+        structured=data.structure is not None,
     )
     threshold = stream.thresholds(data.probability)
+    structure = independent(threshold.shape) if data.structure is None else data.structure
     seeds = data.seeds.astype(np.uint64)
     arguments = (
         state.parameters,
@@ -124,8 +130,10 @@ def advance(
         state.second_moment,
         state.last_fired,
         np.ascontiguousarray(data.W, dtype=np.float32),
+        np.where(is_shared(structure), np.uint32(ALL - 1), threshold),
         threshold,
-        stream.scales(threshold),
+        scales(threshold, structure),
+        shared_words(structure),
         np.stack([seeds & _LOW_WORD, seeds >> np.uint64(32)], axis=1).astype(np.uint32),
         data.sparsity_coefficient,
         data.k,
@@ -151,7 +159,9 @@ def _kernel(form: Form) -> Callable[..., Any]:
     """The compiled loop over steps of the instances from `first_instance` to before `end`."""
     # Constants of other files belong to the factory: the cache of machine code is keyed by what it holds.
     # A module is held by its name, a function would be held by an identity that differs in each process.
-    gradient_name, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES = astuple(form)
+    (
+        gradient_name, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES, STRUCTURED,
+    ) = astuple(form)  # fmt: skip
     own = import_module(gradient_name)
     RECTIFIES, SELECTS = own.RECTIFIES, own.SELECTS_FROM_BATCH
     HAS_GATE, HAS_AUXILIARY = own.HAS_GATE, own.HAS_AUXILIARY
@@ -170,7 +180,8 @@ def _kernel(form: Form) -> Callable[..., Any]:
     @compile_kernel()
     def advance_instances(  # type: ignore[no-untyped-def]
         first_instance, end, all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W,
-        all_thresholds, all_scales, seed_words, all_coefficients, all_k, first_prefix, first_step, warm,
+        all_own_thresholds, all_thresholds, all_scales, all_groups, seed_words, all_coefficients, all_k,
+        first_prefix, first_step, warm,
         batch_size, learning_rate, bandwidth, auxiliary_coefficient, dead_window,
         trains_decoder,
     ):  # fmt: skip
@@ -178,6 +189,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
         n_blocks = (batch_size + BLOCK - 1) // BLOCK
         n_held = n_blocks if SELECTS else 1  # blocks that are held at a time
         x = np.empty(N_FEATURES * BLOCK, np.float32)
+        shared = np.empty(N_FEATURES // 2 * BLOCK if STRUCTURED else 0, np.uint32)
         rows = Rows(
             np.empty(n_held * N_HIDDEN * BLOCK, np.float32),
             np.empty(n_held * N_LATENTS * BLOCK, np.float32),
@@ -210,7 +222,8 @@ def _kernel(form: Form) -> Callable[..., Any]:
         for instance in range(first_instance, end):
             parameters = all_parameters[instance]
             W = all_W[instance].reshape(N_HIDDEN * N_FEATURES)
-            threshold, scale = all_thresholds[instance], all_scales[instance]
+            own_threshold, threshold = all_own_thresholds[instance], all_thresholds[instance]
+            scale, groups = all_scales[instance], all_groups[instance]
             key0, key1 = seed_words[instance]
             k = all_k[instance]
             model = Model(parameters, unit, level, first_prefix, is_dead)
@@ -237,7 +250,12 @@ def _kernel(form: Form) -> Callable[..., Any]:
                     c_at = block * N_HIDDEN * BLOCK if SELECTS else 0
                     p_at = block * N_LATENTS * BLOCK if SELECTS else 0
                     if not SELECTS or part < n_blocks:
-                        draw(x, N_FEATURES, block * QUADS, step, SAE_INPUTS, threshold, scale, key0, key1)
+                        draw(x, N_FEATURES, block * QUADS, step, SAE_INPUTS, own_threshold, scale, key0, key1)
+                        if STRUCTURED:
+                            draw_groups(
+                                x, shared, N_FEATURES, block * QUADS, step, SAE_INPUTS, threshold, groups,
+                                key0, key1,
+                            )  # fmt: skip
                         for d in range(N_HIDDEN):
                             weighted_sum(
                                 rows.centred, c_at + d * BLOCK, -parameters[B_DEC + d], x, -1, W,

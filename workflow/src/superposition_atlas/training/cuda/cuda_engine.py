@@ -17,6 +17,7 @@ from superposition_atlas.errors import DeviceError
 from superposition_atlas.training.cuda import cuda_small, cuda_wide
 from superposition_atlas.training.cuda.cuda_inputs import DeviceInputs
 from superposition_atlas.training.problem import Problem, TrainingState, Weights
+from superposition_atlas.training.torch_engine import TorchEngine
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,10 @@ class CudaEngine:
         self._problem: Problem | None = None
 
     def advance(self, state: TrainingState, n_steps: int, problem: Problem) -> None:
-        """See `state.Engine`."""
+        """See `state.Engine`. A single bias that is held is autograd's: the kernels train all or none."""
+        if problem.settings.bias == "densest_zero":
+            TorchEngine(self._device.type, threads=1).advance(state, n_steps, problem)
+            return
         self._prepare(problem)
         first_step = state.step
         steps = f"between steps {first_step} and {first_step + n_steps}"

@@ -22,14 +22,18 @@ class DeviceInputs:
         """The inputs of a problem's instances."""
         importance = on_device(problem.importance.astype(np.float32), device)
         magnitudes = problem.settings.magnitudes
-        samples = Samples.of(problem.seeds, problem.probability, problem.centre, magnitudes, device)
+        samples = Samples.of(
+            problem.seeds, problem.probability, problem.centre, magnitudes, problem.structure, device
+        )
         return cls(importance, samples)
 
     @classmethod
-    def zeros(cls, n_instances: int, n_features: int, device: torch.device) -> "DeviceInputs":
+    def zeros(
+        cls, n_instances: int, n_features: int, is_structured: bool, device: torch.device
+    ) -> "DeviceInputs":
         """Room for so many instances."""
         importance = torch.zeros(n_instances, n_features, device=device)
-        return cls(importance, Samples.zeros(n_instances, n_features, device))
+        return cls(importance, Samples.zeros(n_instances, n_features, is_structured, device))
 
     def load(self, other: "DeviceInputs") -> None:
         """Take over those of as many instances or fewer; the rest stay as they are."""

@@ -66,7 +66,7 @@ def advance(state: TrainingState, n_steps: int, problem: Problem, inputs: Device
         settings.momentum,
         **variant(problem),
         OPTIMIZER=settings.optimizer,
-        TRAINS_BIAS=settings.bias == "trained",
+        TRAINS_BIAS=settings.trains_bias,
         WHOLE=settings.batch_size % (4 * _LANES_A_WARP * warps) == 0,
         LANES=_LANES_A_WARP * warps,
         num_warps=warps,
@@ -111,4 +111,5 @@ def variant(problem: Problem) -> dict[str, Any]:
         "RELU": settings.output == "relu",
         "CENTRED": settings.centred_inputs,
         "MAGNITUDES": settings.magnitudes,
+        "STRUCTURED": problem.structure is not None,
     }

@@ -63,7 +63,8 @@ class _Batches:
             return torch.zeros(padded, *shape, device=device)
 
         self.n_blocks = -(-batch_size // _ROWS)
-        self.inputs = DeviceInputs.zeros(n_instances, self.n_features, device)
+        is_structured = problem.structure is not None
+        self.inputs = DeviceInputs.zeros(n_instances, self.n_features, is_structured, device)
         self.rows = zeros((self.n_hidden + 1) * self.n_features)
         self.W = zeros(self.n_hidden, self.n_features)
         """Weights of the rows, contiguous as products need them."""
@@ -146,7 +147,7 @@ class WideModels:
             torch.bmm(h.mT, g, out=self._gradient[group])
             self._gradient[group].baddbmm_(self._back[group].mT, x)
         n_outputs = batches.batch_size * n
-        trains_bias, decay = settings.bias == "trained", float(settings.weight_decay)
+        trains_bias, decay = settings.trains_bias, float(settings.weight_decay)
         update_weights[(batches.n_instances, -(-n * m // _WEIGHTS))](
             batches.rows, self._mean, self._square, self._gradient, batches.W,
             self._coefficients, batches.clock, 2.0 / n_outputs, decay, settings.momentum,

@@ -23,8 +23,8 @@ def _store_row(start, row, LENGTH: tl.constexpr):
 
 @triton.jit
 def _draw(
-    quad, step, purpose: tl.constexpr, key0, key1, threshold, scale, offset,
-    N: tl.constexpr, MAGNITUDES: tl.constexpr,
+    quad, step, purpose: tl.constexpr, key0, key1, threshold, scale, offset, structure,
+    N: tl.constexpr, MAGNITUDES: tl.constexpr, STRUCTURED: tl.constexpr,
 ):  # fmt: skip
     """x of four samples a lane: feature i of sample j at 4·i + j."""
     x = ()
@@ -32,8 +32,13 @@ def _draw(
         words = philox_quad(
             quad, tl.full((), i, tl.uint32), step, tl.full((), purpose, tl.uint32), key0, key1
         )
+        deciding = words
+        start = tl.full((), 0, tl.uint32)
+        if STRUCTURED:
+            start = structure[2 * i + 1]
+            deciding = philox_quad(quad, structure[2 * i], step, tl.full((), purpose, tl.uint32), key0, key1)
         for j in tl.static_range(4):
-            x += (magnitude(words[j], threshold[i], scale[i], offset[i], MAGNITUDES),)
+            x += (magnitude(words[j], deciding[j], start, threshold[i], scale[i], offset[i], MAGNITUDES),)
     return x
 
 
@@ -104,12 +109,13 @@ def _forward(x, j: tl.constexpr, w, centre, N: tl.constexpr, M: tl.constexpr, CE
 )
 def take_steps(
     weights, mean, square, loss_sum,
-    importance, threshold, scale, offset, centre, keys,
+    importance, threshold, scale, offset, centre, keys, structure,
     rates, corrections, decays,
     first_step, n_steps, batch_size, to_mean, n_outputs,
     weight_decay, momentum,
     N: tl.constexpr, M: tl.constexpr, RELU: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr,
-    LANES: tl.constexpr, OPTIMIZER: tl.constexpr, TRAINS_BIAS: tl.constexpr, WHOLE: tl.constexpr,
+    STRUCTURED: tl.constexpr, LANES: tl.constexpr, OPTIMIZER: tl.constexpr, TRAINS_BIAS: tl.constexpr,
+    WHOLE: tl.constexpr,
 ):  # fmt: skip
     """n_steps steps of one instance. WHOLE: the batch is a multiple of the samples of a turn, 4 · LANES."""
     LENGTH: tl.constexpr = N * (M + 1)
@@ -123,6 +129,7 @@ def take_steps(
     scales = _load_row(scale + instance * N, N)
     offsets = _load_row(offset + instance * N, N)
     centres = _load_row(centre + instance * N, N)
+    shared = _load_row(structure + instance * 2 * N, 2 * N)
     key0, key1 = tl.load(keys + 2 * instance), tl.load(keys + 2 * instance + 1)
     total = tl.load(loss_sum + instance)
     lane = tl.arange(0, LANES)
@@ -136,8 +143,9 @@ def take_steps(
         for first_quad in range(0, (batch_size + 3) // 4, LANES):
             quad = first_quad + lane
             x = _draw(
-                quad.to(tl.uint32), step, INPUTS, key0, key1, thresholds, scales, offsets, N, MAGNITUDES
-            )
+                quad.to(tl.uint32), step, INPUTS, key0, key1, thresholds, scales, offsets, shared,
+                N, MAGNITUDES, STRUCTURED,
+            )  # fmt: skip
             chunk_loss = tl.zeros([LANES], tl.float32)
             for j in tl.static_range(4):
                 seen, h, z = _forward(x, j, w, centres, N, M, CENTRED)
@@ -194,9 +202,9 @@ def take_steps(
 @triton.jit
 def sum_losses(
     weights, losses,
-    importance, threshold, scale, offset, centre, keys, n_samples,
+    importance, threshold, scale, offset, centre, keys, structure, n_samples,
     N: tl.constexpr, M: tl.constexpr, RELU: tl.constexpr, CENTRED: tl.constexpr, MAGNITUDES: tl.constexpr,
-    LANES: tl.constexpr,
+    STRUCTURED: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Held-out losses of one instance, feature by feature, summed over samples (a multiple of 4 · LANES)."""
     instance = tl.program_id(0).to(tl.int64)
@@ -206,6 +214,7 @@ def sum_losses(
     scales = _load_row(scale + instance * N, N)
     offsets = _load_row(offset + instance * N, N)
     centres = _load_row(centre + instance * N, N)
+    shared = _load_row(structure + instance * 2 * N, 2 * N)
     key0, key1 = tl.load(keys + 2 * instance), tl.load(keys + 2 * instance + 1)
     lane = tl.arange(0, LANES)
     sums = ()
@@ -214,7 +223,9 @@ def sum_losses(
     for first_quad in range(0, n_samples // 4, LANES):
         quad = (first_quad + lane).to(tl.uint32)
         step = tl.full((), 0, tl.uint32)
-        x = _draw(quad, step, EVALUATION, key0, key1, thresholds, scales, offsets, N, MAGNITUDES)
+        x = _draw(
+            quad, step, EVALUATION, key0, key1, thresholds, scales, offsets, shared, N, MAGNITUDES, STRUCTURED
+        )
         for j in tl.static_range(4):
             z = _forward(x, j, w, centres, N, M, CENTRED)[2]
             added = ()

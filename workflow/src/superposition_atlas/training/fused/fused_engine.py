@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from superposition_atlas.backends.numba_cache import compile_kernel
 from superposition_atlas.backends.threads import run_in_groups
 from superposition_atlas.sampling import stream
+from superposition_atlas.sampling.structure import none_active, scales, shared_words
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.fused import fused_step
 from superposition_atlas.training.fused.lanes import LANES, Traced
@@ -45,7 +46,10 @@ class FusedEngine:
         steps = StepCoefficients.of(settings, state.step, n_steps)
         rows = [_to_rows(part) for part in (state.weights, state.mean, state.square)]
         loss_sum = state.loss_sum.copy()
-        take_steps = _step_kernel(_variant(problem), settings.optimizer, settings.bias == "trained")
+        holds_densest = settings.bias == "densest_zero"
+        take_steps = _step_kernel(
+            _variant(problem), settings.optimizer, settings.trains_bias, holds_densest=holds_densest
+        )
         self._run(
             take_steps,
             problem.n_instances,
@@ -79,20 +83,24 @@ class FusedEngine:
 def _variant(problem: Problem) -> Variant:
     settings = problem.settings
     return Variant(
-        problem.n_features, problem.n_hidden, settings.output, settings.centred_inputs, settings.magnitudes
-    )
+        problem.n_features, problem.n_hidden, settings.output, settings.centred_inputs, settings.magnitudes,
+        problem.structure is not None,
+    )  # fmt: skip
 
 
 def _inputs(problem: Problem) -> tuple[np.ndarray, ...]:
     """What kernels know of the instances' features and streams, each [instance, …]."""
     threshold = np.ascontiguousarray(stream.thresholds(problem.probability))
-    scale = stream.scales(threshold)
+    structure = problem.structure
+    scale = scales(threshold, structure)
+    groups = np.zeros((problem.n_instances, 1), np.uint32) if structure is None else shared_words(structure)
     return (
         np.ascontiguousarray(problem.importance, dtype=np.float32),
         threshold,
         np.ascontiguousarray(scale),
         np.ascontiguousarray(stream.offsets(scale, problem.settings.magnitudes)),
         np.ascontiguousarray(problem.centre),
+        groups,
         _skips_empty(problem).astype(np.uint64),
         np.ascontiguousarray(problem.seeds, dtype=np.uint64),
     )
@@ -100,7 +108,10 @@ def _inputs(problem: Problem) -> tuple[np.ndarray, ...]:
 
 def _skips_empty(problem: Problem) -> Bool[np.ndarray, " instance"]:
     """Whose empty samples are left out: by an instance's own probabilities, never by its neighbours'."""
-    empty = np.prod(1.0 - problem.probability, axis=1)
+    if problem.structure is None:
+        empty = np.prod(1.0 - problem.probability, axis=1)
+    else:
+        empty = none_active(problem.probability, problem.structure)
     return np.asarray((empty >= _MOSTLY_EMPTY) & (not problem.settings.centred_inputs))
 
 
@@ -127,10 +138,12 @@ def _from_rows(rows: Float32[np.ndarray, "instance weight"], values: Weights) ->
 
 
 @cache
-def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callable[..., None]:
+def _step_kernel(
+    variant: Variant, optimizer: str, trains_bias: bool, *, holds_densest: bool
+) -> Callable[..., None]:
     """The compiled steps of the instances from `first` to before `end`."""
     # Closures of plain values: they are constants to the compiler, and the key of its cache.
-    n_features, n_hidden, output, centred, magnitudes = asdict(variant).values()
+    n_features, n_hidden, output, centred, magnitudes, structured = asdict(variant).values()
     n_weights = _row_length(n_features, n_hidden)
     n_trained = n_weights if trains_bias else n_features * n_hidden
     scratch_size = fused_step.scratch_size(variant)
@@ -142,7 +155,7 @@ def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callabl
     @compile_kernel()
     def take_steps(  # type: ignore[no-untyped-def]
         first, end, weights, mean, square, loss_sum,
-        importance, threshold, scale, offset, centre, skips_empty, seeds,
+        importance, threshold, scale, offset, centre, groups, skips_empty, seeds,
         first_step, batch_size, rates, root_corrections, decays_by, weight_decay, momentum,
     ):  # fmt: skip
         scratch = np.empty(scratch_size, np.float32)
@@ -157,11 +170,16 @@ def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callabl
             for turn in range(len(rates)):
                 gradient[:] = np.float32(0.0)
                 total += _batch_gradient(
-                    n_features, n_hidden, output, centred, magnitudes,
+                    n_features, n_hidden, output, centred, magnitudes, structured,
                     batch_size, first_step + turn, purpose, seeds[instance], skips_empty[instance],
                     w, importance[instance], threshold[instance], scale[instance], offset[instance],
-                    centre[instance], gradient, scratch,
+                    centre[instance], groups[instance], gradient, scratch,
                 ) / n_outputs  # fmt: skip
+                if holds_densest:
+                    highest = threshold[instance].max()
+                    for i in range(n_features):
+                        if threshold[instance, i] == highest:
+                            gradient[n_features * n_hidden + i] = np.float32(0.0)
                 rate, correction = rates[turn], root_corrections[turn]
                 if is_sgd:
                     for i in range(n_trained):
@@ -186,24 +204,24 @@ def _step_kernel(variant: Variant, optimizer: str, trains_bias: bool) -> Callabl
 @cache
 def _feature_loss_kernel(variant: Variant) -> Callable[..., None]:
     """The compiled held-out losses, summed over samples, of the instances from `first` to before `end`."""
-    n_features, n_hidden, output, centred, magnitudes = asdict(variant).values()
+    n_features, n_hidden, output, centred, magnitudes, structured = asdict(variant).values()
     scratch_size = fused_step.scratch_size(variant)
     purpose = int(stream.Purpose.EVALUATION)
 
     @compile_kernel()
     def sum_losses(  # type: ignore[no-untyped-def]
         first, end, weights, losses,
-        importance, threshold, scale, offset, centre, skips_empty, seeds, n_samples,
+        importance, threshold, scale, offset, centre, groups, skips_empty, seeds, n_samples,
     ):  # fmt: skip
         scratch = np.empty(scratch_size, np.float32)
         sums = np.empty(n_features, np.float32)
         for instance in range(first, end):
             sums[:] = np.float32(0.0)
             _batch_feature_loss(
-                n_features, n_hidden, output, centred, magnitudes,
+                n_features, n_hidden, output, centred, magnitudes, structured,
                 n_samples, 0, purpose, seeds[instance], np.uint64(0),
                 weights[instance], importance[instance], threshold[instance], scale[instance],
-                offset[instance], centre[instance], sums, scratch,
+                offset[instance], centre[instance], groups[instance], sums, scratch,
             )  # fmt: skip
             losses[instance] = sums
 
@@ -216,25 +234,27 @@ def _traced_call(trace: Callable[[TracedBatch], Traced | None], returns: Any) ->
 
     @intrinsic(prefer_literal=True)
     def call(  # type: ignore[no-untyped-def]
-        typing_context, n_features, n_hidden, output, centred, magnitudes,
+        typing_context, n_features, n_hidden, output, centred, magnitudes, structured,
         batch_size, step, purpose, seed, skips_empty,
-        weights, importance, threshold, scale, offset, centre, gradient, scratch,
+        weights, importance, threshold, scale, offset, centre, groups, gradient, scratch,
     ):  # fmt: skip
-        fixed = (n_features, n_hidden, output, centred, magnitudes)
-        rows = (weights, importance, threshold, scale, offset, centre, gradient, scratch)
+        fixed = (n_features, n_hidden, output, centred, magnitudes, structured)
+        rows = (weights, importance, threshold, scale, offset, centre, groups, gradient, scratch)
         signature = returns(*fixed, *[types.uint64] * 5, *rows)
 
         def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             batch_size, step, purpose, seed, skips_empty = (
-                Traced(builder, argument) for argument in arguments[5:10]
+                Traced(builder, argument) for argument in arguments[len(fixed) : len(fixed) + 5]
             )
             memory = [
                 Memory(builder, context.make_array(row_type)(context, builder, row).data)
-                for row_type, row in zip(signature.args[10:], arguments[10:], strict=True)
+                for row_type, row in zip(signature.args[-len(rows) :], arguments[-len(rows) :], strict=True)
             ]
+            variant = Variant(*(kind.literal_value for kind in fixed))
+            memory.append(memory[-1].from_index(variant.groups_room))
             batch = TracedBatch(
                 builder,
-                Variant(*(kind.literal_value for kind in fixed)),
+                variant,
                 batch_size,
                 step,
                 purpose,

@@ -46,7 +46,8 @@ _GRADIENT_TILE = 4  # times 4, or more features where there are fewer hidden dim
 def scratch_size(variant: Variant) -> int:
     """float32 elements of scratch memory that a step needs."""
     n, m = variant.n_features, variant.n_hidden
-    return LANES + 2 * ROW * (n + m) + LANES * n + RareFeatures.scratch_size(variant)
+    work = LANES + 2 * ROW * (n + m) + LANES * n + RareFeatures.scratch_size(variant)
+    return variant.groups_room + work
 
 
 def trace_gradient(batch: TracedBatch) -> Traced:

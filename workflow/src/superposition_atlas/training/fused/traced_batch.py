@@ -49,6 +49,16 @@ class Variant:
     output: Output = "relu"
     centred: bool = False
     magnitudes: MagnitudesName = "uniform"
+    structured: bool = False
+    """Whether features share words."""
+
+    @property
+    def groups_room(self) -> int:
+        """Elements for the words that groups share, of one block: a group has two features at least.
+
+        One place more is read, and not used, for features in no group.
+        """
+        return BLOCK * (self.n_features // 2 + 1) if self.structured else 0
 
 
 @dataclass(frozen=True)
@@ -72,10 +82,14 @@ class TracedBatch:
     scale: Memory
     offset: Memory
     centre: Memory
+    groups: Memory
+    """uint32, see `structure.shared_words`; read with `structured` only."""
     gradient: Memory
     """Where the sums over the batch go, laid out as the weights; W's part is zero before the step."""
+    group_words: Memory
+    """`Variant.groups_room` elements, of any content."""
     scratch: Memory
-    """At least `fused_step.scratch_size` elements, of any content."""
+    """The rest of `fused_step.scratch_size` elements, of any content."""
 
     @property
     def n_features(self) -> int:
@@ -106,13 +120,39 @@ class TracedBatch:
         drawn = []
         for feature, words_ in zip(features, self._words(block * (BLOCK // 4), features), strict=True):
             threshold, scale = self.threshold.load(feature), self.scale.load(feature)
+            deciding = self._deciding(feature, words_) if self.variant.structured else words_
             drawn.append(
                 [
-                    self._magnitude(word.to_floats() * scale, feature).where(word <= threshold)
-                    for word in words_
+                    self._magnitude(word.to_floats() * scale, feature).where(decides <= threshold)
+                    for word, decides in zip(words_, deciding, strict=True)
                 ]
             )
         return drawn
+
+    def draw_group_words(self, block: Traced) -> None:
+        """The words that groups share at the positions of a block."""
+        n_groups = self.groups.load(0).to_long()
+        n_pairs = n_groups // 2
+
+        def draw(slots: Sequence[Traced]) -> None:
+            numbers = [self.groups.load(slot + 1).to_long() for slot in slots]
+            for slot, words_ in zip(slots, self._words(block * (BLOCK // 4), numbers), strict=True):
+                for half in HALVES:
+                    self.group_words.store_lanes(words_[half].as_floats(), slot * BLOCK + half * LANES)
+
+        with loop(n_pairs) as pair:
+            draw([pair * 2, pair * 2 + 1])
+        with if_holds(n_pairs * 2 < n_groups):
+            draw([n_pairs * 2])
+
+    def _deciding(self, feature: Traced, own: Sequence[Traced]) -> list[Traced]:
+        """The words that decide about a feature, less the first at which it is active."""
+        n = self.n_features
+        slot, start = (self.groups.load(feature + (first + 1 + n // 2 + 1)) for first in (0, n))
+        is_alone = slot > n // 2 - 1
+        place = slot.to_long() * BLOCK
+        shared = [self.group_words.load_lanes(place + half * LANES).float_bits() for half in HALVES]
+        return [word.where(is_alone, group) - start for word, group in zip(own, shared, strict=True)]
 
     def _magnitude(self, u: Traced, feature: Traced) -> Traced:
         name = self.variant.magnitudes
@@ -197,6 +237,8 @@ def _write_zeros(batch: TracedBatch, x: Memory) -> None:
 def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
     """Draw one block and write those of its samples that count, one behind the other; gives their number."""
     builder = batch.builder
+    if batch.variant.structured:
+        batch.draw_group_words(block)
     count = Counter(builder)
     sums = [Variable(builder) for _ in HALVES]
     is_whole = (block + 1) * BLOCK <= batch.batch_size

@@ -44,7 +44,7 @@ export const STEPS = [
   },
   {
     title: "The whole map",
-    text: "Nobody knows which schedule a real network has. So the atlas trains many: from very rare to frequent, from equal to very unequal, with the important features frequent (left) or rare (right). The talk's cases are single cells of it. Whether an observation of the talk holds depends on where you stand, and the map says where.",
+    text: "Nobody knows which schedule a real network has. So the atlas trains many: from very rare to frequent, from equal to very unequal, with the important features frequent (left) or rare (right). The talk's cases are single cells of it. The map shows which schedules show each observation of the talk.",
     look: "Choose what the map shows, then click a cell: the sliders follow, and its stored toy models appear.",
     section: "atlas", values: { ...fast, importance: falling, probability: geometric }, play: false,
   },
