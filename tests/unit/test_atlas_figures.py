@@ -421,6 +421,19 @@ def test_aligned_and_reversed_schedules_stand_on_one_axis(path: Path, table: pd.
     assert n_points == len(distinct) + len(steep) + both.sum()
 
 
+@pytest.mark.parametrize("panels", [["trained", "rule"], ["trained"]])
+def test_without_a_best_solution_lines_are_the_matchings_or_none(path: Path, panels: list[str]) -> None:
+    _, target = by_order(path)
+    paths = {role: path.parent / f"{role}.parquet" for role in target.inputs}
+    figure = import_module("superposition_atlas.figures.draw.atlas_by_order").draw(
+        paths, **target.options | {"panels": panels}
+    )
+    *maps, _ = figure.axes  # the last is the scale
+    assert len(maps) == 4 * len(panels)
+    drawn = [isinstance(one, LineCollection) for axes in maps for one in axes.collections]
+    assert sum(drawn) == (len(maps) if "rule" in panels else 0)
+
+
 def test_cases_of_the_talk_are_labelled_dots(path: Path) -> None:
     figure, _ = by_order(path)
     labels = {text.get_text() for axes in figure.axes for text in axes.texts}

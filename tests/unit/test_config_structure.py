@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from superposition_atlas.cli.main import main
 from superposition_atlas.config import load, schedule_source
 from superposition_atlas.errors import ConfigError
@@ -14,6 +15,8 @@ from superposition_atlas.sampling.structure import SHARED
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.parquet import read_table
+
+from .config_samples import ROOT, laid_over
 
 GROUPS = [{"form": "together", "features": [0, 1]}, {"form": "tree", "features": [2, 3], "parents": [-1, 2]}]
 
@@ -122,3 +125,13 @@ def test_a_case_of_its_own_is_named() -> None:
 
 
 HALVES = {"family": "constant", "value": 0.5}
+
+
+def test_the_demonstrations_load() -> None:
+    config = load(laid_over(yaml.safe_load((ROOT / "config" / "structure.yaml").read_text("utf-8"))))
+    for name in ("correlated", "exclusive", "three_pairs"):
+        cases = config.experiments[name].cases
+        assert all(case.structure is not None for case in cases.values())
+        assert len(cases["densities"].probability) * 64 == len(config.experiments[name].seeds)
+    hierarchy = config.experiments["hierarchy"].cases
+    assert (hierarchy["tree"].structure is None, hierarchy["independent"].structure is None) == (False, True)

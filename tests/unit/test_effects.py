@@ -70,3 +70,18 @@ def test_what_never_happens_has_finite_coefficients() -> None:
     table = effects(schedules(30, 1.0, 1.0))
     never = table[(table["source"] == "best") & (table["outcome"] == "dedicated")]
     assert np.isfinite(never[["coefficient", "ci_low", "ci_high"]]).all(axis=None)
+
+
+def test_standardised_effects_are_those_of_one_deviation_and_know_no_unit() -> None:
+    table = schedules(100, 1.0, 1.0)
+    # Twice as spread on the logarithmic scale: half the coefficient, the same for one deviation.
+    squared = table.assign(importance=table["importance"] ** 2)
+    one, other = (effects(own).set_index(["source", "outcome", "term"]) for own in (table, squared))
+    row, same = (
+        one.loc[("trained", "represented", "importance")],
+        other.loc[("trained", "represented", "importance")],
+    )
+    assert row["standardised"] == pytest.approx(row["coefficient"] * row["deviation"])
+    assert same["coefficient"] == pytest.approx(row["coefficient"] / 2, rel=1e-3)
+    for name in ("standardised", "standardised_low", "standardised_high"):
+        assert same[name] == pytest.approx(row[name], rel=1e-3)

@@ -36,6 +36,7 @@ from superposition_atlas.maps.points import (
     with_mean,
 )
 from superposition_atlas.maps.train_points import train_points
+from superposition_atlas.observations import scopes
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage import store as stores
 from superposition_atlas.storage.map_files import MapPoints, read_map_models, read_points
@@ -91,6 +92,29 @@ def test_mean_and_steepness_come_out(family: str, n_features: int, mean: float, 
         assert p.mean() == pytest.approx(mean, rel=1e-10)
         assert p.max() / p.min() == pytest.approx(steepness, rel=1e-10)
         assert point.coordinates["mean_density"] == mean
+
+
+def test_random_schedules_in_orders_are_the_drawn_ones_with_their_probabilities_given_otherwise() -> None:
+    described = {"kind": "random", "count": 40, "seed": 0}
+    orders = ["drawn", "aligned", "reversed", "uniform"]
+    points = make_points(5, 2, described | {"order": orders})
+    drawn = [point for point in points if point.coordinates["order"] == "drawn"]
+    assert keys_of(drawn) == keys_of(random_points(40))
+    about = {"aligned": scopes.aligned, "reversed": scopes.opposed}
+    for point in points:
+        first = drawn[int(point.coordinates["index"])]
+        order = str(point.coordinates["order"])
+        np.testing.assert_array_equal(point.importance, first.importance)
+        assert point.coordinates["mean_density"] == first.coordinates["mean_density"]
+        if order == "uniform":
+            assert np.ptp(point.probability) == 0
+            continue
+        np.testing.assert_array_equal(np.sort(point.probability), np.sort(first.probability))
+        if order in about and np.ptp(point.probability) > 0:
+            assert np.ptp(point.importance) > 0, "of equally important features every order is the same"
+            assert about[order](point.importance[None], point.probability[None], 2)[0]
+    uneven = sum(np.ptp(point.importance) > 0 for point in drawn)
+    assert len(points) == 2 * 40 + 2 * uneven
 
 
 @given(first=st.floats(0.01, 1), last=st.floats(0.01, 1), family=st.sampled_from(["geometric", "linear"]))

@@ -315,7 +315,7 @@ def test_a_script_that_the_fonts_lack_does_not_stop_the_report(workplace: Path) 
         (layout.claims(), "ci_low"),
         (layout.experiment_table("talk", "models"), "n_dedicated"),
         (layout.experiment_table("talk", "losses"), "keeps_best"),
-        (layout.experiment_table("talk", "saes"), "recall_represented_alive"),
+        (layout.experiment_table("talk", "saes"), "sparsity_coefficient"),
         (layout.playground_table("runs"), "solved"),
         (layout.map_table("atlas", "points"), "keeps_best"),
     ],

@@ -138,6 +138,16 @@ def test_never_all_five_depends_on_the_toy_models() -> None:
     assert f"{chance:.2f}" in five_features.worth_of_eight([some, some], 5)
 
 
+def test_dedicated_features_and_the_fewest_are_read_from_the_cases() -> None:
+    own = case({4: 10}, some_dedicated=share(3, 10))
+    assert "30\u202f% of the toy models" in five_features.dedicated([own])
+    assert five_features.dedicated([own]).endswith("the best solutions none.")
+    assert "so do some" in five_features.dedicated([dataclasses.replace(own, best_dedicated=(1,))])
+    few, many = case({3: 8}, role="aligned"), case({4: 8})
+    assert "has the fewest" in five_features.fewest([few, many])
+    assert "does not have" in five_features.fewest([dataclasses.replace(few, mean_represented=4.5), many])
+
+
 def test_best_solutions_are_said_to_have_all_only_if_they_do() -> None:
     assert "never all 5" in five_features.best_solutions([case({4: 8})], 5)
     full = case({4: 8}, best_represented=(5,))
@@ -193,26 +203,34 @@ def outcome_of(state: str, value: float = 0.9, **changes: Any) -> OutcomeFacts:
     )
 
 
+def observation(
+    name: str, *tests: OutcomeFacts, kind: str = "models", is_relative: bool = False
+) -> ObservationFacts:
+    return ObservationFacts(name, name, "talk", "c", kind, is_relative, 1.0, list(tests))
+
+
 def test_outcomes_tell_states_and_spans() -> None:
-    assert opening.outcome([], False) == "–"
-    assert opening.outcome([outcome_of("")], False) == "–"
-    assert opening.outcome([outcome_of("open")], False) == "open (90\u202f%)"
-    two = [outcome_of("open"), outcome_of("supported", 1.0)]
-    assert opening.outcome(two, False) == "supported in 1, open in 1 of 2 (90–100\u202f%)"
-    assert opening.outcome([outcome_of("contradicted")] * 3, False).startswith("contradicted in all 3")
-    assert opening.outcome([outcome_of("supported", difference=-2.5)], True) == "supported (−2.5)"
+    def told(*tests: OutcomeFacts, **about: Any) -> str:
+        return opening.outcome(observation("O1", *tests, **about), "talk")
+
+    assert told() == "–"
+    assert told(outcome_of("")) == "–"
+    assert told(outcome_of("open", experiment="wide")) == "–"
+    assert told(outcome_of("open")) == "open (90\u202f%)"
+    two = (outcome_of("open"), outcome_of("supported", 1.0))
+    assert told(*two) == "supported in 1, open in 1 of 2 (90–100\u202f%)"
+    assert told(*[outcome_of("contradicted")] * 3).startswith("contradicted in all 3")
+    less = outcome_of("supported", difference=-0.25)
+    assert told(less, kind="difference") == "supported (−0.25)"
+    assert told(less, kind="difference", is_relative=True) == "supported (−25.0\u202f%)"
 
 
 def test_the_fate_of_observations_is_counted() -> None:
-    def observation(name: str, *states: str) -> ObservationFacts:
-        return ObservationFacts(
-            name, name, "talk", "c", "models", 1.0, [outcome_of(state) for state in states]
-        )
-
     found = opening.Findings(
         n_models=0, five=[], n_five=5, matched=[], atlas=None, predictor=None, prospective=[],
-        observations=[observation("O1", "supported", "open"), observation("O2", "supported"),
-                      observation("O3", "contradicted")],
+        observations=[observation("O1", outcome_of("supported"), outcome_of("open")),
+                      observation("O2", outcome_of("supported")),
+                      observation("O3", outcome_of("contradicted"))],
         slides="talk", post="wide",
     )  # fmt: skip
     assert opening.fate(found) == (

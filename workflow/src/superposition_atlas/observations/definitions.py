@@ -239,7 +239,7 @@ OBSERVATIONS = (
     ),
     Observation(
         "P1-top",
-        "The more important, the less sparse: the top features (at least one) get dedicated dimensions.",
+        "The more important, the less sparse: the top features get dedicated dimensions.",
         "post, case 1",
         scopes.aligned,
         "models",
@@ -323,6 +323,8 @@ OBSERVATIONS = (
 """O: the talk's. P: the post's. C: controls with a known answer."""
 
 BY_NAME = {observation.name: observation for observation in OBSERVATIONS}
+IN_PERCENT = frozenset(observation.name for observation in OBSERVATIONS if observation.is_relative)
+"""Observations whose differences are shares of the rival's value."""
 
 DRAWN = tuple(observation for observation in OBSERVATIONS if observation.brief)
 """Observations that maps over schedules show."""

@@ -169,33 +169,40 @@ def _sae_figure(facts: Gathered, figures: Figures) -> list[Block]:
     return figures.blocks(drawn, findings.sae_levels(own))
 
 
-_SLIDES_TABLE = 300.0
+_SLIDES_TABLE = 235.0
 """Points that the table of slides takes, with its heading."""
 _APPENDED = (
     *("pivot_tables", "playground", "motivation", "polysemanticity", "uniform", "sae_setup", "cases"),
-    *("sae_frames", "training_against_best", "perturbation", "predictor", "atlas_gap", "atlas_observations"),
-    *("atlas_represented", "initial_scale"),
+    *(
+        "sae_frames",
+        "perturbation",
+        "training_against_best",
+        "predictor",
+        "atlas_observations",
+        "initial_scale",
+    ),
 )
 """Modules whose first figure stands in the appendix, unless it stands before."""
 _SPARE = (
     *("plane", "sae_training", "playground_data_sets", "attention_rare", "predictor_failures", "sae_levels"),
-    *("sae_by_feature", "frobenius_norms", "atlas_dedicated", "bias", "sae_animation"),
+    *("sae_by_feature", "frobenius_norms", "atlas_dedicated", "bias", "sae_animation", "represented_counts"),
 )
 """Modules whose figures fill what is left of those pages."""
 
 
+def _finding(facts: Gathered, figure: FigureTarget) -> str:
+    if figure.module == "predictor":
+        return findings.predictor(facts.findings())
+    return findings.perturbation() if figure.module == "perturbation" else ""
+
+
 def _appended(facts: Gathered, figures: Figures) -> tuple[list[Block], list[Block]]:
     """Figures of the appendix: those that fill pages, the first with the table of slides, and the others."""
-    found = facts.findings()
     drawn = [figure for module in _APPENDED for figure in figures.of_module(module)[:1]]
     families = facts.tested(like=facts.talk, but=True)
     drawn += [figure for own in families for figure in figures.of_module("all_cases", experiment=own.name)]
     every = [
-        block
-        for figure in drawn
-        for block in figures.blocks(
-            [figure], findings.predictor(found) if figure.module == "predictor" else "", floats=False
-        )
+        block for figure in drawn for block in figures.blocks([figure], _finding(facts, figure), floats=False)
     ]
     spare = [
         figure for module in _SPARE for figure in figures.of_module(module)[:2] if figure not in figures.shown

@@ -8,6 +8,7 @@ from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.report.facts import (
     attention,
+    distinct_trainings,
     observation_facts,
     playground,
     sae_recovery_facts,
@@ -38,7 +39,10 @@ class Gathered:
     predictor: schedules.PredictorFacts | None
     prospective: list[schedules.ProspectiveRow]
     comparisons: list[sae_recovery_facts.ComparisonFacts]
+    n_models: int
+    """Distinct toy models of all experiments."""
     n_saes: int
+    """Distinct SAEs of all experiments."""
     attention: list[attention.LayerFacts]
     playground: list[playground.NetworkFacts]
     observations: list[observation_facts.ObservationFacts]
@@ -55,11 +59,6 @@ class Gathered:
             for each in self.ledger.sources.config.experiments.values()
             if each.claims and (each.n_features, each.n_hidden) == size and not (but and each is like)
         ]
-
-    @property
-    def n_models(self) -> int:
-        """Trained toy models of all experiments."""
-        return sum(case.all_represented.n for own in self.cases.values() for case in own)
 
     def findings(self) -> Findings:
         """What abstract, summary and terminal are about."""
@@ -108,7 +107,8 @@ def gather(sources: Sources) -> Gathered:
             for experiment in with_saes
             if experiment.compares_architectures
         ],
-        n_saes=sae_recovery_facts.n_trained(ledger, with_saes),
+        n_models=distinct_trainings.n_toy_models(ledger, list(config.experiments.values())),
+        n_saes=distinct_trainings.n_saes(ledger, with_saes),
         attention=attention.layers(ledger),
         playground=playground.networks(ledger),
         observations=observation_facts.observations(ledger),
@@ -116,13 +116,10 @@ def gather(sources: Sources) -> Gathered:
 
 
 def _note_sums(ledger: Ledger, cases: dict[str, list[toy_models.CaseFacts]]) -> None:
-    total = 0
     for name, own in cases.items():
         table = layout.experiment_table(name, "models")
         if observed := toy_models.unequal(own):
             ledger.note(table, f"{name}.pooled", toy_models.pooled(observed))
-        total += sum(case.all_represented.n for case in own)
-        ledger.note(table, "n_models_so_far", total)
 
 
 def published_norms(path: Path) -> dict[str, float]:

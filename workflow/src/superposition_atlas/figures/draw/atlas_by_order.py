@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from superposition_atlas.figures.parts import order_axis, rows, style
 from superposition_atlas.figures.parts.atlas_grid import Column
-from superposition_atlas.figures.parts.atlas_panel import BOUNDARY, count_look
+from superposition_atlas.figures.parts.atlas_panel import BOUNDARY, Look, count_look
 from superposition_atlas.figures.parts.bar_panels import scale
 from superposition_atlas.figures.parts.canvas import Canvas
 
@@ -33,6 +33,7 @@ def draw(paths: Mapping[str, Path], variant: str, panels: Sequence[str], cases: 
     """
     table = _table(paths, variant, panels)
     schedules = order_axis.ordered(table)
+    lines = next((panel for panel in ("best", "rule") if panel in panels), "")
     drawn = schedules.table
     names = [COLUMNS[panel] for panel in panels]
     counts = drawn[names].to_numpy(dtype=float)
@@ -53,11 +54,11 @@ def draw(paths: Mapping[str, Path], variant: str, panels: Sequence[str], cases: 
         if number and family != groups[number - 1][0]:
             top += _FAMILIES
         canvas.text(0.03, top + height / 2, f"{family}\n{importance}", va="center", fontsize=7.5)
-        changes = own[names[0]].to_numpy(dtype=float)
         for place, panel in enumerate(panels):
             axes = canvas.axes(_LEFT + place * (width + _GAP), top, width, height)
             order_axis.draw_values(axes, schedules, own, own[COLUMNS[panel]].to_numpy(dtype=float), look)
-            order_axis.draw_changes(axes, schedules, own, changes)
+            if lines:
+                order_axis.draw_changes(axes, schedules, own, own[COLUMNS[lines]].to_numpy(dtype=float))
             order_axis.name_axes(axes, schedules)
             axes.tick_params(labelleft=place == 0, labelbottom=number == len(groups) - 1)
             for case in own[own["key"].isin(cases) & ~own["is_mirrored"]].to_dict("records"):
@@ -70,7 +71,7 @@ def draw(paths: Mapping[str, Path], variant: str, panels: Sequence[str], cases: 
                 axes.set_xlabel("← aligned      steepness      reversed →", fontsize=7.5)
         top += height + _BETWEEN
     canvas.text(_LEFT - 0.3, _TOP - 0.07, "mean density", ha="right", fontsize=style.SMALL)
-    _key(canvas, look, panels[0], bool(cases))
+    _key(canvas, look, lines, bool(cases))
     return canvas.figure
 
 
@@ -87,17 +88,16 @@ def _table(paths: Mapping[str, Path], variant: str, panels: Sequence[str]) -> pd
     return points.merge(matching.drop(columns="variant"), on="key", how="left")
 
 
-def _key(canvas: Canvas, look: order_axis.Look, first: str, has_cases: bool) -> None:
+def _key(canvas: Canvas, look: Look, lines: str, has_cases: bool) -> None:
     axes = canvas.axes(style.WIDTH - 2.4, canvas.height - 0.36, 2.1, 0.08)
     scale(axes, ScalarMappable(look.norm, look.colours), look.label, list(look.ticks))
     axes.set_xticks(list(look.ticks), list(look.ticks.values()))
     axes.minorticks_off()
-    boundary = {
-        "best": "the best's number changes",
-        "trained": "the mean changes",
-        "rule": "the number changes",
-    }
-    handles = [Line2D([], [], label=boundary[first], **BOUNDARY)]
+    handles = []
+    if lines:
+        whose = {"best": "the best's", "rule": "the matching's"}[lines]
+        handles.append(Line2D([], [], label=f"{whose} number changes", **BOUNDARY))
     if has_cases:
         handles.append(Line2D([], [], label="a case of the talk", **order_axis.DOT))
-    canvas.figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.1, 0.0), ncols=2)
+    if handles:
+        canvas.figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.1, 0.0), ncols=2)

@@ -13,18 +13,23 @@ from matplotlib.lines import Line2D
 from superposition_atlas.figures.parts import claim_rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
+from superposition_atlas.observations.definitions import IN_PERCENT
 
 _SIZES = {"o": 4.5, "D": 4.0, "X": 5.0}
 _RANGE = (-0.03, 1.03)  # of shares, with room for half a marker
 # Inches.
 _TALLEST = 8.2
-_LABELS, _COUNTS = 1.0, 0.42
+_LABELS, _COUNTS = 1.0, 0.47
 _TOP, _BLOCK, _BOTTOM = 0.0, 0.5, 0.46
-_ROW, _HEADER = 0.148, 0.2
+_ROW, _HEADER, _SCALE = 0.148, 0.2, 0.18
+_OF_SHARES = ((0.0, "0"), (0.5, "½"), (1.0, "1"))
+_OF_DIFFERENCES = ((0.0, "less"), (0.5, "0"), (1.0, "more"))
 
 
 def draw(paths: Mapping[str, Path]) -> Figure:
     """A row a schedule below each observation, a column an experiment; the marker is the state of the claim.
+
+    Shares come first, then comparisons, which have a scale of their own.
 
     Args:
         paths: `claims`.
@@ -33,7 +38,8 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     blocks = claim_rows.blocks(claims)
     n_rows = sum(len(block.cases) for block in blocks)
     n_headers = sum(len(block.observations) for block in blocks)
-    fixed = _TOP + _BOTTOM + _BLOCK * len(blocks)
+    compared = set(claims.loc[claims["kind"] == "difference", "observation"])
+    fixed = _TOP + _BOTTOM + _BLOCK * len(blocks) + _SCALE * bool(compared)
     # To fit a page, but never so far that rows touch; beyond that the report scales the whole figure.
     shrink = min(1.0, max(0.75, (_TALLEST - fixed) / (_ROW * n_rows + _HEADER * n_headers)))
     row_height, header = _ROW * shrink, _HEADER * shrink
@@ -47,17 +53,16 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
             canvas.text(left, top + 0.18, name, fontsize=7.5, fontweight="bold")
             canvas.text(left, top + 0.31, style.literal(family), fontsize=style.SMALL)
-            for share, text in ((0, "0"), (0.5, "½"), (1, "1")):
-                canvas.text(
-                    left + panel * (share - _RANGE[0]) / (_RANGE[1] - _RANGE[0]),
-                    top + _BLOCK - 0.02,
-                    text,
-                    ha="center",
-                    fontsize=style.SMALL,
-                    color=style.MUTED,
-                )
+            _scale(canvas, left, panel, top + _BLOCK - 0.02, _OF_SHARES)
         top += _BLOCK
-        for observation, statement in block.observations.items():
+        ordered = sorted(block.observations.items(), key=lambda item: item[0] in compared)
+        first = next((name for name, _ in ordered if name in compared), None)
+        for observation, statement in ordered:
+            if observation == first:
+                top += _SCALE
+                for column in range(len(block.experiments)):
+                    left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
+                    _scale(canvas, left, panel, top - 0.02, _OF_DIFFERENCES)
             base = top + header * 0.82
             canvas.text(0.02, base, observation, fontsize=7, fontweight="bold")
             canvas.text(_LABELS + 0.04, base, statement, fontsize=style.SMALL, fontstyle="italic")
@@ -86,6 +91,15 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     return canvas.figure
 
 
+def _scale(
+    canvas: Canvas, left: float, width: float, base: float, ticks: Sequence[tuple[float, str]]
+) -> None:
+    """Labels of shares of a panel's range, above it."""
+    for share, text in ticks:
+        x = left + width * (share - _RANGE[0]) / (_RANGE[1] - _RANGE[0])
+        canvas.text(x, base, text, ha="center", fontsize=style.SMALL, color=style.MUTED)
+
+
 def _shares(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
     """Shares with their intervals, and right of them the counts."""
     _prepare(axes, claims, labels, _RANGE, (NEVER, HALF, ALWAYS))
@@ -101,8 +115,9 @@ def _differences(axes: Axes, claims: pd.DataFrame, labels: list[str]) -> None:
     _prepare(axes, claims, labels, (-reach, reach), (0.0,))
     for row in claims.to_dict("records"):
         row |= {"ci_low": max(row["ci_low"], -reach), "ci_high": min(row["ci_high"], reach)}
-        written = f"{100 * row['difference']:+.1f} %" if abs(reach) < 1 else f"{row['difference']:+.2f}"
-        _draw_row(axes, labels.index(row["label"]), row, row["difference"], written)
+        value = row["difference"]
+        written = f"{100 * value:+.1f}\u202f%" if row["observation"] in IN_PERCENT else f"{value:+.2f}"
+        _draw_row(axes, labels.index(row["label"]), row, value, written.replace("-", "−"))
 
 
 def _prepare(

@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 
 from superposition_atlas.figures import catalogue
+from superposition_atlas.observations.definitions import OBSERVATIONS
 from superposition_atlas.report.ledger import Ledger
+from superposition_atlas.report.phrases import THIN, fixed, short
 from superposition_atlas.storage import layout
 
 _CLAIMS = (
@@ -47,6 +49,8 @@ class ObservationFacts:
     source: str
     criterion: str
     kind: str
+    is_relative: bool
+    """Whether differences are shares of the rival's value."""
     best: float
     """Share of best solutions at the talk's schedules that show it; NaN where unknown."""
     tests: list[OutcomeFacts]
@@ -54,6 +58,11 @@ class ObservationFacts:
     def of(self, *experiments: str) -> list[OutcomeFacts]:
         """Tests of these experiments."""
         return [test for test in self.tests if test.experiment in experiments]
+
+    def difference(self, value: float) -> str:
+        """A difference as it is printed: in features, or as a percentage of the rival's value."""
+        sign = "+" if value > 0 else ""
+        return sign + (f"{fixed(100 * value, 1)}{THIN}%" if self.is_relative else short(value))
 
     @property
     def is_control(self) -> bool:
@@ -77,6 +86,7 @@ def observations(ledger: Ledger) -> list[ObservationFacts]:
         answer = ledger.read(layout.answer(), _ANSWER)
         shares = answer[answer["kind"] != "difference"]
         best = dict(zip(shares["observation"], shares["talk_best"].astype(float), strict=True))
+    is_relative = {own.name: own.is_relative for own in OBSERVATIONS}
     found = []
     for name, own in claims.groupby("observation", sort=False):
         first = own.iloc[0]
@@ -87,6 +97,7 @@ def observations(ledger: Ledger) -> list[ObservationFacts]:
             source=str(first["source"]),
             criterion=str(first["criterion"]),
             kind=str(first["kind"]),
+            is_relative=is_relative.get(str(name), False),
             best=best.get(str(name), math.nan),
             tests=tests,
         )

@@ -1,6 +1,5 @@
 """SAEs of experiments that compare architectures: levels are chosen on one half of the toy models."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,17 +138,3 @@ def _sae(best: pd.DataFrame, features: pd.DataFrame, angle: float) -> SAEFacts:
 
 def _share(features: pd.DataFrame) -> float | None:
     return float(features["recovered_alive"].astype(float).mean()) if len(features) else None
-
-
-def n_trained(ledger: Ledger, experiments: Sequence[Experiment]) -> int:
-    """Number of SAEs of some experiments.
-
-    Raises:
-        ArtefactError: if a table is missing, damaged, or lacks a column.
-    """
-    total = 0
-    for experiment in experiments:
-        path = layout.experiment_table(experiment.name, "saes")
-        total += len(ledger.read(path, ["case", "recall_represented_alive"]))
-        ledger.note(path, "n_saes_so_far", total)
-    return total

@@ -10,7 +10,7 @@ from superposition_atlas.report.facts.attention import LayerFacts
 from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.playground import NetworkFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import THIN, between, fixed, of, percent, sentence, short, spelled
+from superposition_atlas.report.phrases import THIN, between, fixed, of, percent, sentence, spelled
 
 SLIDES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
@@ -229,8 +229,7 @@ def outcomes(
         if not tests:
             continue
         rows.append(f"{facts.name}. {literal(facts.statement)} ({literal(facts.source)})")
-        is_difference = facts.kind == "difference"
-        rows += [_outcome(test, experiments[test.experiment], is_difference) for test in tests]
+        rows += [_outcome(facts, test, experiments[test.experiment]) for test in tests]
     if not rows:
         return []
     return [
@@ -252,10 +251,10 @@ def outcomes(
     ]
 
 
-def _outcome(test: OutcomeFacts, size: str, is_difference: bool) -> tuple[str, ...]:
+def _outcome(facts: ObservationFacts, test: OutcomeFacts, size: str) -> tuple[str, ...]:
     against = f", against {display(test.rival)}" if test.rival else ""
-    if is_difference:
-        value, low, high = (short(number) for number in (test.difference, test.low, test.high))
+    if facts.kind == "difference":
+        value, low, high = (facts.difference(number) for number in (test.difference, test.low, test.high))
         interval = f"{low} to {high}"
     else:
         value = percent(test.share, 1)

@@ -18,11 +18,6 @@ REFERENCES: dict[str, str] = {
         "Z. Chen, E. Lau, J. Mendel, S. Wei, D. Murfet. Dynamical versus Bayesian phase transitions in a toy "
         "model of superposition. 2023. <https://arxiv.org/abs/2310.06301>"
     ),
-    "doubledescent": (
-        "T. Henighan, S. Carter, T. Hume, N. Elhage, et al. Superposition, memorization, and double descent. "
-        "Transformer Circuits Thread, 2023. "
-        "<https://transformer-circuits.pub/2023/toy-double-descent/index.html>"
-    ),
     "computation": (
         "K. Hänni, J. Mendel, D. Vaintrob, L. Chan. Mathematical models of computation in superposition. "
         "2024. <https://arxiv.org/abs/2408.05451>"

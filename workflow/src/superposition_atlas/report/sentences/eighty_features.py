@@ -7,7 +7,7 @@ from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.toy_models import MatchedFacts, NormFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import between, fixed, of, percent, sentence
+from superposition_atlas.report.phrases import between, fixed, of, percent
 
 
 def order_decides(matched: Sequence[MatchedFacts]) -> str:
@@ -18,10 +18,9 @@ def order_decides(matched: Sequence[MatchedFacts]) -> str:
     first, last = by_role["aligned"], by_role["reversed"]
     words = (
         f"With the same importances and probabilities toy models represent {fixed(first.n_kept_trained, 1)} "
-        f"features, {fixed(first.n_alone_trained, 1)} of them alone, if the important ones are frequent, and "
-        f"{fixed(last.n_kept_trained, 1)}, {fixed(last.n_alone_trained, 1)} alone, if the important ones are "
-        f"rare. The matching says {first.n_kept_rule} and {first.n_alone_rule}, {last.n_kept_rule} and "
-        f"{last.n_alone_rule}."
+        f"features, {some_alone(first)}, if the important ones are frequent, and "
+        f"{fixed(last.n_kept_trained, 1)}, {some_alone(last)}, if the important ones are rare. The matching "
+        f"says {first.n_kept_rule} and {first.n_alone_rule}, {last.n_kept_rule} and {last.n_alone_rule}."
     )
     if "matched" in by_role:
         uniform = by_role["matched"]
@@ -47,6 +46,12 @@ def in_short(matched: Sequence[MatchedFacts]) -> str:
     )
 
 
+def some_alone(facts: MatchedFacts) -> str:
+    """How many of a case's features have a dimension to themselves, to a tenth."""
+    number = fixed(facts.n_alone_trained, 1)
+    return "none of them alone" if number == "0.0" else f"{number} of them alone"
+
+
 def alone(facts: MatchedFacts) -> str:
     """How many of a case's features have a dimension to themselves, in toy models on average."""
     number = fixed(facts.n_alone_trained, 0)
@@ -58,11 +63,8 @@ def case_finding(matched: Sequence[MatchedFacts], case: str) -> str:
     own = [facts for facts in matched if case in facts.case.split(", ")]
     if not own:
         return ""
-    facts = own[0]
-    return (
-        f"{sentence(literal(facts.title))}: {fixed(facts.n_kept_trained, 0)} of {facts.n_features} features "
-        f"are represented, {alone(facts)}."
-    )
+    kept = fixed(own[0].n_kept_trained, 0)
+    return f"{kept} of {own[0].n_features} features are represented, {alone(own[0])}."
 
 
 def norms(found: Sequence[NormFacts]) -> str:
@@ -140,7 +142,7 @@ def section(
     decided = order_decides(matched)
     text = [blocks.heading(f"{experiment.n_features} features in {experiment.n_hidden} dimensions")]
     if decided:
-        see = "Bars and matrices of two cases are in ([[figure:bars]])."
+        see = "Two cases are drawn with all their seeds ([[figure:bars]])."
         text.append(blocks.paragraph(f"**Order decides how many.** {decided}", see))
     if not found:
         return [*text, blocks.paragraph("No case of this experiment has a published norm.")]

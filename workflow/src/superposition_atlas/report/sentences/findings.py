@@ -44,6 +44,11 @@ def atlas(found: Findings) -> str:
     return f"All {spelled(found.atlas.n_features)} features pay only where they are rare and not too unequal."
 
 
+def perturbation() -> str:
+    """Finding of the figure of competing structures: what its drawing is about, whatever the data."""
+    return "One feature's density decides between structures."
+
+
 def sae_levels(facts: ComparisonFacts) -> str:
     """Finding of the figure of recall and unexplained variance over levels."""
     trained = [sae for sae in facts.saes if not sae.is_baseline]

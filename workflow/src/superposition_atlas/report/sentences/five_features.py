@@ -10,6 +10,9 @@ from superposition_atlas.report.facts.toy_models import SAMPLE, CaseFacts, poole
 from superposition_atlas.report.markup import literal
 from superposition_atlas.report.phrases import count, enumerated, fixed, of, percent, spelled
 
+LEAST_CHANCE = 0.01
+"""Below this chance a picture of eight seeds counts as telling."""
+
 
 def all_features(cases: Sequence[CaseFacts], n_features: int) -> str:
     """Whether toy models represent all features, and in which cases."""
@@ -40,10 +43,44 @@ def worth_of_eight(cases: Sequence[CaseFacts], n_features: int) -> str:
         return f"There are too few toy models here to say what {spelled(SAMPLE)} of them would show."
     if chance == 1:
         return "Eight seeds of each case would not show one either."
+    seen = fixed(chance, 2) if chance >= LEAST_CHANCE else f"below {LEAST_CHANCE}"
+    told = "does not exclude them" if chance >= LEAST_CHANCE else "would have shown them"
     return (
-        f"Eight seeds of each of these cases would show no toy model with all {n_features} with probability "
-        f"{fixed(chance, 2) if chance >= 0.005 else 'below 0.01'}: a picture of eight does not exclude what "
-        "one in ten do."
+        f"Eight seeds of each of these cases show no toy model with all {n_features} with probability "
+        f"{seen}: a picture of eight {told}."
+    )
+
+
+def dedicated(cases: Sequence[CaseFacts]) -> str:
+    """Whether some feature has a dimension to itself where the talk says that none has."""
+    own = [case for case in cases if case.role in ("reversed", "equal")]
+    if not own:
+        return ""
+    shares = [case.some_dedicated.share for case in own]
+    low, high = percent(min(shares)), percent(max(shares))
+    words = (
+        "Where the important features are rare, or all equally important, "
+        f"{low if low == high else f'{low} to {high}'} of the toy models of a case give some feature a "
+        "dimension to itself"
+    )
+    known = [max(case.best_dedicated) for case in own if case.best_dedicated]
+    if known:
+        words += ", the best solutions none" if max(known) == 0 else ", and so do some best solutions"
+    return f"{words}."
+
+
+def fewest(cases: Sequence[CaseFacts]) -> str:
+    """Whether the aligned case has the fewest features on average; nothing without rivals."""
+    aligned = [case for case in cases if case.role == "aligned"]
+    rivals = [case for case in cases if case.role != "aligned"]
+    if not aligned or not rivals:
+        return ""
+    mean, least = aligned[0].mean_represented, min(case.mean_represented for case in rivals)
+    if mean >= least:
+        return "The aligned case does not have the fewest features."
+    return (
+        f"The aligned case has the fewest features on average, {fixed(mean, 2)}; the others have "
+        f"{fixed(least, 2)} or more."
     )
 
 
@@ -83,6 +120,8 @@ def section(
                 best_solutions(observed, n),
                 "Every case is drawn with its first eight seeds ([[figure:all_cases]]); numbers of all "
                 "seeds are in the table ([[table:five]]).",
+                dedicated(observed),
+                fewest(observed),
                 *(elsewhere(experiment, cases, other, found) for other, found in others),
             )
         )
@@ -97,7 +136,9 @@ def elsewhere(
     if not there or other.n_features != experiment.n_features:
         return ""
     shares = [case.all_represented.share for case in there]
-    highest = "none does" if max(shares) == 0 else f"at most {percent(max(shares))} of a case do"
+    highest = (
+        "none does" if max(shares) == 0 else f"at most {percent(max(shares))} of the toy models of a case do"
+    )
     three = [pooled(own).get(3, 0.0) for own in (here, there)]
     return (
         f"In the {other.family} family {highest}. Three features, which the talk calls often, are "

@@ -1,6 +1,6 @@
 """What does not depend on data: the question, related work, set-up, glossary, the rule for verdicts."""
 
-from superposition_atlas.metrics.features import DEDICATED_DIMENSIONALITY, REPRESENTED_NORM
+from superposition_atlas.metrics.features import REPRESENTED_NORM
 from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
@@ -44,10 +44,9 @@ def related_work() -> list[Block]:
             "[@tms]. Scherlis et al. [@capacity] define capacity, which is the dimensionality used here, "
             "and show that it is handed out until marginal gains are equal. Chen et al. [@kgons] solve "
             "polygons of equal features for one-hot inputs; our exact loss reproduces their values. Others "
-            "ask when memorisation replaces features [@doubledescent], how networks compute in "
-            "superposition [@computation], and whether features are linear at all [@nonlinear]. ARENA "
-            "[@arena] teaches the code that the talk is based on. None of them treats unequal sparsity with "
-            "more than a few seeds.",
+            "ask how networks compute in superposition [@computation], and whether features are linear at "
+            "all [@nonlinear]. ARENA [@arena] teaches the code that the talk is based on. None of them "
+            "treats unequal sparsity with more than a few seeds.",
         ),
         blocks.paragraph(
             "*Sparse autoencoders* (SAEs) are meant to get features out of superposition "
@@ -69,10 +68,10 @@ def set_up() -> list[Block]:
         blocks.paragraph(
             "A toy model compresses $n$ features into $m$ hidden dimensions and reconstructs them: $h=Wx$, "
             "$model$. Feature $i$ is active with probability $p_i$, independently of the others, and is "
-            "then uniform on [0, 1]. The loss is $loss$, a mean over samples. Training is ARENA's: Adam "
-            "[@adam], rate 0.001, a fresh batch of 1024 samples in each of 10\u202f000 steps. Samples come "
-            "from a counter-based generator [@philox], so a toy model depends on its schedule and seed "
-            "alone, not on what else is trained.",
+            "then uniform on [0, 1]. The loss is $loss$, a mean over samples. Unless the configuration says "
+            "otherwise, training is ARENA's: Adam [@adam], rate 0.001, a fresh batch of 1024 samples in "
+            "each of 10\u202f000 steps. Samples come from a counter-based generator [@philox], so a toy "
+            "model depends on its schedule and seed alone, not on what else is trained.",
         ),
         blocks.terms(
             {
@@ -91,7 +90,7 @@ def set_up() -> list[Block]:
                 ),
                 "Dimensionality $D_i$": "the share of a dimension that a feature has: $D$; $sum D<=m$.",
                 "Dedicated, alone": (
-                    f"represented with $D_i>0.9$ (above {DEDICATED_DIMENSIONALITY}): a dimension of its own. "
+                    "represented with $D_i>0.9$: a dimension of its own. "
                     "Other represented features are in superposition."
                 ),
                 "Pair": (

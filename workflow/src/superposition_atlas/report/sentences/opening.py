@@ -11,7 +11,7 @@ from superposition_atlas.report.facts.observation_facts import ObservationFacts,
 from superposition_atlas.report.facts.schedules import AtlasFacts, PredictorFacts, ProspectiveRow
 from superposition_atlas.report.facts.toy_models import CLOSE, CaseFacts, MatchedFacts, unequal
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import ARROW, THIN, between, count, of, percent, short, spelled
+from superposition_atlas.report.phrases import ARROW, THIN, between, count, of, percent, spelled
 from superposition_atlas.report.sentences import eighty_features, five_features, theory
 
 WHY = {
@@ -23,7 +23,7 @@ WHY = {
     "P1-fewest": "Important frequent features take whole dimensions.",
     "P1-least": "As in the row above.",
     "P1-top": "A frequent feature is a bad partner, and the first is worth a dimension.",
-    "P2": "Two others save more in its place: $crowded$.",
+    "P2": "Only where two others save more in its place: $crowded$.",
     "P4-matched": "Order decides, not unequal sparsity.",
 }
 """Why, by the two costs: theory, whatever the verdict."""
@@ -190,7 +190,7 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
         rows.append(
             (
                 literal(facts.statement),
-                *(outcome(facts.of(one), facts.kind == "difference") for one in (found.slides, found.post)),
+                *(outcome(facts, one) for one in (found.slides, found.post)),
                 "–" if math.isnan(facts.best) else percent(facts.best),
                 WHY[facts.name],
             )
@@ -217,17 +217,17 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
     ]
 
 
-def outcome(tests: Sequence[OutcomeFacts], is_difference: bool) -> str:
-    """States of some tests and the span of their shares or differences; a dash without a test."""
-    judged = [test for test in tests if test.state]
+def outcome(facts: ObservationFacts, experiment: str) -> str:
+    """States of an observation's tests and the span of shares or differences; a dash without a test."""
+    judged = [test for test in facts.of(experiment) if test.state]
     if not judged:
         return "–"
-    values = [test.difference if is_difference else 100 * test.share for test in judged]
-    low, high = min(values), max(values)
-    if is_difference:
-        span = short(low) if short(low) == short(high) else f"{short(low)} to {short(high)}"
+    if facts.kind == "difference":
+        low, high = (facts.difference(choose(test.difference for test in judged)) for choose in (min, max))
+        span = low if low == high else f"{low} to {high}"
     else:
-        span = f"{between(low, high, 0)}{THIN}%"
+        shares = [100 * test.share for test in judged]
+        span = f"{between(min(shares), max(shares), 0)}{THIN}%"
     return f"{states(judged)} ({span})"
 
 

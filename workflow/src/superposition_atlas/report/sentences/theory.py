@@ -114,8 +114,8 @@ def missed(matched: Sequence[MatchedFacts]) -> str:
         return ""
     named = enumerated(
         [
-            f"{literal(facts.title)} ({facts.family}: overlap {fixed(facts.jaccard_rule, 2)}, of two models "
-            f"{fixed(facts.jaccard_ceiling, 2)})"
+            f"“{literal(facts.title)}” ({facts.family}: overlap {fixed(facts.jaccard_rule, 2)}, of two "
+            f"models {fixed(facts.jaccard_ceiling, 2)})"
             for facts in far
         ]
     )

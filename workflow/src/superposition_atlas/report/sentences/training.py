@@ -46,11 +46,11 @@ def excess(cases: Sequence[CaseFacts]) -> str:
     known = [case for case in cases if not math.isnan(case.median_excess)]
     if not known:
         return ""
-    medians = [case.median_excess for case in known]
-    least = [case.least_excess for case in known]
+    median = max(case.median_excess for case in known)
+    least = percent(max(0.0, *(case.least_excess for case in known)), 2)
     return (
-        f"The median excess loss of a case is at most {percent(max(medians), 1)} of the loss of representing "
-        f"nothing, that of its best seed at most {percent(max(max(least), 0.0), 2)} "
+        f"The median excess loss of a case is at most {percent(median, 1)} of the loss of representing "
+        f"nothing, that of its best seed {least if least.startswith('below') else f'at most {least}'} "
         "([[figure:excess_losses]])."
     )
 
