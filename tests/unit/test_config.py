@@ -89,13 +89,12 @@ def test_the_smoke_test_is_the_talk_made_small() -> None:
     samples = 0
     for name, experiment in talk.experiments.items():
         tiny = smoke.experiments[name]
-        assert tiny.cases.keys() <= experiment.cases.keys()
-        # A case of each role shows that it works, and SAEs on one family of schedules.
-        if name in ("talk", "controls", "sae_arena"):
-            assert {case.role for case in tiny.cases.values()} == {
-                case.role for case in experiment.cases.values()
-            }
-        assert tiny.saes.keys() == (set() if name == "talk_linear" else experiment.saes.keys())
+        # Some cases of what compares architectures, and of other families and sizes, show that it works.
+        if experiment.compares_architectures or name in ("talk_linear", "wide", "wide_linear"):
+            assert tiny.cases.keys() <= experiment.cases.keys()
+        else:
+            assert tiny.cases.keys() == experiment.cases.keys()
+        assert tiny.saes.keys() == experiment.saes.keys()
         assert tiny.claims == experiment.claims
         samples += sum(case.training.steps * case.training.batch_size for case in tiny.cases.values()) * len(
             tiny.seeds
