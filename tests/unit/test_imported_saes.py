@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from superposition_atlas.cli.main import main
 from superposition_atlas.config import load
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.errors import ArgumentError, ArtefactError, AtlasError, ConfigError, TrainingError
+from superposition_atlas.metrics.polysemanticity import latent_units
+from superposition_atlas.metrics.recovery import evaluate
+from superposition_atlas.metrics.sae_history import history_table
+from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.sae.architectures.registry import by_name, names
 from superposition_atlas.storage.external_saes import MODULES_VARIABLE
 from superposition_atlas.storage.interchange import write_saelens
@@ -237,6 +242,17 @@ def test_functions_and_modules_are_scored() -> None:
     assert tables.saes["architecture"].tolist() == ["external"] * 2
 
 
+@pytest.mark.parametrize(
+    "saes", [WEIGHTS | BIASES, lambda h: relu(h @ WEIGHTS["W_enc"])], ids=["arrays", "function"]
+)
+def test_every_table_of_saes_can_be_made(saes: Any) -> None:
+    models = sa.import_toy_model(np.eye(M), probability=0.3, layout="hidden_feature")
+    decoder = (lambda a: a @ WEIGHTS["W_dec"]) if callable(saes) else None
+    evaluation = evaluate(models, sa.import_saes(saes, decoder, n_hidden=M), n_samples=50)
+    assert history_table(evaluation).empty
+    assert len(latent_units(evaluation)) == N_LATENTS
+
+
 def test_an_identity_is_perfect() -> None:
     models = sa.import_toy_model(np.eye(M), probability=0.3, layout="hidden_feature")
     saes = sa.import_saes(lambda h: h, lambda a: a, n_hidden=M)
@@ -388,6 +404,25 @@ def test_a_configuration_needs_a_source_for_external_saes_alone() -> None:
         saes = {"theirs": {"n_latents": 5, **settings}}
         with pytest.raises(ConfigError, match=r"saes\.theirs\.source: .*allowed is module:function"):
             check_saes(load({"experiments": {"own": EXPERIMENT | {"saes": saes}}}))
+
+
+def test_a_job_reads_the_files_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it runs again where they change; a function's module is one of them."""
+    monkeypatch.chdir(tmp_path)
+    Path("users_saes.py").write_text(USERS)
+    write_saelens(by_hand("relu"), 0, Path("theirs/only_0"))
+    saes = EXPERIMENT["saes"] | {
+        "folders": EXPERIMENT["saes"]["theirs"] | {"source": "theirs/{case}_{seed}"},
+        "trained": {"n_latents": 5},
+    }
+    config = load({"experiments": {"own": EXPERIMENT | {"saes": saes}}})
+    inputs = JobInputs(config)
+    found = {
+        name: inputs.sae_source(SimpleNamespace(experiment="own", case="only", sae=name)) for name in saes
+    }
+    assert found["theirs"] == ["users_saes.py"]
+    assert sorted(found["folders"]) == ["theirs/only_0/cfg.json", "theirs/only_0/sae_weights.safetensors"]
+    assert found["trained"] == []
 
 
 def test_external_saes_are_not_trained() -> None:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from superposition_atlas.config import Config
 from superposition_atlas.explorer.inputs import explorer_inputs

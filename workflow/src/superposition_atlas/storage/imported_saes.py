@@ -320,7 +320,7 @@ def _ensemble(
         settings=SAESettings(n_latents=n_latents, architecture=EXTERNAL),
         engine=engine,
         recorded_steps=np.zeros(0, dtype=np.int64),
-        history={},
+        history={name: np.zeros((0, *array.shape), array.dtype) for name, array in parameters.items()},
         resampling_steps=np.zeros(0, dtype=np.int64),
         resampled=np.zeros((0, n, n_latents), dtype=bool),
         functions=tuple(functions),
