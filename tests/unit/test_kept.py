@@ -125,6 +125,29 @@ def test_what_another_job_is_writing_is_left_alone(tmp_path: Path, said: pytest.
     assert not own.exists()
 
 
+def test_what_another_case_has_trained_is_taken_and_left_as_it_is(
+    tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    first = made(tmp_path / "first", [1, 2, 3])
+    store = tmp_path / "first" / "kept"
+    (kept,) = store.iterdir()
+    half = store / f".{kept.name}"
+    half.write_bytes(kept.read_bytes()[:100])
+    (tmp_path / "second").mkdir()
+    case = ("--schedules", tmp_path / "first" / "schedules.parquet", "--case", "only", "--engine", "fused")
+    here = ("--store", tmp_path / "second" / "kept", "--elsewhere", store, "--output")
+    said.clear()
+    run("train", *case, *here, tmp_path / "same.safetensors")
+    assert trained(said) == (0, 3)
+    assert (tmp_path / "same.safetensors").read_bytes() == first.read_bytes()
+    # Of other settings: not taken, and not removed either.
+    other = made(tmp_path / "other", [1, 2, 3], learning_rate=0.02).parent / "schedules.parquet"
+    said.clear()
+    run("train", "--schedules", other, *case[2:], *here, tmp_path / "new.safetensors")
+    assert trained(said) == (3, 0)
+    assert {*store.iterdir()} == {kept, half}
+
+
 def test_what_is_damaged_is_trained_again(tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
     before = made(tmp_path, 3).read_bytes()
     (kept,) = (tmp_path / "kept").iterdir()

@@ -87,6 +87,23 @@ def test_the_slides_come_before_the_rest_and_figures_first_of_all() -> None:
     assert 0 in figures.values()
 
 
+def test_cases_with_the_same_schedule_and_training_share_what_is_trained() -> None:
+    alike = {
+        (name, case): SPECS.stores_of_same(job(experiment=name, case=case), None)
+        for name, experiment in CONFIG.experiments.items()
+        for case in experiment.cases
+    }
+    # The same densities from toy model to toy model in both families of one size.
+    slides, linear = CONFIG.experiment_of_role("slides"), CONFIG.experiments["talk_linear"]
+    assert slides is not None
+    (case,) = slides.cases_of_role("densities")
+    assert layout.store(f"experiments/{linear.name}/{case.name}") in alike[slides.name, case.name]
+    (aligned,) = slides.cases_of_role("aligned")
+    assert layout.store(f"experiments/{linear.name}/{aligned.name}") not in alike[slides.name, aligned.name]
+    for (name, case_name), stores in alike.items():
+        assert layout.store(f"experiments/{name}/{case_name}") not in stores
+
+
 def test_an_empty_configuration_asks_for_the_report_alone() -> None:
     raw = {"experiments": {"only": {"n_features": 3, "n_hidden": 2, "seeds": 2, "cases": {"a": {}}}}}
     own = targets.all_files(config.load(raw))

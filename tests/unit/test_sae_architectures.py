@@ -289,8 +289,8 @@ def activations_in_training(saes: SAEs, h: np.ndarray) -> np.ndarray:
 
 
 def test_topk_has_k_active_latents_where_enough_are_positive() -> None:
-    models = random_models(3, 12, 6)
-    saes = train_saes(models, architecture="topk", n_latents=12, k=(1, 3), steps=100, batch_size=128)
+    models = random_models(3, 8, 4)
+    saes = train_saes(models, architecture="topk", n_latents=8, k=(1, 3), steps=100, batch_size=128)
     h = hidden(models)[np.tile(range(3), 2)]
     active = (activations_in_training(saes, h) > 0).sum(axis=-1)
     positive = (by_name("relu").encode(saes.parameters, h, saes.k) > 0).sum(axis=-1)
@@ -301,8 +301,8 @@ def test_topk_has_k_active_latents_where_enough_are_positive() -> None:
 
 @pytest.mark.parametrize("name", ["batch_topk", "matryoshka"])
 def test_batch_topk_has_k_active_latents_on_average(name: str) -> None:
-    models = random_models(3, 12, 6)
-    saes = train_saes(models, architecture=name, n_latents=12, k=(1, 3), steps=1200, batch_size=128)
+    models = random_models(3, 8, 4)
+    saes = train_saes(models, architecture=name, n_latents=8, k=(1, 3), steps=1200, batch_size=128)
     h = hidden(models)[np.tile(range(3), 2)]
     active = (activations_in_training(saes, h) > 0).sum(axis=(1, 2))
     np.testing.assert_array_equal(active, saes.k * h.shape[1])
@@ -322,7 +322,7 @@ def test_no_more_than_is_positive_is_chosen_from_a_batch() -> None:
 
 
 def test_matryoshka_without_prefixes_is_batch_topk() -> None:
-    models = random_models(3, 8, 3)
+    models = random_models(3, 8, 4)
     chosen = {"n_latents": 8, "k": 2, "steps": 120, "batch_size": 64, "dead_window": 20}
     one, other = (train_saes(models, architecture=name, **chosen) for name in ("matryoshka", "batch_topk"))
     for name in one.parameters:
@@ -332,9 +332,9 @@ def test_matryoshka_without_prefixes_is_batch_topk() -> None:
 
 
 def test_dead_latents_come_back_to_reconstruct_the_error() -> None:
-    """k = 1 of 12 latents on dense inputs leaves many without a turn; AuxK gives them a gradient."""
-    models = random_models(4, 12, 6)
-    chosen = {"architecture": "topk", "n_latents": 24, "steps": 800, "batch_size": 64, "dead_window": 50}
+    """k = 1 of 8 latents on dense inputs leaves many without a turn; AuxK gives them a gradient."""
+    models = random_models(4, 8, 4)
+    chosen = {"architecture": "topk", "n_latents": 8, "steps": 800, "batch_size": 64, "dead_window": 50}
     alive = {
         coefficient: (
             activations_in_training(
@@ -352,8 +352,8 @@ def test_dead_latents_come_back_to_reconstruct_the_error() -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_decoders_of_baselines_never_change(name: str) -> None:
-    models = random_models(3, 6, 3)
-    saes = train_saes(models, architecture=name, n_latents=6, steps=60, batch_size=64, record_steps=[0, 60])
+    models = random_models(3, 8, 4)
+    saes = train_saes(models, architecture=name, n_latents=8, steps=60, batch_size=64, record_steps=[0, 60])
     np.testing.assert_array_equal(saes.history["W_dec"][0], saes.W_dec)
     for part in ("W_enc", "b_enc", "b_dec"):
         moved = not np.array_equal(saes.history[part][0], saes.parameters[part])
@@ -363,8 +363,8 @@ def test_decoders_of_baselines_never_change(name: str) -> None:
 
 
 def test_frozen_has_the_decoder_of_random_and_reconstructs_better() -> None:
-    models = random_models(3, 6, 3)
-    chosen = {"n_latents": 6, "steps": 1500, "batch_size": 64, "sparsity_coefficient": 0.01}
+    models = random_models(3, 8, 4)
+    chosen = {"n_latents": 8, "steps": 1500, "batch_size": 64, "sparsity_coefficient": 0.01}
     random, frozen = (train_saes(models, architecture=name, **chosen) for name in ("random", "frozen"))
     np.testing.assert_array_equal(random.W_dec, frozen.W_dec)
     h = hidden(models)
@@ -431,7 +431,7 @@ def test_same_bits_however_saes_are_batched(
 ) -> None:
     models = random_models(5, n_features, n_hidden)
     chosen: dict[str, Any] = {
-        "architecture": name, "n_latents": n_latents, "steps": 40, "batch_size": 70, "dead_window": 10
+        "architecture": name, "n_latents": n_latents, "steps": 12, "batch_size": 70, "dead_window": 4
     }  # fmt: skip
     together = train_saes(models, **chosen, **LEVELS[name], engine="torch")
     order = [4, 2, 0]
@@ -530,6 +530,6 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], named: str) -> None:
 
 
 def test_tied_weights_of_jumprelu_are_one() -> None:
-    saes = train_saes(random_models(2, 5, 3), architecture="jumprelu", n_latents=5, tied=True, steps=30)
+    saes = train_saes(random_models(2, 5, 2), architecture="jumprelu", n_latents=5, tied=True, steps=30)
     unit = saes.W_enc / np.linalg.norm(saes.W_enc, axis=1, keepdims=True)
     np.testing.assert_allclose(saes.W_dec, unit.swapaxes(1, 2), atol=1e-6)

@@ -31,10 +31,12 @@ rule train:
         # No outputs: Snakemake would remove them when a job fails, or runs again.
         store=layout.store("experiments/{experiment}/{case}"),
         checkpoint=layout.store("experiments/{experiment}/{case}.safetensors"),
+        elsewhere=SPECS.stores_of_same,
         part="",
     shell:
         "python -m superposition_atlas train --schedules {input.schedule:q} --case {wildcards.case:q}"
         " --engine {params.engine} --device {params.device} --threads {threads} {params.part} --store {params.store:q}"
+        " --elsewhere {params.elsewhere:q}"
         " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q}"
 
 

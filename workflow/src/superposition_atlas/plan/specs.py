@@ -63,6 +63,31 @@ class JobSpecs:
         spec = configuration.schedule_source(self.raw, wildcards.experiment, wildcards.case)
         return json.dumps(spec, sort_keys=True)
 
+    def stores_of_same(self, wildcards: Wildcards, input: Any) -> list[str]:
+        """Where toy models of the same schedules may be, of other cases: they need not be trained twice.
+
+        It takes `input` so that no change among the other cases trains this one again.
+        """
+        here = (wildcards.experiment, wildcards.case)
+        alike = self._cases_by_training[self._training_of(*here)]
+        return [layout.store(f"experiments/{name}/{case}") for name, case in alike if (name, case) != here]
+
+    @cached_property
+    def _cases_by_training(self) -> dict[bytes, list[tuple[str, str]]]:
+        found: dict[bytes, list[tuple[str, str]]] = {}
+        for name, experiment in self.config.experiments.items():
+            for case in experiment.cases:
+                found.setdefault(self._training_of(name, case), []).append((name, case))
+        return found
+
+    def _training_of(self, name: str, case: str) -> bytes:
+        """All that decides the toy model of a seed."""
+        experiment = self.config.experiments[name]
+        own = experiment.cases[case]
+        settings = json.dumps([experiment.n_hidden, own.training.as_dict()])
+        structure = b"" if own.structure is None else own.structure.tobytes()
+        return settings.encode() + own.importance.tobytes() + own.probability.tobytes() + structure
+
     def sae(self, wildcards: Wildcards, input: Any) -> str:
         """All that an SAE depends on besides its toy models."""
         sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]

@@ -9,6 +9,7 @@ from superposition_atlas.figures import catalogue
 from superposition_atlas.report.facts import (
     attention,
     distinct_trainings,
+    general_facts,
     observation_facts,
     playground,
     sae_recovery_facts,
@@ -46,6 +47,7 @@ class Gathered:
     attention: list[attention.LayerFacts]
     playground: list[playground.NetworkFacts]
     observations: list[observation_facts.ObservationFacts]
+    general: list[general_facts.GeneralFacts]
 
     def experiment(self, name: str) -> Experiment:
         """An experiment by name."""
@@ -112,6 +114,7 @@ def gather(sources: Sources) -> Gathered:
         attention=attention.layers(ledger),
         playground=playground.networks(ledger),
         observations=observation_facts.observations(ledger),
+        general=general_facts.general(ledger),
     )
 
 

@@ -49,20 +49,21 @@ class Store(Generic[Items]):
         self._code = code
         self._format = file_format
 
-    def read(self, keys: Sequence[str]) -> list[Items]:
+    def read(self, keys: Sequence[str], elsewhere: Sequence[Path] = ()) -> list[Items]:
         """Files that hold items of these keys, and maybe others.
 
-        Files of other settings or code and damaged ones are removed; the log says so.
+        Files of other settings or code and damaged ones are removed; the log says so. In the folders of other
+        stores, `elsewhere`, they are passed over and nothing is changed.
         """
         found = []
-        for path in self._files(keys):
+        for path in [*self._files(keys), *(path for folder in elsewhere for path in _whole(folder, keys))]:
             try:
                 items, provenance = self._format.read(path)
                 if (provenance["spec"], provenance["code"]) != (self._spec, self._code):
                     raise ArtefactError(f"{path}: belongs to other settings or code")
                 found.append(items)
             except ArtefactError as error:
-                if path.exists():  # the job of another shard may have been faster
+                if path.parent == self._folder and path.exists():  # another shard's job may have been faster
                     logger.warning("what was made before is ignored, and removed: %s", error)
                     path.unlink(missing_ok=True)
         return found
@@ -78,16 +79,21 @@ class Store(Generic[Items]):
 
     def _files(self, keys: Sequence[str]) -> list[Path]:
         """The files in whose range of keys one of these may be."""
-        if not keys:
-            return []
-        lowest, highest = min(keys), max(keys)
-        found = []
-        for path in sorted(self._folder.glob(f"*{self._format.suffix}")):
-            first, _, rest = path.name.removeprefix(".").partition("-")
-            if path.name.startswith("."):
-                # Half a file, of a job that was killed: no other job writes in this range of keys.
-                if lowest <= first <= highest:
-                    path.unlink(missing_ok=True)
-            elif first <= highest and rest.partition("-")[0] >= lowest and path.is_file():
-                found.append(path)
-        return found
+        for path in self._folder.glob(f".*{self._format.suffix}") if keys else ():
+            # Half a file, of a job that was killed: no other job writes in this range of keys.
+            if min(keys) <= path.name.removeprefix(".").partition("-")[0] <= max(keys):
+                path.unlink(missing_ok=True)
+        return _whole(self._folder, keys)
+
+
+def _whole(folder: Path, keys: Sequence[str]) -> list[Path]:
+    """The files of a store in whose range of keys one of these may be, but for those half-written."""
+    if not keys:
+        return []
+    lowest, highest = min(keys), max(keys)
+    found = []
+    for path in sorted(folder.glob("[!.]*-*-*")):
+        first, last, _ = path.name.split("-", 2)
+        if first <= highest and last >= lowest and path.is_file():
+            found.append(path)
+    return found

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def train_new(
     structure: Intervals | None = None,
     *,
     folder: Path | None,
+    elsewhere: Sequence[Path] = (),
     engine: EngineName = "auto",
     device: Device = "auto",
     **options: Any,
@@ -59,6 +60,8 @@ def train_new(
         structure: [instance, feature, 2], or None where features are independent.
         folder: where toy models are kept; files of other settings or code and damaged ones are removed. With
             None nothing is kept.
+        elsewhere: folders of other jobs, whose toy models are taken where they are the same; nothing is
+            changed there.
         engine: see `train`, as for the next one.
         device: "cpu", "cuda" or "auto".
         options: threads and checkpoint, see `train`.
@@ -77,7 +80,7 @@ def train_new(
     )
     parts = [
         no_models(probability.shape[1], n_hidden, settings, name),
-        *(_chosen(models, set(wanted)) for models in (store.read(wanted) if store else ())),
+        *(_chosen(models, set(wanted)) for models in (store.read(wanted, elsewhere) if store else ())),
     ]
     known = {key for part in parts for key in _keys_of(part)}
     new = np.array([index for index, key in enumerate(wanted) if key not in known], dtype=int)
@@ -100,7 +103,7 @@ def train_new(
             # A name of its own for each set of toy models.
             store.add(trained, keys, hashlib.sha256("".join(keys).encode()).hexdigest()[:_DIGITS])
         parts.append(trained)
-    whole = joined(parts)
+    whole = joined(parts)  # of one that two folders have, the last counts: both are the same
     place = {key: index for index, key in enumerate(_keys_of(whole))}
     return whole.select(np.array([place[key] for key in wanted], dtype=int))
 

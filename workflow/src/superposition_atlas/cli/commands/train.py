@@ -26,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shard", default=0, type=int, help="number of the shard, from 0")
     parser.add_argument("--shards", default=1, type=int, help="how many the seeds are divided among")
     parser.add_argument("--store", type=Path, help="folder of what was trained before")
+    parser.add_argument(
+        "--elsewhere", nargs="*", default=[], type=Path, help="stores of cases that are trained alike"
+    )
     parser.add_argument("--checkpoint", type=Path, help="file to keep training in, and to go on from")
     parser.add_argument("--checkpoint-seconds", default=60.0, type=float, help="between two checkpoints")
     parser.add_argument("--output", required=True, type=Path, help="safetensors file to write")
@@ -49,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         TrainingSettings(**case.training),
         None if case.structure is None else case.structure[variant],
         folder=arguments.store,
+        elsewhere=arguments.elsewhere,
         engine=arguments.engine,
         device=arguments.device,
         threads=arguments.threads,

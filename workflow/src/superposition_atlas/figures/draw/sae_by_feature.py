@@ -24,7 +24,7 @@ _SPREAD = 0.72
 _ONE_FEATURE = ["case", "seed", "feature"]
 # Inches.
 _LEFT, _GAP = 0.44, 0.14
-_HEADER, _COUNTS, _PANEL, _AXIS, _LEGEND_ROW = 0.2, 0.34, 1.75, 0.4, 0.17
+_HEADER, _COUNTS, _PANEL, _AXIS, _LEGEND_ROW = 0.2, 0.34, 1.75, 0.5, 0.17
 _LETTER = 0.055
 
 
@@ -130,7 +130,7 @@ def _number(value: float) -> str:
 
 def _range(values: Float[np.ndarray, " value"]) -> str:
     low, high = _number(values.min()), _number(values.max())
-    return low if low == high else f"{low}–{high}"
+    return low if low == high else f"{low}–\n{high}"  # two lines: labels of neighbours would touch
 
 
 # --- panels ------------------------------------------------------------------------------------------------

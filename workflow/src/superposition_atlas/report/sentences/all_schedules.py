@@ -84,8 +84,7 @@ def section(facts: AtlasFacts | None) -> list[Block]:
             if facts.n_frugal > facts.n_schedules / 2 and 0.3 < facts.keeps_best < 0.8
             else "**What training finds.** ",
             training(facts),
-            "All schedules use the same seeds, so these shares vary more between seeds than between "
-            "schedules ([[figure:atlas_gap]]).",
+            "No two schedules share a seed, so they are independent ([[figure:atlas_gap]]).",
         ),
         blocks.paragraph(
             "Where the talk's observations hold is mapped as well ([[figure:atlas_observations]]).",

@@ -65,4 +65,4 @@ def predictor(found: Findings) -> str:
     if found.predictor is None:
         return ""
     share = percent(found.predictor.full.share)
-    return f"The rule names the best solution's features on {share} of random schedules."
+    return f"The full predictor names the best solution's features on {share} of random schedules."

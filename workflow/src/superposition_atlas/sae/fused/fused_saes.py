@@ -88,7 +88,6 @@ class Form:
 
     gradient: str
     """Name of the architecture's module."""
-    trains_decoder: bool
     tied: bool
     n_features: int
     n_hidden: int
@@ -114,7 +113,6 @@ def advance(
     ends = np.array([*settings.prefixes, settings.n_latents])
     form = Form(
         gradient=architecture.fused().__name__,
-        trains_decoder="W_dec" in architecture.trained,
         tied=settings.tied,
         n_features=n_features,
         n_hidden=n_hidden,
@@ -147,6 +145,7 @@ def advance(
         settings.bandwidth,
         settings.auxiliary_coefficient,
         settings.dead_window,
+        "W_dec" in architecture.trained,
     )
 
     # The kernel releases the GIL: Python's threads are all it takes.
@@ -161,8 +160,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
     # Constants of other files belong to the factory: the cache of machine code is keyed by what it holds.
     # A module is held by its name, a function would be held by an identity that differs in each process.
     (
-        gradient_name, TRAINS_DECODER, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES,
-        STRUCTURED,
+        gradient_name, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES, STRUCTURED,
     ) = astuple(form)  # fmt: skip
     own = import_module(gradient_name)
     RECTIFIES, SELECTS = own.RECTIFIES, own.SELECTS_FROM_BATCH
@@ -185,6 +183,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
         all_own_thresholds, all_thresholds, all_scales, all_groups, seed_words, all_coefficients, all_k,
         first_prefix, first_step, warm,
         batch_size, learning_rate, bandwidth, auxiliary_coefficient, dead_window,
+        trains_decoder,
     ):  # fmt: skip
         zero = np.float32(0.0)
         n_blocks = (batch_size + BLOCK - 1) // BLOCK
@@ -326,7 +325,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
                 add_biases(sums, sizes, parameters)
                 own.finish(sums, sizes, model, bandwidth)
                 through_normalisation(
-                    sums, sizes, model, norm, FIRST, ROW, COLUMN, norm_epsilon, TIED, TRAINS_DECODER
+                    sums, sizes, model, norm, FIRST, ROW, COLUMN, norm_epsilon, TIED, trains_decoder
                 )
                 for j in range(N_LATENTS):
                     if sums.activity[j] > zero:
@@ -338,7 +337,7 @@ def _kernel(form: Form) -> Callable[..., Any]:
                     adam_constants, np.float32(learning_rate / (1.0 - BETA_1 ** (step + 1))),
                     np.float32(1.0 / np.sqrt(1.0 - BETA_2 ** (step + 1))),
                 )  # fmt: skip
-                if TRAINS_DECODER:
+                if trains_decoder:
                     store_unit_rows(parameters, W_DEC, FIRST, ROW, COLUMN, N_HIDDEN, N_LATENTS, norm_epsilon)
                 own.after_step(sizes, model, rows, least)
 
