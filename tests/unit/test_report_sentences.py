@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from superposition_atlas import config
 from superposition_atlas.report import blocks, markup, packing, phrases
 from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.schedules import ProspectiveRow
-from superposition_atlas.report.facts.toy_models import CaseFacts, MatchedFacts, NormFacts, share
+from superposition_atlas.report.facts.toy_models import CaseFacts, MatchedFacts, NormFacts, distinct, share
 from superposition_atlas.report.maths import FORMULAS, LATEX
 from superposition_atlas.report.sentences import eighty_features, five_features, opening, theory, training
 from superposition_atlas.report.sentences.bibliography import REFERENCES
@@ -153,6 +154,26 @@ def test_best_solutions_are_said_to_have_all_only_if_they_do() -> None:
     full = case({4: 8}, best_represented=(5,))
     assert "in 1 of 2 cases they represent all 5" in five_features.best_solutions([case({4: 8}), full], 5)
     assert five_features.best_solutions([case({4: 8}, best_represented=())], 5) == ""
+
+
+def test_a_schedule_with_other_names_of_features_counts_once() -> None:
+    spec = {
+        "experiments": {
+            "own": {
+                "n_features": 3,
+                "n_hidden": 2,
+                "importance": {"family": "constant", "value": 1.0},
+                "probability": {"family": "explicit", "values": [0.5, 0.2, 0.1]},
+                "cases": {
+                    "falling": {},
+                    "other": {"probability": {"family": "constant", "value": 0.2}},
+                    "rising": {"probability": {"family": "permutation", "of": "base", "order": "reversed"}},
+                },
+            }
+        }
+    }
+    cases = list(config.load(spec).experiments["own"].cases.values())
+    assert [case.name for case in distinct(cases)] == ["rising", "other"]
 
 
 def test_closeness_counts_schedules_and_names_what_is_missed() -> None:

@@ -175,7 +175,17 @@ class MatchedFacts:
 
 
 CLOSE = 0.05
+_DIGITS = 9
 _MATCHED = tuple(MatchedFacts.__dataclass_fields__)[4:]
+
+
+def distinct(cases: Sequence[Case]) -> list[Case]:
+    """Cases whose schedules differ by more than the names of features; of equal ones the last."""
+    by_schedule = {}
+    for case in cases:
+        values = (np.round(row, _DIGITS).tolist() for row in (case.importance[0], case.probability[0]))
+        by_schedule[tuple(sorted(zip(*values, strict=True)))] = case
+    return list(by_schedule.values())
 
 
 def matched(ledger: Ledger, experiment: Experiment) -> list[MatchedFacts]:
@@ -187,7 +197,7 @@ def matched(ledger: Ledger, experiment: Experiment) -> list[MatchedFacts]:
     path = layout.experiment_table(experiment.name, layout.MATCHING)
     table = ledger.read(path, ("case", *_MATCHED))
     found = []
-    for case in catalogue.matched_cases(experiment):
+    for case in distinct(catalogue.matched_cases(experiment)):
         rows = table[table["case"] == case.name]
         if len(rows) != 1 or case.role == "densities":
             continue
