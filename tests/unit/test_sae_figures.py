@@ -271,7 +271,8 @@ def test_pareto_has_a_cross_for_each_collapsed_sae_and_counts_them(tables: Path)
             assert crosses == pytest.approx(there[["l0", measure]].to_numpy())
             assert (crosses[:, 0] == 0).all()
         assert any(
-            text.startswith(case) and text.endswith(f"collapsed: relu {len(there)}") for text in texts(figure)
+            text.startswith(case.replace("_", " ")) and text.endswith(f"collapsed: relu {len(there)}")
+            for text in texts(figure)
         )
     assert "collapsed" in texts(figure)
 
@@ -326,7 +327,9 @@ def test_levels_mark_collapse_and_count_it(tables: Path) -> None:
     levelled = saes[~saes["sae"].isin(["random", "pca"])]
     for case, there in levelled.groupby("case"):
         count = f"{there['collapsed'].sum()} of {len(there)} collapsed"
-        assert any(text.startswith(str(case)) and text.endswith(count) for text in texts(figure))
+        assert any(
+            text.startswith(str(case).replace("_", " ")) and text.endswith(count) for text in texts(figure)
+        )
 
 
 def test_a_level_of_zero_stands_before_the_others(tables: Path, tmp_path: Path) -> None:
