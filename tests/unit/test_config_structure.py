@@ -11,6 +11,7 @@ from superposition_atlas.cli.main import main
 from superposition_atlas.config import load, schedule_source
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.explorer.presets import presets_of
+from superposition_atlas.figures.catalogue.subjects import compared_experiments, matched_cases
 from superposition_atlas.sampling.structure import SHARED
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models
@@ -87,6 +88,16 @@ def test_a_structure_trains_its_own_cases_again_and_no_other() -> None:
 def test_the_explorer_has_no_presets_of_structures() -> None:
     titles = [preset["title"] for preset in presets_of(load(spec(GROUPS)).experiments.values())]
     assert titles == ["free"]
+
+
+def test_tables_about_independent_features_leave_structures_out() -> None:
+    config = load(spec(GROUPS, figures=["losses"]))
+    assert compared_experiments(config) == []
+    assert [case.name for case in matched_cases(config.experiments["four"])] == ["free"]
+    alone = {
+        "experiments": {"four": spec()["experiments"]["four"] | {"figures": ["losses"], "cases": {"a": {}}}}
+    }
+    assert [experiment.name for experiment in compared_experiments(load(alone))] == ["four"]
 
 
 @pytest.mark.parametrize(

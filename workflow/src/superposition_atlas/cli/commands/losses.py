@@ -35,6 +35,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Solves every schedule of the experiment and writes both tables."""
     cases = [read_models(path) for path in arguments.models]
+    for path, case in zip(arguments.models, cases, strict=True):
+        if case.structure is not None:
+            raise ArtefactError(
+                f"{path}: has a structure, and best solutions are sought for independent features"
+            )
     W, b = (np.concatenate([getattr(case, name) for case in cases]) for name in ("W", "b"))
     trainings = [case.settings.as_dict() for case in cases for _ in case.seeds]
     names = [

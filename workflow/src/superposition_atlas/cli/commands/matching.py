@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _rows(path: Path, n_shown: int) -> Iterator[dict[str, Any]]:
     models = read_models(path)
-    if not is_matched(models.settings):
+    if not is_matched(models.settings) or models.structure is not None:
         return
     for number, own in enumerate(schedules_in(models)):
         importance, probability = (

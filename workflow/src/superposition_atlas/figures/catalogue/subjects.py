@@ -50,13 +50,14 @@ def matched_cases(experiment: Experiment) -> list[Case]:
 
 def compared_experiments(config: Config) -> list[Experiment]:
     """Experiments whose toy models are compared with the best solutions for their schedules: for verdicts, as
-    known answers, or for their figure of excess losses.
+    known answers, or for their figure of excess losses. The searches are for independent features.
     """
     return [
         experiment
         for experiment in config.experiments.values()
         if (experiment.claims or experiment.role == "known_answers" or "losses" in experiment.figures)
         and experiment.n_features <= LARGEST_SOLVED
+        and all(case.structure is None for case in experiment.cases.values())
     ]
 
 
