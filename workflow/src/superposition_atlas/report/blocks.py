@@ -23,14 +23,14 @@ def paragraph(*sentences: str) -> Block:
     return {"kind": "paragraph", "text": " ".join(sentence for sentence in sentences if sentence)}
 
 
-def bullets(*items: str) -> Block:
-    """A list of points; the empty ones vanish."""
-    return {"kind": "bullets", "items": [item for item in items if item]}
+def bullets(*items: str) -> list[Block]:
+    """Points, each a list of its own so that pages may break between them."""
+    return [{"kind": "bullets", "items": [item]} for item in items]
 
 
-def terms(entries: Mapping[str, str]) -> Block:
-    """A list of words and what they mean."""
-    return {"kind": "terms", "items": list(entries.items())}
+def terms(entries: Mapping[str, str]) -> list[Block]:
+    """Words and what they mean, each a list of its own as in `bullets`."""
+    return [{"kind": "terms", "items": [entry]} for entry in entries.items()]
 
 
 def equation(name: str) -> Block:

@@ -13,7 +13,7 @@ def limits() -> list[Block]:
     """What the results do not cover."""
     return [
         blocks.heading("Limits"),
-        blocks.bullets(
+        *blocks.bullets(
             "*The author's schedule is unknown.* Our primary family was selected by four published norms. "
             "Another family of schedules may fit as well, and the observations depend on it.",
             "*At most two features a dimension.* Where all features are rare, other arrangements are better "

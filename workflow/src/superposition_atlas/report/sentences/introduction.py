@@ -73,7 +73,7 @@ def set_up() -> list[Block]:
             "each of 10\u202f000 steps. Samples come from a counter-based generator [@philox], so a toy "
             "model depends on its schedule and seed alone, not on what else is trained.",
         ),
-        blocks.terms(
+        *blocks.terms(
             {
                 "Importance $I_i$": "weight of feature $i$ in the loss; $I=.9^i$ unless it is constant.",
                 "Sparsity": (

@@ -32,7 +32,7 @@ def costs() -> list[Block]:
             "[@edmonds] with at most $m$ groups. We solve it as an integer program [@highs] and prove its "
             "optimum. No constant is fitted and nothing is trained. Three things follow.",
         ),
-        blocks.bullets(
+        *blocks.bullets(
             "*The partner's density decides.* Feature $i$ shares the dimension of $j$, rather than being "
             "dropped, if and only if $partner$. Rare features are good partners whatever their importance "
             "([[figure:pair_phases]]).",
