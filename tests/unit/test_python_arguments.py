@@ -290,7 +290,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "selectivity": (
         polysemanticity.selectivity,
-        {"response": np.ones((2, 2)), "there": np.array([True, True])},
+        {"response": np.ones((2, 2)), "is_represented": np.array([True, True])},
     ),
 }
 

@@ -288,7 +288,7 @@ def controls(observations: Sequence[ObservationFacts], names: Mapping[str, str])
         *outcomes(
             own,
             names,
-            "controls",
+            "known_answers",
             f"**Known answers are met by {fixed(100 * least.share, 0)} % of the toy models or more.** "
             "Controls, as in the table of outcomes.",
         ),
