@@ -168,7 +168,7 @@ MATCHING = {"matching", "map-matching", "prospective"}
 MOVES = {
     # what is changed: commands that must follow, commands that must not
     "sampling/stream.py": ({"schedules", "train", "saes", "recovery"}, {"collect"}),
-    "storage/atomic.py": (set(COMMANDS) - {"check-config"}, {"check-config"}),
+    "storage/atomic.py": (set(COMMANDS) - {"check-config", "targets"}, {"check-config"}),
     "schedules/__init__.py": ({"schedules", "train"}, {"collect"}),
     "toy_model.py": ({"train", "features", "saes", "recovery"}, {"collect"}),
     "training": (
@@ -199,7 +199,7 @@ MOVES = {
     "config": ({"schedules", "check-config", "report"}, {"map-points", "map-weights", "features", "collect"}),
     "maps/points.py": (
         {"map-points", "losses", "report"},
-        set(COMMANDS) - {"map-points", "losses", "report", "check-config"},
+        set(COMMANDS) - {"map-points", "losses", "report", "check-config", "targets"},
     ),
     "storage/store.py": (
         {"train", "map-weights", "map-solutions"},

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from superposition_atlas.report import markup
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "workflow" / "src" / "superposition_atlas"
@@ -34,6 +37,8 @@ MAY_IMPORT = {
     "backends/numba_cache.py": {"pickle"},
     "explorer/notebook.py": {"urllib.parse.parse_qs"},
     "backends/gpu_failures.py": {"subprocess.CalledProcessError"},
+    # git, which says which commit the report was made from.
+    "report/citation.py": {"subprocess"},
 }
 MAY_CALL = {
     # A file that the user names as code of their own.
@@ -184,6 +189,24 @@ def test_rules_run_no_python_of_their_own_and_quote_what_they_pass_on() -> None:
                 assert field.endswith(":q") or field in plain, (path, field)
 
 
-def test_the_reports_template_evaluates_no_text() -> None:
+def test_the_reports_template_evaluates_formulas_alone() -> None:
+    """Its one eval is in maths mode, of formulas that the package has; see the next test."""
     for path in TEMPLATES:
-        assert not re.search(r"\beval\(|\bplugin\(", path.read_text(encoding="utf-8")), path
+        text = path.read_text(encoding="utf-8").replace('eval(run.typst, mode: "math")', "")
+        assert not re.search(r"\beval\(|\bplugin\(", text), path
+
+
+@given(st.text(alphabet="$*`[]<>\\\n@#ab", max_size=12))
+def test_a_users_text_is_no_formula(text: str) -> None:
+    assert {run["kind"] for run in markup.runs(markup.literal(text))} <= {"text"}
+    assert markup.plain(markup.literal(text)) == text
+
+
+def test_the_report_runs_git_alone() -> None:
+    tree = ast.parse((SOURCE / "report/citation.py").read_bytes())
+    processes = [call for call in calls(tree) if ast.unparse(call.func).startswith("subprocess.")]
+    assert [ast.unparse(call.func) for call in processes] == ["subprocess.run"]
+    command = processes[0].args[0]
+    assert isinstance(command, ast.List)
+    assert ast.unparse(command.elts[0]) == "'git'"
+    assert "shell" not in {keyword.arg for keyword in processes[0].keywords}

@@ -139,7 +139,7 @@ def _imported(source: Any, told: _Told, engine: str) -> SAEs:
         return _of_functions(source.encode, source.decode, source, told, engine)
     if callable(source):
         if not callable(told.decoder):
-            raise ArgumentError("decoder is missing: must be a function beside an encoder")
+            raise ArgumentError("decoder is missing: must be a function where source is an encoder")
         return _of_functions(source, told.decoder, source, told, engine)
     allowed = "a folder, a mapping of arrays, an object with encode and decode, a function, or a list of such"
     raise arguments.not_allowed_type("source", source, allowed)
