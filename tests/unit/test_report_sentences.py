@@ -83,9 +83,6 @@ def test_formulas_are_told_apart_by_what_is_said() -> None:
         (phrases.of(3, 8), "3 of 8"),
         (phrases.enumerated(["a", "b", "c"]), "a, b and c"),
         (phrases.between(0.1, 0.1, 2), "0.10"),
-        (phrases.uncapital("SAE tables"), "SAE tables"),
-        (phrases.uncapital("The more"), "the more"),
-        (phrases.compared(1.0, 1.2, 0.5, ("fewer", "as many", "more")), "as many"),
     ],
 )
 def test_numbers_are_written_as_they_should(words: str, text: str) -> None:

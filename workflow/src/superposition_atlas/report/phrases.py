@@ -82,16 +82,6 @@ def enumerated(items: Sequence[str], last: str = " and ") -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + last + items[-1] if items else ""
 
 
-def compared(first: float, second: float, smallest: float, words: tuple[str, str, str]) -> str:
-    """One of three words: the first number is smaller, alike (within `smallest`) or larger."""
-    return words[0] if first < second - smallest else words[2] if first > second + smallest else words[1]
-
-
 def sentence(text: str) -> str:
     """A capital first."""
     return text[:1].upper() + text[1:]
-
-
-def uncapital(text: str) -> str:
-    """A title inside a sentence: a small letter first, unless it opens with an abbreviation or a number."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

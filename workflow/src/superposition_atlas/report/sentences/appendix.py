@@ -53,7 +53,7 @@ def slides(drawn: Mapping[str, Sequence[str]], shown: Mapping[str, str]) -> list
         if not names:
             continue
         here = [f"([[figure:{name}]])" for name in names if f"figure:{name}" in shown]
-        files = [f"`{name}`" for name in names if f"figure:{name}" not in shown]
+        files = [f"`{name}`" for name in names if f"figure:{name}" not in shown and name.startswith("slide")]
         rows.append((slide, content, sentence(ours), ", ".join(here + files)))
     if not rows:
         return []
