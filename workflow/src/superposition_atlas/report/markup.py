@@ -23,6 +23,7 @@ _TOKEN = re.compile(
 )
 _PLACES = re.compile(r"\s*\((?:see )?((?:\[\[[^\]]+\]\](?:, | and )?)+)\)")
 _PLACE = re.compile(r"\[\[([^\]]+)\]\]")
+_CITATION = re.compile(r"(?<!\\)\[@([^\]]+)\]")
 _LONGEST_WORD = 30
 
 
@@ -67,7 +68,7 @@ def runs(text: str) -> list[Run]:
 
 def plain(text: str) -> str:
     """The line for a terminal: no figures, no references, formulas in letters."""
-    return _plain(runs(re.sub(r"\s*\[@[^\]]+\]", "", _PLACES.sub("", text))))
+    return _plain(runs(re.sub(rf"\s*{_CITATION.pattern}", "", _PLACES.sub("", text))))
 
 
 def _plain(pieces: list[Run]) -> str:
@@ -98,5 +99,5 @@ def with_places(text: str, labels: Mapping[str, str]) -> str:
 
 def cited(texts: Collection[str]) -> list[str]:
     """Keys of the references in the order of their first mention."""
-    keys = (key for text in texts for match in re.findall(r"\[@([^\]]+)\]", text) for key in match.split(","))
+    keys = (key for text in texts for match in _CITATION.findall(text) for key in match.split(","))
     return list(dict.fromkeys(key.strip() for key in keys))
