@@ -181,7 +181,7 @@ def _axis(bars: Sequence[Axes], table: pd.DataFrame) -> None:
     for axes in bars:
         axes.set_xticks(ticks)
     bars[-1].tick_params(axis="x", labelbottom=True)
-    bars[-1].set_xlabel("feature, the most important first")
+    bars[-1].set_xlabel("feature, the most important first; of equally important ones, the densest")
 
 
 def _handles() -> list[Patch | Line2D]:

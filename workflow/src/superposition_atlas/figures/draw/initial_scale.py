@@ -44,7 +44,9 @@ def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
 
     for row, (case, of_case) in enumerate(models.items()):
         top = row * (plane + _ABOVE) + _ABOVE
-        canvas.text(0.02, top + plane / 2 - 0.06, case, fontsize=7, fontweight="bold", va="bottom")
+        canvas.text(
+            0.02, top + plane / 2 - 0.06, rows.spaced(case), fontsize=7, fontweight="bold", va="bottom"
+        )
         canvas.text(
             0.02,
             top + plane / 2,

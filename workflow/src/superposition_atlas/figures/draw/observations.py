@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from superposition_atlas.figures.parts import claim_rows, style
+from superposition_atlas.figures.parts import claim_rows, rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
 from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
 from superposition_atlas.observations.definitions import IN_PERCENT
@@ -51,7 +51,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     for block in blocks:
         for column, (name, family) in enumerate(block.experiments.items()):
             left, panel = _LABELS + column * width + 0.04, width - _COUNTS - 0.08
-            canvas.text(left, top + 0.18, name, fontsize=7.5, fontweight="bold")
+            canvas.text(left, top + 0.18, rows.spaced(name), fontsize=7.5, fontweight="bold")
             canvas.text(left, top + 0.31, style.literal(family), fontsize=style.SMALL)
             _scale(canvas, left, panel, top + _BLOCK - 0.02, _OF_SHARES)
         top += _BLOCK

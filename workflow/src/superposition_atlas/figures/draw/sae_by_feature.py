@@ -60,7 +60,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         _Bins("dimensionality D$_i$, rounded", *_rounded(table["dimensionality"])),
         _Bins(
             "case",
-            [case if len(cases) > _MOST_ACROSS else case.replace("_", "_\n") for case in cases],
+            [rows.spaced(case) if len(cases) > _MOST_ACROSS else case.replace("_", "\n") for case in cases],
             np.array([cases.index(case) for case in table["case"]]),
             is_ordered=False,
         ),

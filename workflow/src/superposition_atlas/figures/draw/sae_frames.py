@@ -56,7 +56,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     limit = planes.common_limit((model.weights for model in shown.values()), labels=False)
     for row, (case, model) in enumerate(shown.items()):
         top = _ABOVE + row * cell
-        label = style.literal(f"{fill(str(case), 16)}\nseed {model.seed}")
+        label = style.literal(f"{fill(rows.spaced(str(case)), 16)}\nseed {model.seed}")
         canvas.text(0.02, top + cell / 2, label, va="center", fontsize=style.SMALL)
         of_model = latents[(latents["case"] == case) & (latents["seed"] == model.seed)]
         for column, (architecture, level) in enumerate(levels.items()):
@@ -91,7 +91,8 @@ def _first_with_saes(
 
 def _title(architecture: str, level: pd.Series) -> str:
     setting = registry.by_name(architecture).level
-    return f"{architecture}\n{SYMBOLS[setting]} = {level[setting]:g}" if setting else f"{architecture}\n"
+    name = rows.spaced(architecture)
+    return f"{name}\n{SYMBOLS[setting]} = {level[setting]:g}" if setting else f"{name}\n"
 
 
 def vectors(

@@ -53,7 +53,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     for index, (name, table) in enumerate(tables.items()):
         experiment = read_experiment(paths[f"schedules.{name}"])
         n_models = table["seed"].nunique()
-        canvas.text(0.02, top + _HEADER - 0.07, name, fontsize=7, fontweight="bold")
+        canvas.text(0.02, top + _HEADER - 0.07, rows.spaced(name), fontsize=7, fontweight="bold")
         canvas.text(
             _LABELS,
             top + _HEADER - 0.07,
@@ -65,7 +65,12 @@ def draw(paths: Mapping[str, Path]) -> Figure:
         cases = list(dict.fromkeys(table["case"]))
         for row, case in enumerate(cases):
             canvas.text(
-                _LABELS - 0.1, top + (row + 0.5) * cell, case, ha="right", va="center_baseline", fontsize=7
+                _LABELS - 0.1,
+                top + (row + 0.5) * cell,
+                rows.spaced(case),
+                ha="right",
+                va="center_baseline",
+                fontsize=7,
             )
         for column, measure in enumerate(_MEASURES):
             axes = canvas.axes(_LABELS + column * width, top, width - _GAP, cell * len(cases))
@@ -121,4 +126,4 @@ def _look(index: int) -> dict[str, Any]:
 
 
 def _handles(kinds: list[str]) -> list[Line2D]:
-    return [Line2D([], [], label=kind, **_look(k)) for k, kind in enumerate(kinds)]
+    return [Line2D([], [], label=rows.spaced(kind), **_look(k)) for k, kind in enumerate(kinds)]

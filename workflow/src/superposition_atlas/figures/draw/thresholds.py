@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from superposition_atlas.figures.parts import claim_rows, style
+from superposition_atlas.figures.parts import claim_rows, rows, style
 from superposition_atlas.figures.parts.canvas import Canvas
 
 _SWEEPS = {
@@ -55,7 +55,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
             canvas.text(
                 _LABELS + column * width + (width - _GAP) / 2,
                 top + 0.27,
-                name,
+                rows.spaced(name),
                 ha="center",
                 fontsize=7.5,
                 fontweight="bold",
@@ -128,4 +128,4 @@ def _look(index: int) -> dict[str, Any]:
 
 
 def _handles(cases: list[str]) -> list[Line2D]:
-    return [Line2D([], [], label=case, **_look(index)) for index, case in enumerate(cases)]
+    return [Line2D([], [], label=rows.spaced(case), **_look(index)) for index, case in enumerate(cases)]

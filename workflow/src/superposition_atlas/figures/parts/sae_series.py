@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from superposition_atlas.figures.parts import style
 from superposition_atlas.figures.parts.canvas import Canvas
+from superposition_atlas.figures.parts.rows import spaced
 from superposition_atlas.metrics.intervals import t_interval
 from superposition_atlas.sae.architectures.registry import by_name
 from superposition_atlas.storage.experiment_files import ExperimentDescription
@@ -19,6 +21,7 @@ COLUMNS = ("case", "sae", "seed", "architecture", "sparsity_coefficient", "k")
 SYMBOLS = {"sparsity_coefficient": "λ", "k": "k"}
 CROSS: dict[str, Any] = {"marker": "x", "linestyle": "", "markersize": 3.6, "markeredgewidth": 0.8}
 """An SAE that has collapsed."""
+_LONGEST_TITLE = 64  # characters, beside the size at the right
 _FILLS = ("full", "none", "left", "right", "top", "bottom")
 
 
@@ -98,7 +101,7 @@ def mean(values: pd.Series) -> Mean:
 
 def handles(series: Sequence[Series], labels: Sequence[str] | None = None) -> list[Line2D]:
     """Legend entries, by default by name."""
-    names = labels or [one.name for one in series]
+    names = labels or [style.literal(spaced(one.name)) for one in series]
     return [Line2D([], [], label=name, **one.look) for name, one in zip(names, series, strict=True)]
 
 
@@ -109,7 +112,10 @@ def collapsed_handle() -> Line2D:
 
 def headline(canvas: Canvas, experiment: ExperimentDescription, table: pd.DataFrame) -> None:
     """Which experiment this is, and how many toy models of a case have SAEs, in the first 0.2 inches."""
-    canvas.text(0.02, 0.13, experiment.name, fontsize=7, fontweight="bold")
+    title = style.literal(
+        shorten(experiment.title or spaced(experiment.name), _LONGEST_TITLE, placeholder=" …")
+    )
+    canvas.text(0.02, 0.13, title, fontsize=7, fontweight="bold")
     canvas.text(
         style.WIDTH - 0.02,
         0.13,

@@ -14,7 +14,7 @@ def limits() -> list[Block]:
     return [
         blocks.heading("Limits"),
         *blocks.bullets(
-            "*The author's schedule is unknown.* Our primary family was selected by four published norms. "
+            "*The author's schedule is unknown.* We chose our primary family by four published norms. "
             "Another family of schedules may fit as well, and the observations depend on it.",
             "*At most two features a dimension.* Where all features are rare, other arrangements are better "
             "than any matching.",

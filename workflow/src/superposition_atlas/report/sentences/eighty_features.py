@@ -17,7 +17,8 @@ def order_decides(matched: Sequence[MatchedFacts]) -> str:
         return ""
     first, last = by_role["aligned"], by_role["reversed"]
     words = (
-        f"With the same importances and probabilities toy models represent {fixed(first.n_kept_trained, 1)} "
+        "From the same importances and probabilities, paired in opposite orders, toy models represent "
+        f"{fixed(first.n_kept_trained, 1)} "
         f"features, {some_alone(first)}, if the important ones are frequent, and "
         f"{fixed(last.n_kept_trained, 1)}, {some_alone(last)}, if the important ones are rare. The matching "
         f"says {first.n_kept_rule} and {first.n_alone_rule}, {last.n_kept_rule} and {last.n_alone_rule}."

@@ -8,7 +8,7 @@ from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.toy_models import SAMPLE, CaseFacts, pooled, unequal
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import count, enumerated, fixed, of, percent, spelled
+from superposition_atlas.report.phrases import between, count, enumerated, fixed, of, percent, spelled
 
 LEAST_CHANCE = 0.01
 """Below this chance a picture of eight seeds counts as telling."""
@@ -24,7 +24,8 @@ def all_features(cases: Sequence[CaseFacts], n_features: int) -> str:
             f"{n_features} features."
         )
     shares = [case.all_represented.share for case in some]
-    span = percent(shares[0]) if len(shares) == 1 else f"{percent(min(shares))} to {percent(max(shares))}"
+    low, high = percent(min(shares)), percent(max(shares))
+    span = low if low == high else f"{low} to {high}"
     return (
         f"In {of(len(some), len(cases))} {'cases' if len(cases) > 1 else 'case'} some toy models represent "
         f"all {n_features} features, {span} of them."
@@ -44,10 +45,15 @@ def worth_of_eight(cases: Sequence[CaseFacts], n_features: int) -> str:
     if chance == 1:
         return "Eight seeds of each case would not show one either."
     seen = fixed(chance, 2) if chance >= LEAST_CHANCE else f"below {LEAST_CHANCE}"
-    told = "does not exclude them" if chance >= LEAST_CHANCE else "would have shown them"
+    alone = [case.eight_without_all for case in cases]
+    told = (
+        "a picture without one neither excludes them nor speaks for this schedule"
+        if chance >= LEAST_CHANCE
+        else "a picture without one is not of this schedule"
+    )
     return (
-        f"Eight seeds of each of these cases show no toy model with all {n_features} with probability "
-        f"{seen}: a picture of eight {told}."
+        f"Eight seeds of one case show no toy model with all {n_features} with probability "
+        f"{between(min(alone), max(alone), 2)}, eight of every case with {seen}: {told}."
     )
 
 

@@ -15,7 +15,7 @@ from superposition_atlas.report.phrases import ARROW, THIN, between, count, of, 
 from superposition_atlas.report.sentences import eighty_features, five_features, theory
 
 WHY = {
-    "O1": "Five features fit into two dimensions as a pentagon, which pays where all are rare.",
+    "O1": "Five features fit into two dimensions as a pentagon, which pays only where all are rare.",
     "O2": "The important features are rare: cheap partners.",
     "O2-every": "As in the row above.",
     "O3": "Pairs save most; a frequent feature is dropped, not paired.",
@@ -24,7 +24,7 @@ WHY = {
     "P1-least": "As in the row above.",
     "P1-top": "A frequent feature is a bad partner, and the first is worth a dimension.",
     "P2": "Only where two others save more in its place: $crowded$.",
-    "P4-matched": "Order decides, not unequal sparsity.",
+    "P4-matched": "How importance lines up with sparsity decides, not unequal sparsity.",
 }
 """Why, by the two costs: theory, whatever the verdict."""
 
@@ -49,8 +49,8 @@ class Findings:
 QUESTION = "Which combination of feature sparsity and importance governs what a toy model represents?"
 ANSWER = (
     "Two costs decide. A dimension of its own saves feature $i$ the variance $V$; sharing it with $j$ costs "
-    "$c$. What is represented is the choice of $m$ single features and pairs that saves most: a matching. No "
-    "training, no fitted constant."
+    "$c$. Each of the $m$ dimensions goes to one feature or to a pair, and what is represented is the choice "
+    "that saves most: a matching. No training, no fitted constant."
 )
 
 
@@ -78,8 +78,8 @@ def _agreement(matched: Sequence[MatchedFacts]) -> str:
         return ""
     n_close = sum(facts.is_close for facts in matched)
     return (
-        f"On {of(n_close, len(matched))} schedules of the post's size its features overlap with a toy "
-        "model's about as much as a second toy model's do."
+        f"On {of(n_close, len(matched))} schedules of {matched[0].n_features} features in "
+        f"{matched[0].n_hidden} dimensions it agrees with a toy model about as well as a second one does."
     )
 
 
@@ -91,7 +91,7 @@ def _never_all(found: Findings) -> str:
     if max(shares) == 0:
         return f"No toy model represents all {spelled(found.n_five)} features, as the talk says."
     return (
-        f"The talk's “never all {spelled(found.n_five)}” is a matter of eight seeds: up to "
+        f"The talk's “never all {spelled(found.n_five)}” does not hold of more seeds: up to "
         f"{percent(max(shares))} of the toy models of a case represent all."
     )
 
@@ -112,9 +112,9 @@ def summary(found: Findings, titles: dict[str, str]) -> list[Block]:
         blocks.heading("In one page"),
         blocks.paragraph(f"**Question.** {QUESTION}"),
         blocks.paragraph(
-            f"**Answer.** {ANSWER} So the *partner's* density decides whether a feature shares a dimension; "
-            "frequent features are alone or absent; and the order of importance and sparsity decides how "
-            "many features there are ([[figure:answer_matching]])."
+            f"**Answer.** {ANSWER} So whether a feature shares a dimension depends on its *partner's* "
+            "density; frequent features are alone or absent; and the order of importance and sparsity "
+            "decides how many features there are ([[figure:answer_matching]])."
         ),
         blocks.paragraph("**Evidence.**", *evidence(found)),
         blocks.paragraph("**How much a picture of eight seeds is worth.**", *eight_seeds(found)),
@@ -151,9 +151,9 @@ def eight_seeds(found: Findings) -> list[str]:
     ones = [case.keeps_best.share for case in cases if case.keeps_best]
     if eights and ones:
         sentences.append(
-            "One toy model represents the best solution's features in "
-            f"{between(100 * min(ones), 100 * max(ones), 0)}{THIN}% of the cases' seeds, the best of eight "
-            f"with probability {between(min(eights), max(eights), 2)}."
+            f"Depending on the case, {between(100 * min(ones), 100 * max(ones), 0)}{THIN}% of the toy models "
+            "represent exactly the best solution's features; of eight, the one of lowest loss does so with "
+            f"probability {between(min(eights), max(eights), 2)}."
         )
     return sentences
 
@@ -167,7 +167,7 @@ def unknown(found: Findings) -> list[str]:
     rows = [row for row in found.prospective if row.subset == "all"]
     if rows:
         largest = max(rows, key=lambda row: row.n_features)
-        sentences.append(theory.bar_met(largest))
+        sentences.append(theory.aim_met(largest))
     over = [facts.loss_share_trained / facts.loss_share_rule - 1 for facts in found.matched]
     if over and max(over) > CLOSE:
         sentences.append(
@@ -175,8 +175,8 @@ def unknown(found: Findings) -> list[str]:
             "rule's costs, in random orders), and we cannot say beforehand where it ends."
         )
     sentences.append(
-        "The author's probabilities are unknown: the family was selected by four published norms. Features "
-        "are independent and magnitudes uniform."
+        "The author's probabilities are unknown: we chose the family of schedules by four published norms, "
+        "which therefore agree by choice. Features are independent and magnitudes uniform."
     )
     return sentences
 
@@ -200,9 +200,9 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
     return [
         blocks.table(
             "observations",
-            f"**{fate(found)}** States of the tests on all seeds, one a case (or pair of cases), and the "
-            "range of shares of toy models, of represented features, or of mean differences (features; for "
-            "norms, shares). Best: share of these schedules' best solutions that show it.",
+            f"**{fate(found)}** One test a case. Supported: the interval allows only what the words require; "
+            "contradicted: nothing of it; else open. Brackets: share of toy models (of features represented) "
+            "or mean difference in features (norms: per cent). Best: share of best solutions that show it.",
             [
                 ("The author's words", "left"),
                 (titles.get(found.slides, "Slides"), "left"),
@@ -280,7 +280,7 @@ def terminal(found: Findings) -> list[str]:
         )
     if any(facts.name in WHY for facts in found.observations):
         lines.append(fate(found))
-    lines += [theory.bar_met(max(rows, key=lambda row: row.n_features)) for rows in [_whole(found)] if rows]
+    lines += [theory.aim_met(max(rows, key=lambda row: row.n_features)) for rows in [_whole(found)] if rows]
     return [line for line in lines if line]
 
 
