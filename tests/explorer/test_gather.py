@@ -23,8 +23,8 @@ def experiment(n: int, m: int, *cases: Any) -> Any:
 
 def case(importance: Any, probability: Any, **training: Any) -> Any:
     arrays = (np.atleast_2d(np.asarray(values, float)) for values in (importance, probability))
-    return SimpleNamespace(title="A case", **dict(zip(("importance", "probability"), arrays, strict=True)),
-                           training=TrainingSettings(**training))  # fmt: skip
+    named = dict(zip(("importance", "probability"), arrays, strict=True))
+    return SimpleNamespace(title="A case", structure=None, training=TrainingSettings(**training), **named)
 
 
 def test_presets_are_what_the_page_can_train_each_once() -> None:

@@ -133,7 +133,7 @@ def test_samples_may_lie_anywhere(offset: int, monkeypatch: pytest.MonkeyPatch) 
         return there
 
     expected = [*toy_models([0], 1), *saes("relu")([0], 1), *attention()]
-    for module in ("training.torch_engine", "sae.torch_engine", "toy_model"):
+    for module in ("training.torch_engine", "sae.architecture", "toy_model"):
         monkeypatch.setattr(f"superposition_atlas.{module}.sample", moved)
     for ours, theirs in zip(
         expected, [*toy_models([0], 1), *saes("relu")([0], 1), *attention()], strict=True

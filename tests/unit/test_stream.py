@@ -141,6 +141,7 @@ def test_the_words_that_torch_computes_on_a_device_are_the_streams(seed_list, st
     from superposition_atlas.training.torch_engine import words
 
     key = torch.tensor([[seed % 2**32, seed // 2**32] for seed in seed_list])
-    on_device = words(key, step, n_positions, n_features, Purpose.INPUTS)
+    numbers = torch.arange(n_features)[None]
+    on_device = words(key, step, n_positions, numbers, Purpose.INPUTS)
     expected = stream.words(seed_list, step, n_positions, n_features, Purpose.INPUTS)
     np.testing.assert_array_equal(on_device.numpy(), expected.astype(np.int64))

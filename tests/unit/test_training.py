@@ -7,7 +7,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from superposition_atlas.errors import TrainingError
@@ -99,9 +99,10 @@ def gradient_by_definition(of, W, b, step):
     return gradient_W, gradient_b, (importance * error**2).mean((1, 2))
 
 
-def assert_close_to_largest(actual, expected, tolerance):
+def assert_close_to_largest(actual, expected, tolerance, cancelled=0.0):
+    """Within a part of the largest; `cancelled` is what rounding leaves of terms that cancel."""
     scale = np.abs(expected).max() + 1e-12
-    assert np.abs(actual - expected).max() <= tolerance * scale
+    assert np.abs(actual - expected).max() <= tolerance * scale + cancelled
 
 
 @pytest.mark.parametrize("engine", [FusedEngine(2), TorchEngine("cpu", 2)], ids=lambda engine: engine.name)
@@ -120,7 +121,15 @@ def test_the_gradient_of_one_step(engine, shape, data):
     state.weights.W *= data.draw(st.sampled_from([0.1, 1.0, 3.0]))
     state.weights.b[...] = np.random.default_rng(0).normal(0.0, 0.2, state.weights.b.shape)
     state.step = data.draw(st.integers(0, 10**6))
+    assume(distance_to_kinks(of, state) > 1e-6)
     assert_one_step_follows_the_gradient(engine, of, state)
+
+
+def distance_to_kinks(of, state):
+    """The smallest |z|: one that float32 rounds to the other side of 0 has another slope."""
+    x = sample(of.seeds, state.step, of.settings.batch_size, of.probability).astype(float)
+    W, b = (array.astype(float) for array in (state.weights.W, state.weights.b))
+    return np.abs(encode(x, W) @ W + b[:, None, :]).min()
 
 
 @pytest.mark.parametrize("engine", [FusedEngine(2), TorchEngine("cpu", 2)], ids=lambda engine: engine.name)
@@ -139,9 +148,10 @@ def assert_one_step_follows_the_gradient(engine, of, state):
     gradient_W, gradient_b, loss = gradient_by_definition(of, state.weights.W, state.weights.b, state.step)
     engine.advance(state, 1, of)
     # From running means of 0 the mean is the gradient times 1 - β₁, the square its square times 1 - β₂.
-    assert_close_to_largest(state.mean.W / (1 - ADAM_BETA_1), gradient_W, 1e-5)
-    assert_close_to_largest(state.mean.b / (1 - ADAM_BETA_1), gradient_b * trains_bias, 1e-5)
-    assert_close_to_largest(state.square.W / (1 - ADAM_BETA_2), gradient_W**2, 2e-5)
+    assert_close_to_largest(state.mean.W / (1 - ADAM_BETA_1), gradient_W, 1e-5, 3e-7)
+    assert_close_to_largest(state.mean.b / (1 - ADAM_BETA_1), gradient_b * trains_bias, 1e-5, 3e-7)
+    size = np.sqrt(state.square.W / (1 - ADAM_BETA_2))
+    assert_close_to_largest(size, np.abs(gradient_W), 1e-5, 3e-7)
     np.testing.assert_allclose(state.loss_sum, loss, rtol=1e-5, atol=1e-12)
 
 

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("Snakefile", "workflow", "config", "profiles", "environment.yml", "pyproject.toml")
+COPIED = (
+    "Snakefile",
+    "workflow",
+    "config",
+    "profiles",
+    "environment.yml",
+    "pyproject.toml",
+    "CITATION.cff",
+    "docs/prospective",
+)
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 
 

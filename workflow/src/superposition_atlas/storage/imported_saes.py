@@ -250,7 +250,7 @@ def _checked(found: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _stacked(name: str, value: Any, ndim: int) -> Float[np.ndarray, "instance *shape"]:
+def _stacked(name: str, value: Any, ndim: int) -> Float[np.ndarray, " instance *shape"]:
     array = arguments.numbers(name, value, "an array of one SAE or of an ensemble", ndim=(ndim, ndim + 1))
     return array if array.ndim == ndim + 1 else array[None]
 

@@ -108,7 +108,7 @@ def _counts(axes: Axes, counts: "pd.Series[int]", best: set[int], numbers: np.nd
         )
         if share > 0:
             axes.text(
-                *(number, place, f"{max(100 * share, 1):.0f}"),
+                *(number, place, f"{100 * share:.0f}" if share >= 0.005 else "<1"),
                 ha="center",
                 va="center_baseline",
                 fontsize=style.SMALL,

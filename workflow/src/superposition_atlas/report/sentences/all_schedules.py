@@ -7,6 +7,9 @@ from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.facts.schedules import AtlasFacts
 from superposition_atlas.report.phrases import count, enumerated, of, percent, short, spelled
 
+LOPSIDED = 5.0
+"""Where all features pay this many times as often in one order, it is almost only there."""
+
 
 def all_features(facts: AtlasFacts) -> str:
     """Where all features pay."""
@@ -26,6 +29,20 @@ def all_features(facts: AtlasFacts) -> str:
             "." if math.isnan(facts.all_where_not) else f", of the others {percent(facts.all_where_not)}."
         )
     return words
+
+
+def all_pay(facts: AtlasFacts) -> str:
+    """Where all features pay, in one sentence; nothing where they pay at no unequal schedule."""
+    if facts.n_all_unequal == 0:
+        return ""
+    words = f"All {spelled(facts.n_features)} features pay"
+    shares = {order: share.share for order, share in facts.all_by_order.items()}
+    aligned, reverse = shares.get("aligned", 0.0), shares.get("reversed", 0.0)
+    if reverse > LOPSIDED * aligned:
+        return f"{words} almost only where the important ones are rare."
+    if aligned > LOPSIDED * reverse:
+        return f"{words} almost only where the important ones are frequent."
+    return f"{words} at {of(facts.n_all_unequal, facts.n_unequal)} schedules of unequal sparsity."
 
 
 def by_order(facts: AtlasFacts) -> str:
@@ -74,7 +91,7 @@ def section(facts: AtlasFacts | None) -> list[Block]:
             "solutions are sought ([[figure:atlas_by_order]], [[figure:atlas_represented]]).",
         ),
         blocks.paragraph(
-            f"**All {spelled(facts.n_features)} pay only where features are rare and not too unequal.** "
+            f"**{all_pay(facts)}** " if facts.n_all_unequal else "",
             f"{all_features(facts)}",
             f"By number of features in the best solution: {counts}.",
             by_order(facts),

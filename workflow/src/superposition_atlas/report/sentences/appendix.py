@@ -91,7 +91,8 @@ def attention(layers: Sequence[LayerFacts]) -> list[Block]:
             f"this is our own construction of the same idea*, on {first.n_features} known features in "
             f"{first.n_hidden} dimensions. A token is a sample of a toy model; one layer of attention, in "
             "the notation of [@framework], learns a planted rule that ties each feature of the query to a "
-            "feature of the key and to an output. A score splits exactly over pairs of features:",
+            "feature of the key and to an output. A score splits over pairs of features, up to what the "
+            "directions leave unexplained:",
         ),
         blocks.equation("score"),
         blocks.paragraph(
@@ -145,7 +146,7 @@ def recovered(layers: Sequence[LayerFacts]) -> str:
         f"{spelled(layer.n_heads)} {'head' if layer.n_heads == 1 else 'heads'}"
         for layer in own
     ]
-    return f"The rule is recovered in {' and in '.join(parts)}."
+    return f"In “{literal(own[0].title)}” the rule is recovered in {' and in '.join(parts)}."
 
 
 def rare_rows(layers: Sequence[LayerFacts]) -> str:
@@ -290,6 +291,6 @@ def controls(observations: Sequence[ObservationFacts], names: Mapping[str, str])
             names,
             "known_answers",
             f"**Known answers are met by {fixed(100 * least.share, 0)} % of the toy models or more.** "
-            "Controls, as in the table of outcomes.",
+            "Columns as in the table of all outcomes.",
         ),
     ]

@@ -7,6 +7,7 @@ from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.markup import literal
 from superposition_atlas.report.phrases import count, enumerated, grouped
+from superposition_atlas.storage import layout
 
 
 def limits() -> list[Block]:
@@ -24,7 +25,8 @@ def limits() -> list[Block]:
             "*Toy models.* Features are independent, magnitudes uniform, biases trained, and the model has "
             "one layer. Nothing here is measured on a language model.",
             "*Thresholds.* A feature counts as represented above norm 0.5 and as dedicated above "
-            "dimensionality 0.9; the full outcomes say where other thresholds change a verdict.",
+            "dimensionality 0.9; "
+            f"`{layout.claims()}` says where other thresholds change a verdict.",
         ),
     ]
 
@@ -35,8 +37,7 @@ def reproduce(
     """Commands, cost, and where the numbers are."""
     seconds = sum(stage["cpu_seconds"] for stage in stages)
     cost = (
-        f"The jobs that made these results took {grouped(max(1, round(seconds / 60)))} minutes of processor "
-        "time."
+        f"The jobs of the last build took {grouped(max(1, round(seconds / 60)))} minutes of processor time."
         if seconds
         else ""
     )
@@ -44,7 +45,8 @@ def reproduce(
     return [
         blocks.heading("Reproduce it"),
         blocks.paragraph(
-            f"`make` installs the package{place}, trains {count(n_models, 'toy model', 'toy models')} and "
+            f"`make` installs the package{place}, trains {count(n_models, 'toy model', 'toy models')} of the "
+            "experiments, those of the maps, and "
             f"{count(n_saes, 'SAE', 'SAEs')}, draws all figures and sets this PDF, without a GPU and without "
             f"the network once the packages are there. {cost} `make smoke` runs the same chain in miniature. "
             "The workflow [@snakemake] rebuilds by content: a changed case, seed or line of code rebuilds "

@@ -9,6 +9,9 @@ from superposition_atlas.report.facts.toy_models import MatchedFacts, NormFacts
 from superposition_atlas.report.markup import literal
 from superposition_atlas.report.phrases import between, fixed, of, percent
 
+NEARLY_NONE = 0.05
+"""Below this many features alone on average, none is."""
+
 
 def order_decides(matched: Sequence[MatchedFacts]) -> str:
     """Aligned, uniform and reversed schedules of the same values; empty where one is missing."""
@@ -55,8 +58,10 @@ def some_alone(facts: MatchedFacts) -> str:
 
 def alone(facts: MatchedFacts) -> str:
     """How many of a case's features have a dimension to themselves, in toy models on average."""
+    if facts.n_alone_trained < NEARLY_NONE:
+        return "none alone"
     number = fixed(facts.n_alone_trained, 0)
-    return "none alone" if number == "0" else f"{number} alone"
+    return f"{fixed(facts.n_alone_trained, 1) if number == '0' else number} alone"
 
 
 def case_finding(matched: Sequence[MatchedFacts], case: str) -> str:
@@ -77,7 +82,8 @@ def norms(found: Sequence[NormFacts]) -> str:
     order = [sorted(found, key=key) for key in (lambda facts: facts.published, lambda facts: facts.largest)]
     same = "in the same order" if order[0] == order[1] else "not in the same order"
     return (
-        f"Of the post's norms, each the largest of eight toy models, {of(n_met, len(found))} lie in the 95 % "
+        "Of the post's norms of unequal sparsity, each the largest of eight toy models, "
+        f"{of(n_met, len(found))} lie in the 95 % "
         f"prediction interval for a maximum of {found[0].n_models} new ones; the largest miss is "
         f"{percent(abs(worst.miss), 1)} (“{literal(worst.title)}”), and the cases are {same}."
     )
@@ -130,7 +136,7 @@ def selection(groups: Sequence[tuple[Experiment, Sequence[NormFacts]]]) -> str:
         return "No family of schedules has all published norms."
     if len(met) == len(groups):
         return f"{'All families have' if len(met) > 1 else 'This family has'} all published norms."
-    return f"The {met[0]} family has all published norms, the others do not."
+    return f"The {met[0]} family has the published norms of all cases of unequal sparsity."
 
 
 def section(
@@ -154,7 +160,8 @@ def section(
             "the post's norms alone; its words and observations are then tests of what was selected "
             "([[table:norms]]).",
             norms(found),
-            "The family is the code base's formula for the densities of instances, applied to features.",
+            "The family is ARENA's formula for the densities of toy models that are trained side by side, "
+            "applied to features.",
             beside_uniform(published.get("uniform"), max(unequal)),
         )
     )
@@ -167,7 +174,8 @@ def beside_uniform(uniform: float | None, largest: float) -> str:
         return ""
     more = "above" if uniform > largest else "not above"
     return (
-        f"The post's row of uniform sparsity ({fixed(uniform, 2)}, {more} every case) is its sparsest "
-        "instance and so has another mean density than its cases: it cannot show that uniform sparsity "
+        f"The post's row of uniform sparsity ({fixed(uniform, 2)}, {more} every case) is of a sparse "
+        "instance (a dense toy model has about the square root of the number of dimensions) and so of "
+        "another mean density than its cases: it cannot show that uniform sparsity "
         "represents most."
     )

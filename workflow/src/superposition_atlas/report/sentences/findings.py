@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from superposition_atlas.report.facts.sae_recovery_facts import ComparisonFacts
 from superposition_atlas.report.facts.toy_models import CaseFacts, pooled, unequal
 from superposition_atlas.report.phrases import of, percent, spelled
+from superposition_atlas.report.sentences import all_schedules
 from superposition_atlas.report.sentences.opening import Findings
 
 
@@ -23,8 +24,8 @@ def all_cases(found: Findings) -> str:
     if not full:
         return ""
     return (
-        f"Eight seeds hide what {percent(full)} of the toy models do: represent all {spelled(found.n_five)} "
-        "features."
+        f"{percent(full)} of the toy models represent all {spelled(found.n_five)} features; eight seeds a "
+        "case show few of them or none."
     )
 
 
@@ -41,7 +42,7 @@ def atlas(found: Findings) -> str:
     """Finding of the atlas."""
     if found.atlas is None or not found.atlas.n_all_unequal:
         return ""
-    return f"All {spelled(found.atlas.n_features)} features pay only where they are rare and not too unequal."
+    return all_schedules.all_pay(found.atlas)
 
 
 def perturbation() -> str:
@@ -56,7 +57,8 @@ def sae_levels(facts: ComparisonFacts) -> str:
         return ""
     best = max(trained, key=lambda sae: sae.recall.mean)
     return (
-        f"At its chosen level {best.label} recovers {percent(best.recall.mean)} of the represented features."
+        f"On the toy models that did not choose its level {best.label} recovers {percent(best.recall.mean)} "
+        "of the represented features."
     )
 
 

@@ -100,7 +100,8 @@ def best_solutions(cases: Sequence[CaseFacts], n_features: int) -> str:
     span = spelled(numbers[0]) if len(numbers) == 1 else f"{spelled(numbers[0])} to {spelled(numbers[-1])}"
     if not full:
         return (
-            f"The best solutions of these cases represent {span} features, never all {n_features}: toy "
+            f"The best solutions of the {spelled(len(known))} cases represent {span} features, never all "
+            f"{n_features}: toy "
             "models that do have more loss than the best."
         )
     return (
@@ -143,7 +144,9 @@ def elsewhere(
         return ""
     shares = [case.all_represented.share for case in there]
     highest = (
-        "none does" if max(shares) == 0 else f"at most {percent(max(shares))} of the toy models of a case do"
+        "no toy model represents all"
+        if max(shares) == 0
+        else f"at most {percent(max(shares))} of the toy models of a case represent all"
     )
     three = [pooled(own).get(3, 0.0) for own in (here, there)]
     return (
@@ -190,7 +193,8 @@ def table(experiment: Experiment, cases: Sequence[CaseFacts], name: str = "five"
 
 def _cell(case: CaseFacts, number: int) -> str:
     own = case.counts.get(number, 0)
-    return fixed(100 * own / case.all_represented.n, 0) if own else "·"
+    share = fixed(100 * own / case.all_represented.n, 0)
+    return ("<1" if share == "0" else share) if own else "·"
 
 
 def other_families(experiment: Experiment | None, others: Sequence[Experiment]) -> Block:

@@ -11,11 +11,11 @@ from superposition_atlas.report.facts.observation_facts import ObservationFacts,
 from superposition_atlas.report.facts.schedules import AtlasFacts, PredictorFacts, ProspectiveRow
 from superposition_atlas.report.facts.toy_models import CLOSE, CaseFacts, MatchedFacts, unequal
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import ARROW, THIN, between, count, of, percent, spelled
+from superposition_atlas.report.phrases import ARROW, THIN, between, count, fixed, of, percent, spelled
 from superposition_atlas.report.sentences import eighty_features, five_features, theory
 
 WHY = {
-    "O1": "Five features fit into two dimensions as a pentagon, which pays only where all are rare.",
+    "O1": "A pentagon of all five pays only where all are rare; elsewhere training may end in one.",
     "O2": "The important features are rare: cheap partners.",
     "O2-every": "As in the row above.",
     "O3": "Pairs save most; a frequent feature is dropped, not paired.",
@@ -64,7 +64,7 @@ def abstract(found: Findings) -> str:
             "answer its open question. Two closed-form costs, of dropping a feature and of sharing a "
             "dimension, define a matching that predicts without training what is represented.",
             _agreement(found.matched),
-            "Frequent features, which make bad partners, are alone or absent.",
+            "The most frequent features, which make bad partners, are mostly alone or absent.",
             eighty_features.in_short(found.matched),
             _never_all(found),
             _limit(found.prospective),
@@ -91,7 +91,7 @@ def _never_all(found: Findings) -> str:
     if max(shares) == 0:
         return f"No toy model represents all {spelled(found.n_five)} features, as the talk says."
     return (
-        f"The talk's “never all {spelled(found.n_five)}” does not hold of more seeds: up to "
+        f"The talk's “never all {spelled(found.n_five)}” does not hold on our schedules: up to "
         f"{percent(max(shares))} of the toy models of a case represent all."
     )
 
@@ -102,7 +102,10 @@ def _limit(rows: Sequence[ProspectiveRow]) -> str:
         return ""
     largest = max(whole, key=lambda row: row.n_features)
     if largest.below[0] > CLOSE:
-        return "The rule fails where features are so rare that more than two share a dimension."
+        return (
+            f"On random schedules its overlap is {fixed(largest.means['below_ceiling'], 2)} below a second "
+            "toy model's, most where more than two rare features share a dimension."
+        )
     return ""
 
 
@@ -113,8 +116,8 @@ def summary(found: Findings, titles: dict[str, str]) -> list[Block]:
         blocks.paragraph(f"**Question.** {QUESTION}"),
         blocks.paragraph(
             f"**Answer.** {ANSWER} So whether a feature shares a dimension depends on its *partner's* "
-            "density; frequent features are alone or absent; and the order of importance and sparsity "
-            "decides how many features there are ([[figure:answer_matching]])."
+            "density; the most frequent features are mostly alone or absent; and the order of importance and "
+            "sparsity decides how many features there are ([[figure:answer_matching]])."
         ),
         blocks.paragraph("**Evidence.**", *evidence(found)),
         blocks.paragraph("**How much a picture of eight seeds is worth.**", *eight_seeds(found)),
@@ -132,8 +135,9 @@ def evidence(found: Findings) -> list[str]:
     if found.predictor:
         facts = found.predictor
         sentences.append(
-            "For five features, with pentagons and best scales added, it names the features of the best "
-            f"solution on {percent(facts.full.share)} of {facts.n} random schedules."
+            f"For {spelled(found.n_five)} features the two costs alone name the best solution's features on "
+            f"{percent(facts.matching.share)} of {facts.n} random schedules; with triangles, pentagons and "
+            f"best scales and biases, on {percent(facts.full.share)}."
         )
     return sentences
 
@@ -171,8 +175,8 @@ def unknown(found: Findings) -> list[str]:
     over = [facts.loss_share_trained / facts.loss_share_rule - 1 for facts in found.matched]
     if over and max(over) > CLOSE:
         sentences.append(
-            f"Training does not always find the optimum (up to {percent(max(over))} more loss than the "
-            "rule's costs, in random orders), and we cannot say beforehand where it ends."
+            f"Training leaves up to {percent(max(over))} more loss than what the rule names, so it does not "
+            "always find the optimum, and we cannot say beforehand where it ends."
         )
     sentences.append(
         "The author's probabilities are unknown: we chose the family of schedules by four published norms, "
@@ -208,7 +212,7 @@ def observation_table(found: Findings, titles: dict[str, str]) -> list[Block]:
                 (titles.get(found.slides, "Slides"), "left"),
                 (titles.get(found.post, "Post"), "left"),
                 ("Best", "right"),
-                ("Why", "left"),
+                ("What the costs say", "left"),
             ],
             rows,
             widths=(3.2, 2.1, 2.1, 0, 2.4),

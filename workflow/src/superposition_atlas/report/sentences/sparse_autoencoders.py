@@ -19,19 +19,16 @@ def span_of_recall(facts: ComparisonFacts) -> str:
         return ""
     best, worst = (choose(trained, key=lambda sae: sae.recall.mean) for choose in (max, min))
     words = (
-        f"In “{literal(facts.title)}” {best.label} recovers most, {percent(best.recall.mean)} of the "
-        f"represented features at cosine 0.9 and {percent(best.recall_08)} at 0.8"
+        f"In “{literal(facts.title)}” {best.label} has the highest mean recall, {percent(best.recall.mean)} "
+        f"of the represented features at cosine 0.9 and {percent(best.recall_08)} at 0.8"
     )
     if worst is not best:
-        words += f"; {worst.label} recovers least ({percent(worst.recall.mean)})"
+        words += f"; {worst.label} has the lowest ({percent(worst.recall.mean)})"
     if baseline is not None:
-        beaten = (
-            "all of them beat"
-            if worst.recall.mean > baseline.recall.mean
-            else ("not all of them beat" if best.recall.mean > baseline.recall.mean else "none of them beats")
-        )
+        n_above = sum(sae.recall.mean > baseline.recall.mean for sae in trained)
         words += (
-            f". {beaten[:1].upper()}{beaten[1:]} the best baseline ({baseline.label}, "
+            f". {of(n_above, len(trained)).capitalize()} means are above the best baseline's "
+            f"({baseline.label}, "
             f"{percent(baseline.recall.mean)})"
         )
     return f"{words}."
@@ -84,8 +81,8 @@ def section(comparisons: Sequence[ComparisonFacts], n_saes: int) -> list[Block]:
             for facts in comparisons
         ),
         blocks.paragraph(
-            "Recall depends on its threshold, so the table has angles as well. In two dimensions any "
-            "direction is near a feature by chance; larger toy models tell dictionaries apart "
+            "Recall depends on its threshold, so the table has angles as well. In two dimensions a random "
+            "direction is often near a feature; larger toy models tell trained SAEs from baselines better "
             "([[figure:sae_pareto]])."
         ),
     ]
@@ -132,8 +129,8 @@ def best_and_least(comparisons: Sequence[ComparisonFacts]) -> str:
         if saes
     ]
     if not any(differ):
-        return "The architecture that recovers most also leaves least variance unexplained."
-    return "The architecture that recovers most is not the one that leaves least variance unexplained."
+        return "The highest mean recall and the least variance unexplained are of the same architecture."
+    return "The highest mean recall and the least variance unexplained are of different architectures."
 
 
 def _row(sae: SAEFacts) -> tuple[str, ...]:

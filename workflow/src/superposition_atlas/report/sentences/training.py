@@ -17,7 +17,9 @@ def found_by_one(cases: Sequence[CaseFacts]) -> str:
         return ""
     n, n_holding = sum(share.n for share, _ in known), sum(share.n_holding for share, _ in known)
     (least, hardest), (most, easiest) = (choose(known, key=lambda one: one[0].share) for choose in (min, max))
-    words = f"{percent(n_holding / n)} of these toy models represent the features of the best solution"
+    words = (
+        f"{percent(n_holding / n)} of all toy models of these cases represent the best solution's features"
+    )
     if least.share < most.share:
         words += f", from {percent(least.share)} in “{hardest}” to {percent(most.share)} in “{easiest}”"
     return f"{words}."
@@ -37,7 +39,7 @@ def best_of_eight(cases: Sequence[CaseFacts]) -> str:
     return (
         f"Of eight seeds the one with the lowest exact loss does so with probability {span.rstrip(',')}: who "
         "wants to know what a schedule allows should train eight and keep the best, and who wants to know "
-        "what training does should look at all."
+        "what training does should look at every seed."
     )
 
 
