@@ -57,7 +57,7 @@ def sae_levels(facts: ComparisonFacts) -> str:
         return ""
     best = max(trained, key=lambda sae: sae.recall.mean)
     return (
-        f"On the toy models that did not choose its level {best.label} recovers {percent(best.recall.mean)} "
+        f"On held-out toy models {best.label} recovers {percent(best.recall.mean)} "
         "of the represented features."
     )
 
