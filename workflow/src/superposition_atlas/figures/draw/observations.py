@@ -73,7 +73,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
                 canvas.text(
                     _LABELS - 0.06,
                     top + (row + 0.5) * row_height,
-                    case,
+                    rows.spaced(case),
                     ha="right",
                     va="center_baseline",
                     fontsize=style.SMALL,
