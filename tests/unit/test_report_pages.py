@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +39,27 @@ def blank_share(rows: Bool[np.ndarray, " row"]) -> float:
     return float(lengths[lengths > least].sum() / len(rows))
 
 
+def labels(part: Any) -> Iterator[str]:
+    """Labels of all figures and tables in a part of the document."""
+    if isinstance(part, dict):
+        yield from [part["label"]] if isinstance(part.get("label"), str) else []
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else []:
+        yield from labels(inner)
+
+
+def without_places(part: Any, known: set[str]) -> Any:
+    """The same without references to what has no label in it."""
+    if isinstance(part, dict):
+        return {key: without_places(inner, known) for key, inner in part.items()}
+    if isinstance(part, list):
+        return [
+            without_places(inner, known)
+            for inner in part
+            if not (isinstance(inner, dict) and inner.get("kind") == "place" and inner["text"] not in known)
+        ]
+    return part
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], int]:
     """All pages, and how many of them are the main part."""
@@ -49,7 +72,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], int]:
     root = tmp_path_factory.mktemp("pages")
     whole = typesetting.pages(TEMPLATE, NUMBERS, figures, root / "whole", DOTS)
     alone = root / "main.json"
-    alone.write_text(json.dumps(content | {"appendix": []}))
+    main = content | {"appendix": []}
+    alone.write_text(json.dumps(without_places(main, set(labels(main)))))
     return whole, len(typesetting.pages(TEMPLATE, alone, figures, root / "main", DOTS))
 
 

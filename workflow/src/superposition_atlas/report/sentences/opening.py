@@ -103,8 +103,8 @@ def _limit(rows: Sequence[ProspectiveRow]) -> str:
     largest = max(whole, key=lambda row: row.n_features)
     if largest.below[0] > CLOSE:
         return (
-            f"On random schedules its overlap is {fixed(largest.means['below_ceiling'], 2)} below a second "
-            "toy model's, most where more than two rare features share a dimension."
+            f"On random schedules the matching's overlap is {fixed(largest.means['below_ceiling'], 2)} below "
+            "a second toy model's, most where more than two rare features share a dimension."
         )
     return ""
 
