@@ -163,10 +163,13 @@ def _atlas_figure(facts: Gathered, figures: Figures) -> list[FigureTarget]:
 
 
 def _sae_figure(facts: Gathered, figures: Figures) -> list[Block]:
-    """Levels of the experiment with the most dimensions, which tells architectures apart."""
+    """Levels of the experiment that compares most SAEs in more than two dimensions, else of the largest."""
     if not facts.comparisons:
         return []
-    own = max(facts.comparisons, key=lambda one: facts.experiment(one.name).n_hidden)
+    own = max(
+        facts.comparisons,
+        key=lambda one: (facts.experiment(one.name).n_hidden > 2, len(one.saes), one.n_models),
+    )
     drawn = figures.of_module("sae_pareto", experiment=own.name)
     return figures.blocks(drawn, findings.sae_levels(own))
 

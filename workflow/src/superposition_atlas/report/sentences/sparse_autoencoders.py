@@ -56,8 +56,10 @@ def contrasts(facts: ComparisonFacts) -> str:
             "a trained SAE recovers clearly more than a baseline in "
             f"{of(facts.n_beaten, facts.n_baseline_pairs)} pairs"
         )
-    if facts.n_pairs:
-        parts.append(f"two architectures differ clearly in {of(facts.n_decided, facts.n_pairs)}")
+    if facts.n_pairs == 1:
+        parts.append(f"the two architectures {'differ' if facts.n_decided else 'do not differ'} clearly")
+    elif facts.n_pairs:
+        parts.append(f"two architectures differ clearly in {of(facts.n_decided, facts.n_pairs)} pairs")
     return f"Compared on the same toy models, {' and '.join(parts)}." if parts else ""
 
 
@@ -82,7 +84,7 @@ def section(comparisons: Sequence[ComparisonFacts], n_saes: int) -> list[Block]:
         ),
         blocks.paragraph(
             "Recall depends on its threshold, so the table has angles as well. In two dimensions a random "
-            "direction is often near a feature; larger toy models tell trained SAEs from baselines better "
+            "direction is often near a feature, so the larger sizes are the test "
             "([[figure:sae_pareto]])."
         ),
     ]
