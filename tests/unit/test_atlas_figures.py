@@ -479,3 +479,18 @@ def test_the_first_variant_is_the_one_that_is_drawn() -> None:
     raw["maps"]["atlas"]["variants"] = {"longer": {"steps": 400}, "shorter": {}}
     figures = [figure for figure in catalogue.figures(config.load(raw)) if figure.module in OF_THE_TALK]
     assert {figure.options["variant"] for figure in figures} == {"longer"}
+
+
+def test_a_map_of_one_order_has_no_place_for_the_other() -> None:
+    points = pd.DataFrame(
+        {
+            "family": "geometric",
+            "importance_ratio": 0.9,
+            "order": "aligned",
+            "steepness": [1.0, 9.0],
+            "mean_density": 0.1,
+        }
+    )
+    schedules = order_axis.ordered(points)
+    np.testing.assert_allclose(schedules.places, [-np.log10(9.0), 0.0])
+    assert len(schedules.table) == 2

@@ -62,7 +62,10 @@ def ordered(points: pd.DataFrame) -> Ordered:
     for sign, order in ((-1, "aligned"), (1, "reversed")):
         # Of equal importance a map has the first order only.
         own = points[equal | (points["order"].astype(str) == order)]
-        parts.append(own.assign(place=sign * np.log10(own["steepness"]), is_mirrored=equal & (sign == 1)))
+        # Plain arrays: an empty table would take the rows of a series that it is assigned.
+        place = sign * np.log10(own["steepness"].to_numpy())
+        is_mirrored = (own["importance_ratio"] == 1).to_numpy() & (sign == 1)
+        parts.append(own.assign(place=place, is_mirrored=is_mirrored))
     coordinates = ["family", "importance_ratio", "place", "mean_density"]
     table = pd.concat(parts, ignore_index=True)
     table["place"] = table["place"].round(9) + 0.0
