@@ -130,7 +130,7 @@ def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Pat
         figure = sae_pareto.draw({"saes": outputs["saes"], "schedules": tmp_path / "schedules.parquet"})
         series = {one.name: one.look for one in sae_series.split(read_table(outputs["saes"]))}
     assert series["square_root"]["marker"] == by_name("square_root").look.marker
-    assert "square_root" in {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    assert "square root" in {text.get_text() for legend in figure.legends for text in legend.get_texts()}
 
     assert (
         main(["export", "--saes", str(saes[0]), "--seed", "1", "--output", str(tmp_path / "exported")]) == 0

@@ -168,7 +168,8 @@ def test_every_sae_and_every_case_has_its_name(tables: Path, module: str) -> Non
     written = texts(draw(module, tables))
     for name in SAES:
         if module != "sae_levels" or name not in ("random", "pca"):
-            assert any(text == name or text.startswith(f"{name},") for text in written), name
+            spaced = name.replace("_", " ")
+            assert any(text == spaced or text.startswith(f"{spaced},") for text in written), name
     for case in CASES:
         words = case.split("_")
         assert any(text.replace("_", " ").split()[: len(words)] == words for text in written), case
@@ -450,7 +451,7 @@ def test_two_saes_of_one_architecture_look_different(tables: Path, tmp_path: Pat
     folder = changed(tables, tmp_path, twice)
     series = sae_series.split(saes_of(folder))
     assert len({str(one.look) for one in series}) == 3
-    assert {"relu", "relu_again", "relu_third"} <= set(texts(draw("sae_pareto", folder)))
+    assert {"relu", "relu again", "relu third"} <= set(texts(draw("sae_pareto", folder)))
 
 
 def test_baselines_come_last(tables: Path) -> None:
