@@ -101,7 +101,7 @@ def mean(values: pd.Series) -> Mean:
 
 def handles(series: Sequence[Series], labels: Sequence[str] | None = None) -> list[Line2D]:
     """Legend entries, by default by name."""
-    names = labels or [style.literal(spaced(one.name)) for one in series]
+    names = [style.literal(spaced(name)) for name in labels or [one.name for one in series]]
     return [Line2D([], [], label=name, **one.look) for name, one in zip(names, series, strict=True)]
 
 
