@@ -90,11 +90,11 @@ def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     path = workflow.folder / "results/metrics/talk/models.parquet"
     provenance = table_provenance(path)
     table: pd.DataFrame = read_table(path)
-    write_table(table.drop(columns="n_represented"), path, provenance)
+    write_table(table.drop(columns="n_dedicated"), path, provenance)
     result = workflow.run("results/report.pdf")
     assert result.returncode != 0
     assert (
-        "results/metrics/talk/models.parquet: has no column 'n_represented'" in result.stdout + result.stderr
+        "results/metrics/talk/models.parquet: has no column 'n_dedicated'" in result.stdout + result.stderr
     )
     assert not (workflow.folder / "results/report.pdf").exists()
 
