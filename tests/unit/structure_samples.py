@@ -16,7 +16,7 @@ def five(n_instances: int | None = None) -> Schedule:
     probability = np.array([0.6, 0.5, 0.3, 0.2, 0.1])
     if n_instances is not None:
         probability = np.linspace(1.0, 0.4, n_instances)[:, None] * probability
-    return Schedule(0.9 ** np.arange(5), probability, list(FIVE))  # type: ignore[arg-type]
+    return Schedule(0.9 ** np.arange(5), probability).with_structure(list(FIVE))
 
 
 def random_groups(random: np.random.Generator, probability: np.ndarray) -> list[Group]:
@@ -43,7 +43,7 @@ def random_schedule(seed: int, most: int = 6) -> Schedule:
     n_features = int(random.integers(2, most + 1))
     probability = np.exp(random.uniform(np.log(0.02), 0.0, n_features))
     groups = random_groups(random, probability)
-    return Schedule(random.uniform(0.2, 1.0, n_features), probability, groups)  # type: ignore[arg-type]
+    return Schedule(random.uniform(0.2, 1.0, n_features), probability).with_structure(groups)
 
 
 def ends(groups: list[Group], probability: np.ndarray) -> list[tuple[float, float]]:

@@ -92,6 +92,7 @@ def test_python_runs(page: Path, small: None) -> None:
     names: dict[str, Any] = {}
     for block in code_blocks(page, "python"):
         if not NOT_RUN.match(block):
+            # The documentation of this checkout, as its reader would run it: no text from elsewhere.
             exec(compile(in_small(block), str(page), "exec"), names)
 
 

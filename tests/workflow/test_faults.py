@@ -93,9 +93,7 @@ def test_a_missing_column_breaks_the_report(workflow: Workflow) -> None:
     write_table(table.drop(columns="n_dedicated"), path, provenance)
     result = workflow.run("results/report.pdf")
     assert result.returncode != 0
-    assert (
-        "results/metrics/talk/models.parquet: has no column 'n_dedicated'" in result.stdout + result.stderr
-    )
+    assert "results/metrics/talk/models.parquet: has no column 'n_dedicated'" in result.stdout + result.stderr
     assert not (workflow.folder / "results/report.pdf").exists()
 
 

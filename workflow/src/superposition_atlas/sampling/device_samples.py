@@ -47,9 +47,15 @@ class Samples:
         seed = np.asarray(seeds, dtype=np.uint64)
         keys = np.stack([seed & _LOW_WORD, seed >> np.uint64(32)], axis=-1).astype(np.uint32)
         shared = independent(threshold.shape) if structure is None else structure
-        arrays = (threshold, scale, stream.offsets(scale, magnitudes), centre, keys, shared)
-        tensors = [on_device(array, device) for array in arrays]
-        return cls(*tensors, is_structured=structure is not None)  # type: ignore[misc, arg-type]
+        return cls(
+            on_device(threshold, device),
+            on_device(scale, device),
+            on_device(stream.offsets(scale, magnitudes), device),
+            on_device(centre, device),
+            on_device(keys, device),
+            on_device(shared, device),
+            is_structured=structure is not None,
+        )
 
     @classmethod
     def zeros(cls, n_instances: int, n_features: int, is_structured: bool, device: torch.device) -> "Samples":

@@ -66,7 +66,7 @@ class Schedule:
         Raises:
             ArgumentError: if the probabilities do not allow it.
         """
-        return Schedule(self.importance, self.probability, structure)  # type: ignore[arg-type]
+        return Schedule(self.importance, self.probability, intervals_of(structure, self.probability))
 
     @property
     def n_features(self) -> int:

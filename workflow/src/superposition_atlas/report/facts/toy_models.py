@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -202,11 +203,11 @@ def matched(ledger: Ledger, experiment: Experiment) -> list[MatchedFacts]:
         if len(rows) != 1 or case.role == "densities":
             continue
         row = rows.iloc[0]
-        values = {
+        values: dict[str, Any] = {
             name: int(row[name]) if name.startswith("n_") and "trained" not in name else float(row[name])
             for name in _MATCHED
         }
-        facts = MatchedFacts(case.name, case.title, case.role, experiment.family, **values)  # type: ignore[arg-type]
+        facts = MatchedFacts(case.name, case.title, case.role, experiment.family, **values)
         found.append(ledger.note(path, f"{experiment.name}.{case.name}.matching", facts))
     return found
 

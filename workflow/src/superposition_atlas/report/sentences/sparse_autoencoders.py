@@ -36,13 +36,14 @@ def span_of_recall(facts: ComparisonFacts) -> str:
 
 def rare_features(facts: ComparisonFacts) -> str:
     """Whether rare features are lost more often."""
-    trained = [
-        sae for sae in facts.saes if not sae.is_baseline and sae.rare is not None and sae.common is not None
+    losses = [
+        sae.rare < sae.common
+        for sae in facts.saes
+        if not sae.is_baseline and sae.rare is not None and sae.common is not None
     ]
-    if not trained:
+    if not losses:
         return ""
-    lose = [sae for sae in trained if sae.rare < sae.common]  # type: ignore[operator]
-    who = "every" if len(lose) == len(trained) else "no" if not lose else f"{len(lose)} of {len(trained)}"
+    who = "every" if all(losses) else f"{sum(losses)} of {len(losses)}" if any(losses) else "no"
     noun = "architecture" if who in ("every", "no") else "architectures"
     verb = "recovers" if who in ("every", "no") else "recover"
     return f"There {who} {noun} {verb} fewer of the rare features than of the frequent ones."
