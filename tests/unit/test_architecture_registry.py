@@ -17,7 +17,7 @@ from superposition_atlas import schedules
 from superposition_atlas.cli.main import main
 from superposition_atlas.config import load
 from superposition_atlas.config.saes import check_saes
-from superposition_atlas.errors import ConfigError, TrainingError
+from superposition_atlas.errors import ArtefactError, ConfigError, TrainingError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.draw import sae_pareto
 from superposition_atlas.figures.parts import sae_series, style
@@ -30,6 +30,8 @@ from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.model_files import write_models
 from superposition_atlas.storage.parquet import read_table, write_table
+from superposition_atlas.storage.saved import load as load_ensemble
+from superposition_atlas.storage.saved import save
 from superposition_atlas.training.train_toy_models import train
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,22 @@ CONFIG = {
         }
     }
 }
+
+
+def test_a_whole_file_of_an_unregistered_architecture_is_not_called_anything_else(
+    users_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = train(
+        schedules.uniform(5, 0.1), n_hidden=2, seeds=range(2), steps=2, batch_size=4, engine="torch"
+    )
+    saes = train_saes(models, architecture="square_root", n_latents=5, steps=2, batch_size=4)
+    save(saes, tmp_path / "saes.safetensors")
+    monkeypatch.delenv(FILES_VARIABLE)
+    with pytest.raises(ArtefactError, match=f"square_root.*is not known here: register it.*{FILES_VARIABLE}"):
+        load_ensemble(tmp_path / "saes.safetensors")
+    monkeypatch.setenv(FILES_VARIABLE, str(users_file))
+    again = load_ensemble(tmp_path / "saes.safetensors")
+    np.testing.assert_array_equal(again.parameters["W_enc"], saes.parameters["W_enc"])
 
 
 def test_an_architecture_of_a_users_own_goes_through_every_stage(users_file: Path, tmp_path: Path) -> None:

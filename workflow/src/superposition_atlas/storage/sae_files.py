@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from superposition_atlas.errors import ArgumentError, ArtefactError, TrainingError
+from superposition_atlas.errors import ArgumentError, ArtefactError, TrainingError, value_text
+from superposition_atlas.sae.architectures.registry import FILES_VARIABLE, all_architectures
 from superposition_atlas.sae.ensemble import SAEs, SAESettings
+from superposition_atlas.sae.settings import EXTERNAL
 from superposition_atlas.storage.provenance import provenance_of
 from superposition_atlas.storage.tensors import read_tensors, write_tensors
 
@@ -44,10 +46,17 @@ def read_saes(path: Path) -> SAEs:
     """Reads an ensemble of SAEs.
 
     Raises:
-        ArtefactError: if the file is missing, damaged, or not written by this pipeline.
+        ArtefactError: if the file is missing, damaged, or not written by this pipeline, or if its SAEs are of
+            a user's architecture that is not registered here.
     """
     tensors, provenance = read_tensors(path)
     try:
+        name = provenance["settings"]["architecture"]
+        if name != EXTERNAL and name not in all_architectures():
+            raise ArtefactError(
+                f"{path}: its SAEs have the architecture {value_text(name)}, which is not known here: "
+                f"register it, or name the file that defines it in {FILES_VARIABLE}"
+            )
         settings = SAESettings(**provenance["settings"])
         others: dict[str, Any] = {name: tensors.pop(name) for name in _OTHERS}
         history = {name: tensors.pop(_HISTORY + name) for name in list(tensors) if _HISTORY + name in tensors}
