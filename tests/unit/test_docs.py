@@ -109,6 +109,26 @@ def test_files_of_the_package_that_are_named_exist(page: Path) -> None:
         assert name in tests or any((root / name).is_file() for root in (PACKAGE, ROOT, RULES)), name
 
 
+@pages
+def test_the_post_is_named_where_it_is_first_mentioned(page: Path) -> None:
+    """The talk's long form is called "the post" everywhere: its first mention says so, or leads to the glossary."""
+    # The changelog tells of the past; the configuration's tables are written from the code.
+    if page.name == "CHANGELOG.md" or page.parent.name == "config":
+        return
+    text = " ".join(text_of(page).split()).replace("*", "")
+    mention = re.search(r"\b(the|its) \[?post\b", text, re.IGNORECASE)
+    if mention is not None:
+        near = text[max(0, mention.start() - 80) : mention.end() + 80]
+        assert "long form" in near or "glossary.md#what-is-reproduced" in near
+
+
+def test_the_readme_promises_counterparts_of_the_talks_pictures() -> None:
+    first_screen = text_of(ROOT / "README.md").split("\n1. ")[0]
+    assert "counterpart" in first_screen
+    assert "our own data" in first_screen
+    assert "reproduces every figure" not in text_of(ROOT / "README.md")
+
+
 def test_the_readmes_numbers_are_those_of_the_tables() -> None:
     text = " ".join(text_of(ROOT / "README.md").split())
     post = pd.read_csv(ROOT / "docs" / "prospective" / "post.csv")
