@@ -19,10 +19,12 @@ include: "workflow/rules/maps.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/saes.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/sections.smk"
 include: "workflow/rules/playground.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/papers.smk"
 include: "workflow/rules/explorer.smk"
 
 

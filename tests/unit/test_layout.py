@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.cli.main import COMMANDS
+from superposition_atlas.config.sections import PAPERS, TABLES
 from superposition_atlas.storage import layout
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -20,6 +21,7 @@ FIELDS = {
     "shard": st.integers(0, 10**6).map(str),
     "part": st.sampled_from(layout.attention_parts([1, 12])),
     "format": st.sampled_from(["svg", "png", "gif"]),
+    "paper": st.sampled_from(sorted(PAPERS)),
     "job": st.lists(NAMES, min_size=1, max_size=4).map("/".join),
 }
 
@@ -104,3 +106,15 @@ def test_no_rule_spells_a_path_below_results() -> None:
     for path in [*(WORKFLOW / "rules").glob("*.smk"), WORKFLOW.parent / "Snakefile"]:
         text = re.sub(r'""".*?"""', "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert "results/" not in text, path
+
+
+def test_every_table_of_a_section_has_a_path_and_a_command() -> None:
+    tables = {table for of_section in TABLES.values() for table in of_section}
+    assert tables == set(layout.SECTION_TABLES)
+    for table in tables:
+        place = layout.identify(layout.case_table("one", "case", table))
+        assert place is not None
+        assert place.command is not None
+        joined = layout.identify(layout.experiment_table("one", table))
+        assert joined is not None
+        assert joined.name == "experiment_table"

@@ -52,7 +52,14 @@ wildcard_constraints:
     experiment=one_of(CONFIG.experiments),
     case="[A-Za-z][A-Za-z0-9_-]*",
     sae="[A-Za-z][A-Za-z0-9_-]*",
-    table=one_of([*layout.TOY_MODEL_TABLES, *layout.SAE_TABLES, layout.SAE_HISTORY]),
+    table=one_of(
+        [
+            *layout.TOY_MODEL_TABLES,
+            *layout.SAE_TABLES,
+            layout.SAE_HISTORY,
+            *layout.SECTION_TABLES,
+        ]
+    ),
     figure=one_of(FIGURES),
     map=one_of(CONFIG.maps),
     shard="[0-9]+",

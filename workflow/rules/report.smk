@@ -8,7 +8,7 @@ rule report:
         captions=INPUTS.captions(),
         citation=INPUTS.source("CITATION.cff"),
         prospective=INPUTS.source("docs/prospective/summary.csv"),
-        figures=[layout.figure(name, "svg") for name in FIGURES],
+        figures=INPUTS.report_figures(),
         sources=INPUTS.report_sources(),
     output:
         pdf=report(

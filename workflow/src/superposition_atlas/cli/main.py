@@ -40,6 +40,8 @@ COMMANDS = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "pairs": "measure how features that depend on one another lie in a case's toy models",
+    "paper": "compile the PDF of a further paper",
     "summary": "print what was found",
     "explorer": "put the explorer's page together",
     "check-config": "check configuration files",

@@ -1,12 +1,13 @@
 """A configuration that has been checked: what `load` returns and everything else works with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from superposition_atlas.config.sections import PAPERS, Section
 from superposition_atlas.playground.network_settings import Settings
 from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.toy_model import TrainingSettings
@@ -57,6 +58,8 @@ class Experiment:
     title: str
     role: str
     """Role in slides and report; empty for none."""
+    section: Section
+    """Section of a further paper that shows it; empty for none."""
     family: str
     """Name of the base schedule in tables."""
     n_features: int
@@ -94,6 +97,8 @@ class Map:
     title: str
     role: str
     """`observations` where the talk's observations are judged by it, else empty."""
+    section: Section
+    """Section of a further paper that shows it; empty for none."""
     n_features: int
     n_hidden: int
     seeds: tuple[int, ...]
@@ -185,6 +190,21 @@ class Config:
     def map_of_role(self, role: str) -> Map | None:
         """The map that has this role, if there is one."""
         return next((each for each in self.maps.values() if each.role == role), None)
+
+    def without_sections(self) -> "Config":
+        """What the report is about: no experiments and maps that a further paper shows."""
+        return replace(
+            self,
+            experiments={name: own for name, own in self.experiments.items() if not own.section},
+            maps={name: own for name, own in self.maps.items() if not own.section},
+        )
+
+    def papers(self) -> dict[str, tuple[Section, ...]]:
+        """Sections of each further paper that there are experiments or maps of; no paper without any."""
+        there = {own.section for own in self.experiments.values()}
+        there |= {own.section for own in self.maps.values()}
+        found = {name: tuple(own for own in sections if own in there) for name, sections in PAPERS.items()}
+        return {name: sections for name, sections in found.items() if sections}
 
     @property
     def norm_maps(self) -> list[Map]:

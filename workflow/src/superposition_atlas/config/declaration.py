@@ -25,6 +25,7 @@ from superposition_atlas.config.families import (
     Structure,
     Title,
 )
+from superposition_atlas.config.sections import Section
 from superposition_atlas.playground.network_settings import Settings as NetworkSettings
 from superposition_atlas.sae.settings import SAESettings
 from superposition_atlas.settings.rules import (
@@ -105,6 +106,9 @@ class ExperimentKeys:
     """Role of the experiment in slides and report; a role belongs to one experiment. `slides`: its cases are
     drawn; `post`: its size is that of the published norms; `known_answers`: its cases are controls;
     `sae_slides`: slides 6 to 10 draw its SAEs (otherwise the first SAEs). Empty means none."""
+    section: Section = ""
+    """Section of `results/tms.pdf` or `results/structure.pdf` that shows the experiment, with its tables and
+    figures; several experiments may share one. The report leaves it out then. Empty means none."""
     like: Annotated[str, Worded("the name of another experiment")] = ""
     """Another experiment whose keys this one takes, except title and role; it states only what differs. Empty
     means none."""
@@ -251,6 +255,8 @@ class MapKeys:
     role: MapRole = ""
     """`observations` for the one map on which the talk's observations are judged, and which the atlas's
     figures draw; empty for others."""
+    section: Section = ""
+    """Section of `results/tms.pdf` that shows the map, as of an experiment."""
     n_features: Annotated[int, Range(2, 1000)]
     """Number of features, n."""
     n_hidden: Annotated[int, Range(1, 1000)]

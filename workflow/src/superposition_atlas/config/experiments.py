@@ -65,10 +65,15 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
             raise refused((*key, "claims"), True, "false", why)
         if filled["role"]:
             raise refused((*key, "role"), filled["role"], "the empty text", why)
+    if filled["section"] and (filled["role"] or filled["claims"]):
+        raise refused(
+            (*key, "section"), filled["section"], "the empty text with a role or claims: the report has those"
+        )
     return Experiment(
         name=name,
         title=filled["title"] or name,
         role=filled["role"],
+        section=filled["section"],
         family=filled["probability"]["family"] if filled["family"] == "auto" else filled["family"],
         n_features=n_features,
         n_hidden=filled["n_hidden"],

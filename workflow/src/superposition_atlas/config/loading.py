@@ -83,7 +83,7 @@ def schedule_source(raw: Mapping[str, Any], name: str, case: str | None = None) 
         of_schedules = {
             key: value
             for key, value in sorted(filled.items())
-            if key not in ("like", "saes", "shards", "figures")
+            if key not in ("like", "saes", "shards", "figures", "section")
         }
         return {"experiments": {name: of_schedules | {"cases": cases, "shown_seeds": loaded.shown_seeds}}}
     structure = cases[case].get("structure", filled.get("structure"))

@@ -11,6 +11,7 @@ from superposition_atlas.config.costs import most_points, search_seconds, shards
 from superposition_atlas.config.declaration import MapFigure
 from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, key_text, refused
+from superposition_atlas.config.sections import Section
 from superposition_atlas.config.training import training_settings
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.theory.limits import LARGEST_SOLVED
@@ -63,6 +64,7 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         name=name,
         title=filled["title"] or name,
         role=filled["role"],
+        section=_section(key, filled),
         n_features=filled["n_features"],
         n_hidden=filled["n_hidden"],
         seeds=tuple(seeds),
@@ -73,6 +75,14 @@ def read_map(name: str, filled: Mapping[str, Any], variants: Mapping[str, Any]) 
         points=points,
         figures=figure_kinds(filled["figures"], MapFigure),
     )
+
+
+def _section(key: Key, filled: Mapping[str, Any]) -> Section:
+    section: Section = filled["section"]
+    if section and (filled["role"] or filled["compare_norms"]):
+        allowed = "the empty text with a role or compare_norms: the report has those"
+        raise refused((*key, "section"), section, allowed)
+    return section
 
 
 def _shards(

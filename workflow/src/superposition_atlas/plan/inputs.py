@@ -129,6 +129,18 @@ class JobInputs:
         """Files that the PDF reads."""
         return [self.source(path) for path in targets.report_sources(self.config)]
 
+    def report_figures(self) -> list[str]:
+        """Figures that the PDF may show."""
+        return targets.report_figures(self.config)
+
+    def paper(self, wildcards: Wildcards) -> list[str]:
+        """Tables that a further paper reads."""
+        return targets.paper_sources(self.config, wildcards.paper)
+
+    def paper_figures(self, wildcards: Wildcards) -> list[str]:
+        """Figures of a further paper."""
+        return targets.paper_figures(self.config, wildcards.paper)
+
     def explorer(self) -> dict[str, list[str]]:
         """Files that the explorer's page is made from, by role."""
         return {

@@ -13,3 +13,4 @@ class Wildcards(Protocol):
     shard: str
     table: str
     figure: str
+    paper: str

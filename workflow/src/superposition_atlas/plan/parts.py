@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from superposition_atlas.config import Config
+from superposition_atlas.config.sections import PAPERS
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import targets
@@ -33,6 +34,7 @@ STAGES = frozenset(
             "schedule",
             "schedules",
         ),
+        *("pairs", "paper"),
         *("matching", "pair_phases", "train", "train_shard", "join_models"),
         *("map_points", "map_weights", "map_solutions", "map_measures", "map_norms"),
         *("map_matching", "map_predictions", "map_branches"),
@@ -69,7 +71,7 @@ def _by_field(names: Iterable[str], field: str, paths: Iterable[str]) -> dict[st
     for name in names:
         if field == "map" and name in _WHOLES:
             continue
-        if name in STAGES or name.startswith(PREFIXES):
+        if name in (*STAGES, *PAPERS) or name.startswith(PREFIXES):
             raise ConfigError(
                 f"{field}s.{name}: got the name of a rule (`snakemake {name}` runs it), allowed is another"
             )

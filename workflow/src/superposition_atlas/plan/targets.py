@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from superposition_atlas.config import Config, Experiment, Map
+from superposition_atlas.config.sections import TABLES as SECTION_TABLES
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.storage import layout
@@ -77,7 +78,7 @@ def judged(config: Config) -> list[str]:
 def case_tables(experiment: Experiment) -> tuple[str, ...]:
     """Tables that each case of an experiment has."""
     of_saes = (*layout.SAE_TABLES, layout.SAE_HISTORY) if experiment.saes else ()
-    return (*layout.TOY_MODEL_TABLES, *of_saes)
+    return (*layout.TOY_MODEL_TABLES, *of_saes, *SECTION_TABLES.get(experiment.section, ()))
 
 
 def experiment_tables(config: Config) -> list[str]:
@@ -89,6 +90,7 @@ def experiment_tables(config: Config) -> list[str]:
         for table in (
             *layout.TOY_MODEL_TABLES,
             *(layout.SAE_TABLES if experiment.saes else ()),
+            *SECTION_TABLES.get(experiment.section, ()),
             *(layout.SAE_COMPARISON if experiment.compares_architectures else ()),
             *(layout.LOSS_TABLES if name in compared else ()),
             *([layout.MATCHING] if catalogue.matched_cases(experiment) else ()),
@@ -197,6 +199,7 @@ def all_files(config: Config) -> list[str]:
         layout.report(),
         layout.report_numbers(),
         layout.explorer(),
+        *(path for name in config.papers() for path in (layout.paper(name), layout.paper_numbers(name))),
         *figure_files(config),
         *experiment_tables(config),
         *case_files(config),
@@ -211,8 +214,36 @@ def all_files(config: Config) -> list[str]:
     ]
 
 
+def report_figures(config: Config) -> list[str]:
+    """Every figure that the PDF may show."""
+    return [layout.figure(figure.name, "svg") for figure in catalogue.figures(config.without_sections())]
+
+
+def paper_figures(config: Config, name: str) -> list[str]:
+    """Every figure of a further paper."""
+    sections = config.papers().get(name, ())
+    return [
+        layout.figure(figure.name, "svg")
+        for figure in catalogue.figures(config)
+        if figure.section in sections
+    ]
+
+
+def paper_sources(config: Config, name: str) -> list[str]:
+    """Every table that a further paper may read: those of its experiments and maps."""
+    sections = config.papers().get(name, ())
+    experiments = {key for key, own in config.experiments.items() if own.section in sections}
+    maps = {key for key, own in config.maps.items() if own.section in sections}
+    paths = [*experiment_tables(config), *map_files(config), *map(layout.schedules, config.experiments)]
+    fields = {path: place.fields for path in paths if (place := layout.identify(path))}
+    return [
+        path for path, own in fields.items() if own.get("experiment") in experiments or own.get("map") in maps
+    ]
+
+
 def report_sources(config: Config) -> list[str]:
     """Every table that the PDF reads."""
+    config = config.without_sections()
     sources = {layout.claims(), catalogue.PUBLISHED_NORMS}
     if catalogue.answers(config):
         sources.add(layout.answer())

@@ -1,15 +1,15 @@
 """The report as one JSON document: which blocks stand where, with figures, references and numbers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.report import blocks, packing
+from superposition_atlas.report.assembly import Document, assembled, labels_of
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.gathered import Gathered
-from superposition_atlas.report.markup import cited, plain, runs
+from superposition_atlas.report.markup import plain
 from superposition_atlas.report.sentences import (
     all_schedules,
     appendix,
@@ -24,9 +24,6 @@ from superposition_atlas.report.sentences import (
     theory,
     training,
 )
-from superposition_atlas.report.sentences.bibliography import REFERENCES
-
-Document = dict[str, Any]
 
 TITLE = "Superposition when features are not equally sparse"
 
@@ -42,34 +39,23 @@ def document(facts: Gathered, imprint: Imprint, stages: Sequence[dict[str, float
     drawn_after, loose = _appended(facts, figures)
     after = _appendix(facts, loose)
     abstract = opening.abstract(facts.findings())
-    labels = figures.labels() | {
-        block["label"].replace("table-", "table:", 1): block["label"]
-        for block in (*main, *after)
-        if block["kind"] == "table"
-    }
+    labels = labels_of(figures, (*main, *after))
     drawn = {figure.module: [own.name for own in figures.of_module(figure.module)] for figure in figures.all}
     if slides := appendix.slides(drawn, labels):
         drawn_after = [blocks.heading("The talk, slide by slide"), *slides, *drawn_after]
     after = [*drawn_after, *after]
-    keys = cited(list(blocks.lines((*main, *after))))
-    return {
-        "title": TITLE,
-        "subtitle": runs(
-            "A reproduction of, and an answer to, the talk *Experiments with Mechanistic Interpretability*"
-        ),
-        "running": "superposition-atlas",
-        "subject": "Which features toy models of superposition represent when importance and sparsity differ",
-        "authors": list(imprint.authors),
-        "keywords": list(imprint.keywords),
-        "date": {"year": imprint.date.year, "month": imprint.date.month, "day": imprint.date.day},
-        "imprint": runs(closing.title_line(imprint)),
-        "abstract": runs(abstract),
-        "main": blocks.finished(main, labels),
-        "appendix": blocks.finished(after, labels),
-        "references": [{"key": key, "text": runs(REFERENCES[key])} for key in keys],
-        "figures": [figure.name for figure in figures.shown],
-        "numbers": facts.ledger.numbers,
-    }
+    return assembled(
+        title=TITLE,
+        subtitle="A reproduction of, and an answer to, the talk *Experiments with Mechanistic "
+        "Interpretability*",
+        subject="Which features toy models of superposition represent when importance and sparsity differ",
+        abstract=abstract,
+        main=main,
+        appendix=after,
+        figures=figures,
+        imprint=imprint,
+        numbers=facts.ledger.numbers,
+    )
 
 
 def summary(facts: Gathered) -> list[str]:

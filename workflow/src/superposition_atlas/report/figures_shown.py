@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from superposition_atlas.config.sections import Section
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
 from superposition_atlas.report import captions, packing
@@ -20,14 +21,18 @@ TALLEST = 610.0
 class Figures:
     """The figures of a configuration, of which the report shows some."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, sections: Sequence[Section] = ("",)) -> None:
         """Checks that all of them are there.
+
+        Args:
+            sources: where they are.
+            sections: of a further paper; the empty one stands for figures of the report.
 
         Raises:
             ArtefactError: if a figure is missing.
         """
         self._sources = sources
-        self.all = catalogue.figures(sources.config)
+        self.all = [one for one in catalogue.figures(sources.config) if one.section in sections]
         self.shown: list[FigureTarget] = []
         for figure in self.all:
             require_file(sources.locate(layout.figure(figure.name, "svg")))

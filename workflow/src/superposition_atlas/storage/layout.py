@@ -24,6 +24,9 @@ SAE_HISTORY = "history"
 """A table of a case's SAEs that no experiment has joined."""
 SAE_COMPARISON = ("sae_levels", "sae_contrasts")
 """Tables of an experiment that compares architectures: levels chosen apart, and paired contrasts."""
+SECTION_TABLES = ("pairs",)
+"""Tables that a case has only where its experiment is of a section of a further paper, see
+`config.sections`; the experiment has the same ones."""
 LOSS_TABLES = ("losses", "solutions")
 """Tables of an experiment that compare its toy models with the best solutions."""
 MAP_PARTS = ("points", "weights", "solutions")
@@ -40,7 +43,13 @@ NORM_TABLES = ("points", "schedules")
 PLAYGROUND_TABLES = ("runs", "curves", "points", "units", "weights")
 ATTENTION_TABLES = ("cells", "outputs", "rules", "models")
 
-_FIELDS = {"shard": r"\d+", "part": r"toy_models|saes|heads_\d+", "format": "svg|png|gif", "job": r"[^\0]+"}
+_FIELDS = {
+    "shard": r"\d+",
+    "part": r"toy_models|saes|heads_\d+",
+    "paper": "tms|structure",
+    "format": "svg|png|gif",
+    "job": r"[^\0]+",
+}
 """Patterns of fields that are not names."""
 _NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
 
@@ -92,7 +101,13 @@ ENTRIES: Mapping[str, Entry] = {
         "metrics/{experiment}/{table}.parquet",
         "measures of all cases of an experiment",
         "collect",
-        (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY),
+        (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY, *SECTION_TABLES),
+    ),
+    "pairs": Entry(
+        "metrics/{experiment}/cases/{case}/{table}.parquet",
+        "how features that depend on one another lie",
+        "pairs",
+        ("pairs",),
     ),
     "sae_comparison": Entry(
         "metrics/{experiment}/{table}.parquet",
@@ -148,6 +163,8 @@ ENTRIES: Mapping[str, Entry] = {
     "figure": Entry("figures/{figure}.{format}", "a figure", "figure"),
     "report": Entry("report.pdf", "the report", "report"),
     "report_numbers": Entry("report.json", "the words and numbers of the report", "report"),
+    "paper": Entry("{paper}.pdf", "a further paper", "paper"),
+    "paper_numbers": Entry("{paper}.json", "the words and numbers of a further paper", "paper"),
     "explorer": Entry("explorer.html", "the explorer", "explorer"),
     "report_zip": Entry("report.zip", "Snakemake's own report", None),
     "store": Entry("checkpoints/{job}", _KEPT, None),
@@ -242,7 +259,7 @@ def saes(experiment: str, case: str, sae: str) -> str:
 
 
 def case_table(experiment: str, case: str, table: str) -> str:
-    """Measures of one case: one of TOY_MODEL_TABLES, SAE_TABLES or SAE_HISTORY."""
+    """Measures of one case: one of TOY_MODEL_TABLES, SAE_TABLES, SAE_HISTORY or SECTION_TABLES."""
     return _path("toy_model_table", experiment=experiment, case=case, table=table)
 
 
@@ -328,6 +345,16 @@ def report() -> str:
 def report_numbers() -> str:
     """The numbers in the PDF."""
     return _path("report_numbers")
+
+
+def paper(name: str) -> str:
+    """The PDF of a further paper, see `config.sections`."""
+    return _path("paper", paper=name)
+
+
+def paper_numbers(name: str) -> str:
+    """The words and numbers in that PDF."""
+    return _path("paper_numbers", paper=name)
 
 
 def explorer() -> str:

@@ -1,12 +1,10 @@
 """Compiles results/report.pdf; its words, its numbers and what was found are beside it as report.json."""
 
 import argparse
-import json
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from superposition_atlas import config
+from superposition_atlas.cli.pdf import pdf_provenance, write_numbers
 from superposition_atlas.cli.shared_options import add_spec
 from superposition_atlas.maps.norms import PUBLISHED_NORMS
 from superposition_atlas.report import costs
@@ -16,10 +14,6 @@ from superposition_atlas.report.gathered import gather
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.report.typesetting import compile_pdf
 from superposition_atlas.storage import layout
-from superposition_atlas.storage.atomic import write_sealed
-from superposition_atlas.storage.code_digest import code_digest
-from superposition_atlas.storage.embedded import KEY
-from superposition_atlas.storage.provenance import provenance_of, provenance_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     for path in (output, written):
         path.unlink(missing_ok=True)
     sources = Sources(
-        config=config.load(arguments.spec),
+        config=config.load(arguments.spec).without_sections(),
         results=arguments.results,
         benchmarks=arguments.benchmarks,
         captions=arguments.captions,
@@ -59,16 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     facts = gather(sources)
     about = imprint(arguments.citation, arguments.template.parent)
     contents = document(facts, about, costs.stages(arguments.benchmarks)) | {"found": summary(facts)}
-    provenance = _provenance(arguments.spec)
-    carried = json.loads(provenance_text(provenance, ascii_only=True))
-    text = json.dumps({**contents, KEY: carried}, ensure_ascii=False, allow_nan=False, indent=1)
-    write_sealed(f"{text}\n".encode(), written)
+    provenance = pdf_provenance("report", arguments.spec)
+    write_numbers(written, contents, provenance)
     figures = [sources.locate(layout.figure(name, "svg")) for name in contents["figures"]]
     compile_pdf(arguments.template, written, figures, output, provenance)
-
-
-def _provenance(spec: dict[str, Any]) -> dict[str, Any]:
-    code = code_digest("superposition_atlas.cli.commands.report")
-    provenance = provenance_of(spec, code, engine="typst")
-    provenance["versions"] |= {"typst": version("typst")}
-    return provenance

@@ -20,6 +20,10 @@ _WHOLE = {
     "explorer": "the interactive page, with every table that it reads",
     "report_zip": "Snakemake's own report, to browse: figures, captions, jobs",
 }
+_PAPERS = {
+    "tms": "the figures of Toy Models of Superposition again",
+    "structure": "features that depend on one another",
+}
 _KINDS = {
     "grid": "a grid of schedules",
     "random": "random schedules",
@@ -52,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _sections(loaded: Config) -> Iterator[tuple[str, dict[str, str]]]:
     yield "Whole", _WHOLE
+    yield "One further paper", {name: f"{layout.paper(name)}: {_PAPERS[name]}" for name in loaded.papers()}
     parts = files_by_name(loaded)
     yield (
         "One experiment",

@@ -4,7 +4,10 @@ The Snakefile makes its targets from this list and the report its sections. A ne
 with a caption in workflow/report/captions, and an entry in the module of its subject here.
 """
 
+from dataclasses import replace
+
 from superposition_atlas.config import Config
+from superposition_atlas.config.sections import Section
 from superposition_atlas.figures.catalogue import (
     atlas_maps,
     attention,
@@ -64,4 +67,15 @@ def figures(config: Config) -> list[FigureTarget]:
         theory.theory_and_training,
         atlas_maps.over_schedules,
     )
-    return [figure for part in parts for figure in part(config)]
+    return [
+        replace(figure, section=figure.section or _section(config, figure))
+        for part in parts
+        for figure in part(config)
+    ]
+
+
+def _section(config: Config, figure: FigureTarget) -> Section:
+    """Section of the experiment or map that a figure is labelled with."""
+    experiment = config.experiments.get(figure.labels.get("experiment", ""))
+    described = config.maps.get(figure.labels.get("map", ""))
+    return (experiment and experiment.section) or (described and described.section) or ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from superposition_atlas.config.sections import Section
+
 
 @dataclass(frozen=True)
 class FigureTarget:
@@ -23,5 +25,7 @@ class FigureTarget:
     """Labels that distinguish the figure from others of its module, for captions and Snakemake's report."""
     moves: bool = False
     """Whether a GIF is written beside the figure, which is its last frame."""
+    section: Section = ""
+    """Section of a further paper that shows it, see `config.sections`; empty where the report may."""
     named_after: str = ""
     """Key of the configuration that its name is made of; empty where it is always the same."""

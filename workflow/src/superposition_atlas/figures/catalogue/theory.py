@@ -15,7 +15,8 @@ from superposition_atlas.figures.catalogue.subjects import (
     matched_cases,
     with_figures,
 )
-from superposition_atlas.storage.layout import MATCHING, PAIR_TABLES, experiment_table, map_table, pair_table
+from superposition_atlas.storage import layout
+from superposition_atlas.storage.layout import MATCHING, PAIR_TABLES, experiment_table, map_table
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import xavier_scale
 
@@ -37,7 +38,7 @@ def theory_and_training(config: Config) -> Iterator[FigureTarget]:
     yield FigureTarget(
         "pair_phases",
         "pair_phases",
-        {table: pair_table(table) for table in PAIR_TABLES},
+        {table: layout.pair_table(table) for table in PAIR_TABLES},
         THEORY,
         "Squares over the probabilities of two features, a ratio of importances each: regions in which the "
         "first, the second or both are represented, the matching's lines between them, toy models as marks.",
