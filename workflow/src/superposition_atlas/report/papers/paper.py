@@ -35,7 +35,7 @@ _ABOUT = {
         "The figures of Toy Models of Superposition, again",
         "What the paper says, what comes out here, and whether the numbers support it",
         "A reproduction of the figures of Toy Models of Superposition",
-        "We train again what *Toy Models of Superposition* [@elhage2022] shows, on more seeds, and test its "
+        "We train again what *Toy Models of Superposition* [@tms] shows, on more seeds, and test its "
         "statements.",
     ),
     "structure": _About(

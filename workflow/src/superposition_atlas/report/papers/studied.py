@@ -25,7 +25,7 @@ class Statement:
     """One statement of a source beside what comes out here."""
 
     words: str
-    """The statement in a few words, with its source as markup (`[@elhage2022]`)."""
+    """The statement in a few words, with its source as markup (`[@tms]`)."""
     found: str
     """What comes out here, with its interval."""
     verdict: State
