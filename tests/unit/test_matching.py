@@ -263,7 +263,7 @@ def test_a_schedule_or_toy_models_are_taken_as_well() -> None:
     models = sa.train(schedule, n_hidden=2, seeds=[0, 1], steps=0)
     assert sa.match(models).structure == found.structure
     binary = replace(models, settings=replace(models.settings, magnitudes="binary"))
-    with pytest.raises(TheoryError, match="magnitudes of the toy models are binary: must be uniform"):
+    with pytest.raises(TheoryError, match="magnitudes of the toy models is 'binary': must be 'uniform'"):
         sa.match(binary)
 
 

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from superposition_atlas.errors import ArgumentError
+from superposition_atlas.joined_models import joined
 from superposition_atlas.metrics.features import feature_table, overlaps
 from superposition_atlas.sae.architectures.pca import principal_directions
 from superposition_atlas.sampling import stream
@@ -16,7 +17,6 @@ from superposition_atlas.sampling.stream import Purpose
 from superposition_atlas.sampling.structure import ALL, SHARED, intervals_of, joint_probability, none_active
 from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.storage.model_files import read_models, write_models
-from superposition_atlas.toy_model import joined
 from superposition_atlas.training.problem import Problem
 from superposition_atlas.training.torch_engine import DeviceStream
 from superposition_atlas.training.train_toy_models import random_dictionaries, train

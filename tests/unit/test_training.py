@@ -34,7 +34,24 @@ VARIANTS = {
     "binary": {"magnitudes": "binary"},
     "exponential": {"magnitudes": "exponential"},
     "lognormal-centred": {"magnitudes": "lognormal", "centred_inputs": True},
+    "signed": {"magnitudes": "signed_uniform"},
 }
+COMPUTING = {
+    "relu-hidden": {"hidden": "relu"},
+    "relu-hidden-centred": {"hidden": "relu", "centred_inputs": True},
+    "untied": {"output_weights": "untied"},
+    "untied-linear-frozen": {"output_weights": "untied", "output": "linear", "bias": "mean"},
+    "untied-densest-zero": {"output_weights": "untied", "bias": "densest_zero"},
+    "absolute": {"target": "absolute", "magnitudes": "signed_uniform"},
+    "absolute-centred-linear": {
+        "target": "absolute", "magnitudes": "signed_uniform", "centred_inputs": True, "output": "linear",
+    },
+    "absolute-by-neurons": {
+        "target": "absolute", "magnitudes": "signed_uniform", "hidden": "relu", "output_weights": "untied",
+    },
+}  # fmt: skip
+"""Variants with a ReLU on h, output weights of their own, or |x| as what is to be computed."""
+ALL = VARIANTS | COMPUTING
 OPTIMIZERS = {
     "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
     "adamw-frozen-bias": {"optimizer": "adamw", "weight_decay": 0.1, "bias": "mean"},
@@ -81,18 +98,31 @@ def assert_same_bits(state, other):
         np.testing.assert_array_equal(array, other_array)
 
 
+def matrices(of, rows):
+    """W and W_out in the rows of a state."""
+    return rows[:, : of.n_hidden], rows[:, -of.n_hidden :]
+
+
+def target(of, x):
+    return np.abs(x) if of.settings.target == "absolute" else x
+
+
 def gradient_by_definition(of, W, b, step):
-    """Gradient of Σ_i I_i (x_i - x'_i)², mean over batch and features, and that loss: float64."""
-    W, b = W.astype(float), b.astype(float)
+    """Gradient of Σ_i I_i (y_i - x'_i)², mean over batch and features, and that loss: float64."""
+    rows, b = W.astype(float), b.astype(float)
+    W, W_out = matrices(of, rows)
     batch_size, output, magnitudes = of.settings.batch_size, of.settings.output, of.settings.magnitudes
     x = sample(of.seeds, step, batch_size, of.probability, magnitudes=magnitudes).astype(float)
     importance = of.importance[:, None, :]
     seen = x - of.centre[:, None, :]
-    hidden = encode(seen, W)
-    error = reconstruct(hidden, W, b, output) - x
-    follows = (hidden @ W + b[:, None, :] > 0) | (output == "linear")
+    hidden = encode(seen, W, of.settings.hidden)
+    error = reconstruct(hidden, W_out, b, output) - target(of, x)
+    follows = (hidden @ W_out + b[:, None, :] > 0) | (output == "linear")
     back = 2 * importance * error * follows / x[0].size
-    gradient_W = hidden.swapaxes(1, 2) @ back + (back @ W.swapaxes(1, 2)).swapaxes(1, 2) @ seen
+    lets_through = (encode(seen, W) > 0) | (of.settings.hidden == "linear")
+    back_to_hidden = (back @ W_out.swapaxes(1, 2)) * lets_through
+    parts = back_to_hidden.swapaxes(1, 2) @ seen, hidden.swapaxes(1, 2) @ back
+    gradient_W = np.concatenate(parts, axis=1) if of.n_rows > of.n_hidden else sum(parts)
     gradient_b = back.sum(1)
     if of.settings.bias == "densest_zero":
         gradient_b[of.probability == of.probability.max(axis=1, keepdims=True)] = 0.0
@@ -133,7 +163,7 @@ def distance_to_kinks(of, state):
 
 
 @pytest.mark.parametrize("engine", [FusedEngine(2), TorchEngine("cpu", 2)], ids=lambda engine: engine.name)
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("variant", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("p", [1.0, 0.3, 0.03], ids=lambda p: f"p={p}")
 def test_the_gradient_of_every_variant(engine, variant, p):
     of = problem(probability=p, batch_size=301, **variant)
@@ -184,7 +214,7 @@ def test_the_densest_features_bias_alone_is_held(optimizer):
     np.testing.assert_allclose(fused.W, reference.W, atol=2e-5)
 
 
-@pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)
+@pytest.mark.parametrize("variant", (ALL | OPTIMIZERS).values(), ids=ALL | OPTIMIZERS)
 def test_engines_stay_together_in_every_variant(variant):
     of = problem(batch_size=200, probability=0.2, steps=100, **variant)
     fused, fused_loss = trained(FusedEngine(2), of, 40, 60)
@@ -220,15 +250,16 @@ def test_centring_is_a_change_of_bias():
     )
 
 
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("variant", ALL.values(), ids=ALL)
 def test_the_held_out_loss_is_that_of_the_model(variant):
     of = problem(probability=0.1, **variant)
     state, _ = trained(FusedEngine(1), of, 200)
     x = sample(
         of.seeds, 0, HELD_OUT_SAMPLES, of.probability, stream.Purpose.EVALUATION, of.settings.magnitudes
     )
-    hidden = encode(x - of.centre[:, None, :], state.weights.W)
-    error = x - reconstruct(hidden, state.weights.W, state.weights.b, of.settings.output)
+    W, W_out = matrices(of, state.weights.W)
+    hidden = encode(x - of.centre[:, None, :], W, of.settings.hidden)
+    error = target(of, x) - reconstruct(hidden, W_out, state.weights.b, of.settings.output)
     expected = (of.importance[:, None, :] * error.astype(float) ** 2).mean(axis=1)
     np.testing.assert_allclose(FusedEngine(2).feature_loss(state.weights, of), expected, rtol=1e-4)
     np.testing.assert_allclose(TorchEngine("cpu", 1).feature_loss(state.weights, of), expected, rtol=1e-4)
@@ -493,7 +524,7 @@ def test_dense_features_leave_the_most_important_ones_orthogonal():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", (VARIANTS | OPTIMIZERS).values(), ids=VARIANTS | OPTIMIZERS)
+@pytest.mark.parametrize("variant", (ALL | OPTIMIZERS).values(), ids=ALL | OPTIMIZERS)
 def test_final_losses_of_the_engines_have_one_distribution(variant):
     """Other seeds for either engine, so that agreement is not that of the same samples."""
     schedule = Schedule(0.9 ** np.arange(5), 50.0 ** -np.linspace(0, 1, 5))
@@ -550,6 +581,9 @@ SCHEDULE = Schedule(np.ones(3), np.full(3, 0.5))
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is 'step'"),
         ({"warmup_steps": 2}, "warmup_steps is 2: must be an integer ≥ 0 and < 2, the steps"),
         ({"output": "tanh"}, "output is 'tanh'"),
+        ({"hidden": "tanh"}, "hidden is 'tanh': must be linear or relu"),
+        ({"output_weights": "own"}, "output_weights is 'own': must be tied or untied"),
+        ({"target": "square"}, "target is 'square': must be inputs or absolute"),
         ({"bias": "none"}, "bias is 'none'"),
         ({"bias": 0.5}, "bias is 0.5"),
         ({"bias": [0.5, 0.5]}, "bias is [0.5, 0.5]: must be a list of 3 numbers, one a feature (it has 2)"),

@@ -1,6 +1,7 @@
 """The toy model of superposition: h = W x, x' = ReLU(Wᵀ h + b), and an ensemble of trained ones.
 
-Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARENA 3.0, chapter 1.
+Elhage et al. 2022, *Toy Models of Superposition*; shapes and settings as in ARENA 3.0, chapter 1. Its later
+sections have h = ReLU(W x), output weights of their own in place of Wᵀ, and |x| as what is to be computed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +14,13 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from superposition_atlas import arguments
+from superposition_atlas.covered_models import PLAIN
 from superposition_atlas.errors import SettingError
 from superposition_atlas.objects.ensemble import Ensemble, ShortSettings
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.sample import sample
-from superposition_atlas.sampling.structure import Intervals, independent
+from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.settings.rules import DISTINCT, Length, Range, hold
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 InitScale = Annotated[float, Range(above=0)] | Literal["xavier", "unit"]
 Output = Literal["relu", "linear"]
+Hidden = Literal["linear", "relu"]
+OutputWeights = Literal["tied", "untied"]
+Target = Literal["inputs", "absolute"]
 Bias = Literal["trained", "zero", "mean", "densest_zero"] | Annotated[tuple[float, ...], Length(1)]
 Optimizer = Literal["adam", "adamw", "sgd"]
 WeightDecay = Annotated[float, Range(0)] | Literal["default"]
@@ -70,6 +75,13 @@ class TrainingSettings(ShortSettings):
     """First steps, over which the learning rate rises linearly; fewer than `steps`."""
     output: Output = "relu"
     """The toy model's last function: `relu`, or `linear` for none."""
+    hidden: Hidden = "linear"
+    """Function of the hidden dimensions: `linear` for none, or `relu`, h = ReLU(W x), which makes neurons of
+    them: their basis is privileged."""
+    output_weights: OutputWeights = "tied"
+    """Matrix from h to the outputs: that of the inputs, `tied`, or W_out, trained beside W, `untied`."""
+    target: Target = "inputs"
+    """What the outputs are to be: the `inputs`, or the `absolute` values of the inputs."""
     bias: Bias = "trained"
     """The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list of one
     number a feature. With `densest_zero` only the bias of the feature of the highest probability stays at 0
@@ -79,7 +91,8 @@ class TrainingSettings(ShortSettings):
     same."""
     magnitudes: MagnitudesName = "uniform"
     """Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1), `exponential` with
-    mean 1/2, or `lognormal` with mean 1/2 and standard deviation 1 of its logarithm."""
+    mean 1/2, `lognormal` with mean 1/2 and standard deviation 1 of its logarithm, or `signed_uniform` in
+    [-1, 1]."""
     record_steps: RecordSteps = ()
     """Numbers of steps at which weights and held-out losses are recorded (0 is before training),
     ascending."""
@@ -107,6 +120,11 @@ class TrainingSettings(ShortSettings):
         """Whether any bias is trained."""
         return self.bias in ("trained", "densest_zero")
 
+    @property
+    def n_matrices(self) -> int:
+        """Matrices that are trained: W, and W_out unless it is W's."""
+        return 2 if self.output_weights == "untied" else 1
+
     def check_bias(self, n_features: int) -> None:
         """Raises SettingError unless a bias that is given as numbers has one for each of the features."""
         if not isinstance(self.bias, str) and len(self.bias) != n_features:
@@ -131,6 +149,8 @@ class History:
     b: Float[np.ndarray, "record instance feature"]
     feature_loss: Float[np.ndarray, "record instance feature"]
     """I_i E(x_i - x'_i)² over a held-out batch, the same for all records of an instance (float64)."""
+    W_out: Float[np.ndarray, "record instance hidden feature"] | None = None
+    """None where output weights are tied."""
 
     @property
     def loss(self) -> Float[np.ndarray, "record instance"]:
@@ -149,7 +169,7 @@ class ToyModels(Ensemble):
     b: Float[np.ndarray, "instance feature"]
     loss: Float[np.ndarray, " instance"]
     """Mean training loss of the last 100 steps (float64, NaN with no steps): I_i (x_i - x'_i)², mean over
-    batch and features."""
+    batch and features; with `target: absolute`, |x_i| in x_i's place."""
     seeds: Integer[np.ndarray, " instance"]
     importance: Float[np.ndarray, "instance feature"]
     probability: Float[np.ndarray, "instance feature"]
@@ -160,6 +180,8 @@ class ToyModels(Ensemble):
     structure: Intervals | None = None
     """Which features depend on one another, [instance, feature, 2] (`sampling.structure`); None where all are
     independent."""
+    W_out: Float[np.ndarray, "instance hidden feature"] | None = None
+    """Output weights, x' = f(W_outᵀ h + b); None where they are W."""
 
     def __len__(self) -> int:
         return len(self.W)
@@ -173,13 +195,15 @@ class ToyModels(Ensemble):
             ArgumentError: if x has another shape, or a value that is not finite.
         """
         x = arguments.batches("x", x, len(self), self.n_features)
-        return encode(x - centre(self.probability, self.settings)[:, None, :], self.W)
+        seen = x - centre(self.probability, self.settings)[:, None, :]
+        return encode(seen, self.W, self.settings.hidden)
 
     def reconstruct(
         self, x: Float[np.ndarray, "#instance batch feature"]
     ) -> Float[np.ndarray, "instance batch feature"]:
         """x', float32; x and errors as those of `encode`."""
-        return reconstruct(self.encode(x), self.W, self.b, self.settings.output)
+        W_out = self.W if self.W_out is None else self.W_out
+        return reconstruct(self.encode(x), W_out, self.b, self.settings.output)
 
     def sample(
         self, step: int, batch_size: int, purpose: stream.Purpose = stream.Purpose.EVALUATION
@@ -202,7 +226,8 @@ class ToyModels(Ensemble):
         arrays = {name: getattr(self, name)[instances] for name in tensor_names(self)}
         if self.history is None:
             return replace(self, **arrays)
-        recorded = {name: getattr(self.history, name)[:, instances] for name in HISTORY_TENSORS}
+        names = history_tensor_names(self.history)
+        recorded = {name: getattr(self.history, name)[:, instances] for name in names}
         return replace(self, **arrays, history=replace(self.history, **recorded))
 
     def of_seeds(self, seeds: Iterable[int]) -> "ToyModels":
@@ -229,12 +254,15 @@ class ToyModels(Ensemble):
         return frame
 
     def to_torch(self) -> "torch.nn.Module":
-        """The toy models as one torch module: parameters `W` and `b`, forward from x to x', `encode` to h."""
+        """The toy models as one torch module: parameters `W`, `b` and, where untied, `W_out`; forward goes
+        from x to x', `encode` to h.
+        """
         module: torch.nn.Module = import_module("superposition_atlas.storage.torch_module").as_module(self)
         return module
 
     def summary(self) -> dict[str, object]:
         """What the repr says."""
+        special = [f"{name} {value}" for name, value in self.settings.changed() if name in PLAIN]
         return {
             "toy models": len(self),
             "features": self.n_features,
@@ -242,6 +270,7 @@ class ToyModels(Ensemble):
             "steps": self.settings.steps,
             "loss": f"{np.median(self.loss):.4g} (median)" if np.isfinite(self.loss).any() else "unknown",
             "engine": self.engine,
+            **({"with": ", ".join(special)} if special else {}),
         }
 
     @property
@@ -256,49 +285,20 @@ class ToyModels(Ensemble):
 
 
 TENSORS = ("W", "b", "loss", "seeds", "importance", "probability")
-"""The arrays of `ToyModels`, all with the instance as first axis; see `tensor_names`."""
+"""The arrays that all `ToyModels` have, all with the instance as first axis; see `tensor_names`."""
 
 HISTORY_TENSORS = ("W", "b", "feature_loss")
-"""The arrays of `History`, all with record and instance as first axes."""
+"""The arrays that every `History` has, all with record and instance as first axes."""
 
 
 def tensor_names(models: ToyModels) -> tuple[str, ...]:
-    """The arrays that these toy models have: a structure where features depend on one another."""
-    return TENSORS if models.structure is None else (*TENSORS, "structure")
+    """The arrays that these toy models have: W_out where it is not W, a structure where there is one."""
+    return (*TENSORS, *(name for name in ("W_out", "structure") if getattr(models, name) is not None))
 
 
-def joined(ensembles: Sequence[ToyModels]) -> ToyModels:
-    """Several ensembles of one size, one way of training and one engine as one, in this order."""
-    filled = [one for one in ensembles if len(one)] or ensembles[:1]
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(one, name) for one in filled]) for name in TENSORS
-    }
-    if any(one.structure is not None for one in filled):
-        arrays["structure"] = np.concatenate(
-            [independent(one.probability.shape) if one.structure is None else one.structure for one in filled]
-        )
-    histories = [one.history for one in filled if one.history is not None]
-    if not histories:
-        return replace(filled[0], **arrays)
-    recorded = {
-        name: np.concatenate([getattr(one, name) for one in histories], axis=1) for name in HISTORY_TENSORS
-    }
-    return replace(filled[0], **arrays, history=replace(histories[0], **recorded))
-
-
-def no_models(n_features: int, n_hidden: int, settings: TrainingSettings, engine: str) -> ToyModels:
-    """An ensemble without toy models, and without what they would have recorded."""
-    values = np.zeros((0, n_features))
-    return ToyModels(
-        W=np.zeros((0, n_hidden, n_features), dtype=np.float32),
-        b=values.astype(np.float32),
-        loss=values[:, 0],
-        seeds=np.zeros(0, dtype=np.uint64),
-        importance=values,
-        probability=values,
-        settings=replace(settings, record_steps=()),
-        engine=engine,
-    )
+def history_tensor_names(history: History) -> tuple[str, ...]:
+    """The arrays that this history has."""
+    return HISTORY_TENSORS if history.W_out is None else (*HISTORY_TENSORS, "W_out")
 
 
 def xavier_scale(n_features: int, n_hidden: int) -> float:
@@ -311,11 +311,19 @@ def initial_weights(
     n_features: int,
     n_hidden: int,
     init_scale: InitScale,
-) -> Float[np.ndarray, "instance hidden feature"]:
-    """W of each seed by itself: normal, or with "unit" columns that are uniform on the sphere."""
-    normal = stream.standard_normal(seeds, 0, n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS)
+    n_matrices: int = 1,
+) -> Float[np.ndarray, "instance row feature"]:
+    """W of each seed by itself: normal, or with "unit" columns that are uniform on the sphere.
+
+    With two matrices W_out follows, n_hidden rows more of the same kind; W is the same as with one.
+    """
+    normal = stream.standard_normal(
+        seeds, 0, n_matrices * n_hidden, n_features, stream.Purpose.INITIAL_WEIGHTS
+    )
     if init_scale == "unit":
-        return (normal / np.linalg.norm(normal, axis=1, keepdims=True)).astype(np.float32)
+        matrices = normal.reshape(-1, n_hidden, n_features)
+        unit = matrices / np.linalg.norm(matrices, axis=1, keepdims=True)
+        return unit.reshape(normal.shape).astype(np.float32)
     scale = xavier_scale(n_features, n_hidden) if init_scale == "xavier" else float(init_scale)
     return (scale * normal).astype(np.float32)
 
@@ -354,10 +362,13 @@ def centre(
 
 
 def encode(
-    x: Float[np.ndarray, "instance batch feature"], W: Float[np.ndarray, "instance hidden feature"]
+    x: Float[np.ndarray, "instance batch feature"],
+    W: Float[np.ndarray, "instance hidden feature"],
+    hidden: Hidden = "linear",
 ) -> Float[np.ndarray, "instance batch hidden"]:
-    """h = W x, of inputs that are centred already where the model wants it."""
-    return x @ W.swapaxes(-1, -2)
+    """h = W x or ReLU(W x), of inputs that are centred already where the model wants it."""
+    h = x @ W.swapaxes(-1, -2)
+    return np.maximum(h, 0.0) if hidden == "relu" else h
 
 
 def reconstruct(
@@ -366,6 +377,6 @@ def reconstruct(
     b: Float[np.ndarray, "instance feature"],
     output: Output = "relu",
 ) -> Float[np.ndarray, "instance batch feature"]:
-    """x' = ReLU(Wᵀ h + b), or without the ReLU."""
+    """x' = ReLU(Wᵀ h + b), or without the ReLU; W is W_out where it is not tied."""
     z = h @ W + b[:, None, :]
     return np.maximum(z, 0.0) if output == "relu" else z

@@ -17,6 +17,7 @@ from superposition_atlas.attention.attention_settings import AttentionSettings
 from superposition_atlas.attention.heads import AttentionModels, initial_attention_weights
 from superposition_atlas.backends.progress import progress_bar
 from superposition_atlas.backends.threads import one_torch_thread
+from superposition_atlas.covered_models import ENCODES, require_settings
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.sampling import stream
 from superposition_atlas.toy_model import ToyModels
@@ -53,6 +54,7 @@ def train_attention(
         TrainingError: for a setting out of its range, or when a loss is no longer finite.
     """
     settings = AttentionSettings(n_heads, n_keys, steps, batch_size, learning_rate)
+    require_settings(models, "tokens that are sums of directions", ENCODES)
     if models.settings.centred_inputs:
         raise TrainingError("centred_inputs is True: must be False, or tokens are no sums of directions")
     rule = sequences.planted_rule(models.seeds, models.n_features)

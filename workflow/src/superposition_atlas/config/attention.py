@@ -9,6 +9,7 @@ from superposition_atlas.config.experiments import sae_settings
 from superposition_atlas.config.messages import Key, refused, refused_setting
 from superposition_atlas.config.schedule_rows import schedule_rows
 from superposition_atlas.config.training import training_settings
+from superposition_atlas.covered_models import ENCODES, other_setting
 from superposition_atlas.errors import SettingError
 from superposition_atlas.settings.rules import fields_of
 
@@ -36,6 +37,9 @@ def _setting(name: str, filled: Mapping[str, Any], written: Mapping[str, Any]) -
     if filled["toy_model"]["centred_inputs"]:
         allowed = "false here: tokens are sums of directions"
         raise refused((*key, "toy_model", "centred_inputs"), True, allowed)
+    if name_of_other := other_setting(filled["toy_model"], ENCODES):
+        allowed = f"{ENCODES[name_of_other][0]} here: tokens are sums of directions"
+        raise refused((*key, "toy_model", name_of_other), filled["toy_model"][name_of_other], allowed)
     trained = {name: filled[name] for name in fields_of(AttentionSettings) if name in filled}
     try:
         settings = AttentionSettings(**trained)

@@ -266,7 +266,7 @@ class MapKeys:
     a list means those. With 0 nothing is trained. They count within a block of seeds that each point has to
     itself, so toy models of different schedules are independent."""
     training: Training = NOTHING
-    """How the toy models are trained; all keys but `record_steps`."""
+    """How the toy models are trained; all keys but `record_steps`, `hidden`, `output_weights`, `target`."""
     variants: Annotated[
         Mapping[str, Any], ByName(TRAINING, words="a mapping of training settings by name")
     ] = NOTHING

@@ -1,6 +1,6 @@
 """Experiments as a configuration has them: what their declaration can't say of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
 from superposition_atlas.config.training import check_record_steps, training_settings
+from superposition_atlas.covered_models import ENCODES, PLAIN, POSITIVE, other_setting
 from superposition_atlas.errors import ConfigError, SettingError
 from superposition_atlas.sae.settings import SAESettings
 from superposition_atlas.sampling.structure import Intervals, intervals_of
@@ -69,6 +70,7 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
         raise refused(
             (*key, "section"), filled["section"], "the empty text with a role or claims: the report has those"
         )
+    _check_other_models(key, filled, cases.values())
     return Experiment(
         name=name,
         title=filled["title"] or name,
@@ -85,6 +87,22 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
         saes=saes,
         figures=figure_kinds(filled["figures"], ExperimentFigure),
     )
+
+
+def _check_other_models(key: Key, filled: Mapping[str, Any], cases: Iterable[Case]) -> None:
+    """Raises a ConfigError where slides, observations or SAEs are asked for that are about others."""
+    for case in cases:
+        for refusing, allowed, about in (
+            (("claims", "role"), PLAIN | POSITIVE, "slides and observations are about x' = ReLU(Wᵀ W x + b)"),
+            (("saes",), ENCODES, "SAEs are trained on sums of directions"),
+        ):
+            if not (setting := other_setting(case.training, allowed)):
+                continue
+            why = f" with {setting} {getattr(case.training, setting)} in case {case.name}: {about}"
+            for name, empty in (("claims", "false"), ("role", "the empty text"), ("saes", "{}")):
+                if name in refusing and filled[name]:
+                    value = list(filled[name]) if name == "saes" else filled[name]
+                    raise refused((*key, name), value, empty, why)
 
 
 def _case(

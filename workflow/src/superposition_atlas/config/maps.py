@@ -13,6 +13,7 @@ from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, key_text, refused
 from superposition_atlas.config.sections import Section
 from superposition_atlas.config.training import training_settings
+from superposition_atlas.covered_models import PLAIN, other_setting
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 from superposition_atlas.toy_model import TrainingSettings
@@ -111,6 +112,9 @@ def _training(
     training = training_settings(at, filled["training"] | written, filled["n_features"])
     if training.record_steps:
         raise refused(at("record_steps"), list(training.record_steps), "[] (maps keep no history)")
+    if other := other_setting(training, PLAIN):
+        allowed = f"{PLAIN[other][0]} (maps are of toy models that reconstruct their inputs by WᵀW)"
+        raise refused(at(other), getattr(training, other), allowed)
     return training
 
 

@@ -17,6 +17,9 @@ _PLAIN = {
     "output": "relu",
     "bias": "trained",
     "centred_inputs": False,
+    "hidden": "linear",
+    "output_weights": "tied",
+    "target": "inputs",
     "magnitudes": "uniform",
 }
 """Settings of training that the page can't change: what differs from them is no preset."""

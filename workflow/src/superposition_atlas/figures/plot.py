@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from superposition_atlas import arguments
+from superposition_atlas.covered_models import PLAIN, require_settings
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.figures.parts import (
     atlas_grid,
@@ -102,6 +103,7 @@ def bars(models: Models, title: str = "", ax: Axes | None = None) -> Figure:
         ArgumentError: if `models` is something else.
     """
     notebook_page.require_axes(ax)
+    require_settings(models, "bars", PLAIN)
     if ax is None:
         return notebook_page.page("bars", {"features": ensemble_tables.features_of(models)}, title=title)
     with style.applied():
@@ -126,6 +128,7 @@ def gram(models: Models, title: str = "", ax: Axes | None = None) -> Figure:
         ArgumentError: if `models` is something else, or too many.
     """
     notebook_page.require_axes(ax)
+    require_settings(models, "WᵀW", PLAIN)
     with style.applied():
         if ax is not None:
             model = _one(models)
@@ -154,6 +157,7 @@ def dimensionality(models: Models, title: str = "", ax: Axes | None = None) -> F
         ArgumentError: if `models` is something else.
     """
     notebook_page.require_axes(ax)
+    require_settings(models, "dimensionality", PLAIN)
     frame = ensemble_tables.features_of(models)
     with style.applied():
         if ax is None:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from superposition_atlas.covered_models import PLAIN, other_setting
+
 
 def is_covered(training: Mapping[str, Any]) -> bool:
-    """Whether the exact loss is theirs: their outputs are ReLUs, their magnitudes uniform in [0, 1]."""
-    return training["output"] == "relu" and training["magnitudes"] == "uniform"
+    """Whether the exact loss is theirs: ReLU(Wᵀ W x + b) reconstructs x, with magnitudes U[0, 1]."""
+    is_plain = not other_setting(dict(training), PLAIN)
+    return is_plain and training["output"] == "relu" and training["magnitudes"] == "uniform"
 
 
 def search_of(training: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ def train_points(
             "point": np.repeat(np.arange(len(points)), len(seeds)),
         }
     )
-    name = engine_name(engine, device)
+    name = engine_name(engine, device, settings)
     spec = {"kind": "toy models of a map, seeds by point", "settings": settings.as_dict(), "engine": name}
     on_gpu = "cuda" in name
     code = code_digest("superposition_atlas.training.train_toy_models")

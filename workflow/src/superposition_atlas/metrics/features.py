@@ -5,6 +5,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from superposition_atlas import arguments
+from superposition_atlas.covered_models import PLAIN, other_setting
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.sampling.structure import joint_probability
 from superposition_atlas.toy_model import ToyModels
@@ -98,8 +99,15 @@ def dedicated(
     return represented(W, norm) & (dimensionality(W) > arguments.number("threshold", threshold))
 
 
+_OF_RECONSTRUCTIONS = ("dimensionality", "interference", "polysemanticity", "net_interference")
+
+
 def model_table(models: ToyModels) -> pd.DataFrame:
-    """One row a toy model: loss, un-squared ‖W‖_F, and the counts of features by each rule."""
+    """One row a toy model: loss, un-squared ‖W‖_F, and the counts of features by each rule.
+
+    Norms are W's alone where output weights are untied; `n_dedicated` is 0 where no feature can be dedicated,
+    see `feature_table`.
+    """
     arguments.instance("models", models, ToyModels, "ToyModels")
     W = models.W.astype(np.float64)
     return pd.DataFrame(
@@ -109,7 +117,7 @@ def model_table(models: ToyModels) -> pd.DataFrame:
             "frobenius_norm": np.linalg.norm(W, axis=(1, 2)),
             "n_represented": represented(W).sum(axis=1),
             "n_represented_l1": (l1_norms(W) > REPRESENTED_NORM).sum(axis=1),
-            "n_dedicated": dedicated(W).sum(axis=1),
+            "n_dedicated": 0 if other_setting(models.settings, PLAIN) else dedicated(W).sum(axis=1),
             "mean_probability": models.probability.mean(axis=1),
         }
     )
@@ -123,7 +131,12 @@ def _while_active(models: ToyModels) -> np.ndarray:
 
 
 def feature_table(models: ToyModels) -> pd.DataFrame:
-    """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers."""
+    """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers.
+
+    Dimensionality, interference, polysemanticity and net_interference are NaN, and dedicated is false, where
+    the toy model is not x' = f(Wᵀ W x + b) (`hidden`, `output_weights`, `target`): there overlaps of W's
+    columns are no interference.
+    """
     arguments.instance("models", models, ToyModels, "ToyModels")
     W = models.W.astype(np.float64)
     n_instances, n_hidden, n_features = W.shape
@@ -140,6 +153,9 @@ def feature_table(models: ToyModels) -> pd.DataFrame:
         "represented": represented(W),
         "dedicated": dedicated(W),
     }
+    if other_setting(models.settings, PLAIN):
+        columns |= {name: np.full_like(squared, np.nan) for name in _OF_RECONSTRUCTIONS}
+        columns["dedicated"] = np.zeros_like(columns["dedicated"])
     return pd.DataFrame(
         {
             "seed": np.repeat(models.seeds, n_features),

@@ -17,6 +17,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from superposition_atlas import arguments
+from superposition_atlas.covered_models import POSITIVE, require_settings
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.compiled_readings import best_thresholds, count_readings
 from superposition_atlas.metrics.features import represented
@@ -48,6 +49,7 @@ def neuron_table(models: ToyModels, n_samples: int = N_SAMPLES) -> pd.DataFrame:
         ArgumentError: if an argument is not as above.
     """
     arguments.instance("models", models, ToyModels, "ToyModels")
+    require_settings(models, "mean responses", POSITIVE)
     n_samples = arguments.size("n_samples", n_samples, least=2)
     table = _table([_units(models, k, lambda h, _: h, n_samples) for k in range(len(models))])
     table.insert(1, "kind", "neuron")

@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.memory import check_memory
+from superposition_atlas.covered_models import ENCODES, require_settings
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.features import dimensionality, norms, represented
 from superposition_atlas.sae.ensemble import SAEs
@@ -100,9 +101,11 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
         n_samples: samples an SAE, 1 to 2^24.
 
     Raises:
-        ArgumentError: if the SAEs are of another width, or of toy models that are not there.
+        ArgumentError: if the SAEs are of another width, or of toy models that are not there, or if h is not a
+            sum of active features' directions (`hidden: relu`, `magnitudes: signed_uniform`).
     """
     arguments.instance("models", models, ToyModels, "ToyModels, those of the SAEs")
+    require_settings(models, "SAEs", ENCODES)
     arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
     n_samples = arguments.size("n_samples", n_samples)
     check_memory(_BYTES_A_VALUE * n_samples * (models.n_features + saes.n_latents), n_samples=n_samples)

@@ -12,6 +12,7 @@ from superposition_atlas import arguments
 from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_problem, triton_problem
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.threads import available_threads
+from superposition_atlas.covered_models import ENCODES, require_settings
 from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sae.architecture import Architecture, TrainingData
 from superposition_atlas.sae.architectures import registry
@@ -111,6 +112,7 @@ def train_saes(
         KeyboardInterrupt: after Ctrl-C or SIGTERM; with a checkpoint, its message says where to go on from.
     """
     arguments.instance("models", models, ToyModels, "ToyModels, as sa.train returns them")
+    require_settings(models, "SAEs", ENCODES)
     settings = SAESettings(
         n_latents=n_latents,
         architecture=architecture,

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from math import e, exp, log
 from typing import Any, Literal, get_args
 
-MagnitudesName = Literal["uniform", "binary", "exponential", "lognormal"]
+MagnitudesName = Literal["uniform", "binary", "exponential", "lognormal", "signed_uniform"]
 
 
 @dataclass(frozen=True)
 class Magnitudes:
-    """A distribution of magnitudes a > 0."""
+    """A distribution of the values a of an active feature: a > 0, but for `signed_uniform`."""
 
     mean: float
     """E a."""
@@ -77,12 +77,18 @@ def standard_normal_quantile(u: Any, functions: Any) -> Any:
     return functions.where(central * central > 0.180625, signed, middle)
 
 
+def _signed_uniform(u: Any, functions: Any) -> Any:
+    return u * 2.0 - 1.0
+
+
 MAGNITUDES: dict[MagnitudesName, Magnitudes] = {
     "uniform": Magnitudes(1 / 2, 1 / 3, _uniform),
     "binary": Magnitudes(1.0, 1.0, _binary),
     "exponential": Magnitudes(1 / 2, 1 / 2, _exponential),
     "lognormal": Magnitudes(exp(_LOG_MEAN + 0.5), e / 4, _lognormal),
+    "signed_uniform": Magnitudes(0.0, 1 / 3, _signed_uniform),
 }
-"""U[0, 1]; always 1; exponential, mean 1/2; log-normal, mean 1/2 and standard deviation of log a 1."""
+"""U[0, 1]; always 1; exponential, mean 1/2; log-normal, mean 1/2 and standard deviation of log a 1; and
+U[-1, 1]."""
 
 NAMES: tuple[MagnitudesName, ...] = get_args(MagnitudesName)

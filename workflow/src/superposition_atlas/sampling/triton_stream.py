@@ -44,6 +44,8 @@ def magnitude(word, deciding, start, threshold, scale, offset, MAGNITUDES: tl.co
         x = u
     elif MAGNITUDES == "binary":
         x = u * 0.0 + 1.0
+    elif MAGNITUDES == "signed_uniform":
+        x = (u + offset) * 2.0 - 1.0
     elif MAGNITUDES == "exponential":
         x = tl.log(u + offset) * -0.5
     else:

@@ -75,8 +75,9 @@ def import_toy_models(
         seeds: one an instance, of the streams that their samples come from; default 0, 1, 2, …
         loss: mean training loss, [instance], if it is known.
         engine: what trained them.
-        settings: what they were trained for; output, centred_inputs and magnitudes decide what they compute
-            and on what. Nothing recorded comes with them: record_steps do not count.
+        settings: what they were trained for; output, hidden, centred_inputs and magnitudes decide what they
+            compute and on what; output weights are tied. Nothing recorded comes with them: record_steps do
+            not count.
 
     Raises:
         ArgumentError: if an argument is not as above, if the layout can't be told, or if the source computes
@@ -222,6 +223,8 @@ def _ensemble(
     arguments.instance("engine", engine, str, "a word, of what trained them")
     if settings is not None:
         arguments.instance("settings", settings, TrainingSettings, "TrainingSettings")
+        if settings.output_weights != "tied":
+            raise ArgumentError("output_weights of settings is 'untied': must be 'tied' where imported")
     return ToyModels(
         W=float32["W"],
         b=float32["b"],

@@ -6,14 +6,16 @@ needed to write it. A toy model becomes a plain safetensors file:
     W [hidden, feature], b [feature]                float32
     importance [feature], probability [feature]     float64
 
-with h = W x, x' = ReLU(Wᵀ h + b), and JSON in the header's metadata, under `superposition_atlas`: settings
-(`TrainingSettings`), seed, loss, engine, and of an exported one spec, code and versions.
+with h = W x, x' = ReLU(Wᵀ h + b), and W_out [hidden, feature] beside W where output weights are untied. The
+header's metadata has JSON under `superposition_atlas`: settings (`TrainingSettings`), seed, loss, engine, and
+of an exported one spec, code and versions.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -40,6 +42,7 @@ _WEIGHTS = "sae_weights.safetensors"
 _SAELENS_LAYOUT = "6.0.0"
 """The version since which SAELens lays folders out so; one that names none is read as an older one."""
 _TOY_MODEL = ("W", "b", "importance", "probability")
+_UNTIED = "W_out"
 _SHOWN = 8
 """Numbers that a message lists at most."""
 
@@ -236,7 +239,8 @@ def write_toy_model(
         "loss": loss if np.isfinite(loss) else None,
     }
     text = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    tensors = {name: np.ascontiguousarray(getattr(models, name)[instance]) for name in _TOY_MODEL}
+    names = _TOY_MODEL if models.W_out is None else (*_TOY_MODEL, _UNTIED)
+    tensors = {name: np.ascontiguousarray(getattr(models, name)[instance]) for name in names}
     with atomic_path(path) as temporary:
         # All under one key: with several, their order would differ from run to run.
         temporary.write_bytes(save(tensors, metadata={PROVENANCE_KEY: text}))
@@ -262,7 +266,7 @@ def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
     try:
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in _TOY_MODEL if name in names}
+            tensors = {name: file.get_tensor(name) for name in (*_TOY_MODEL, _UNTIED) if name in names}
             text = (file.metadata() or {}).get(PROVENANCE_KEY)
     except (SafetensorError, OSError, TypeError) as error:
         line = str(error).strip().partition("\n")[0]
@@ -275,7 +279,17 @@ def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
         others = {name: described[name] for name in ("seed", "loss", "engine") if name in described}
         settings = TrainingSettings(**described.get("settings", {}))
         own: Layout | None = layout if text is None else "hidden_feature"
-        return import_toy_model(**tensors, **others, settings=settings, layout=own)
+        W_out = tensors.pop(_UNTIED, None)
+        tied = replace(settings, output_weights="tied")
+        if settings == tied and W_out is not None:
+            raise ArgumentError("it has W_out: must be W's, as x' = ReLU(Wᵀ h + b)")
+        models = import_toy_model(**tensors, **others, settings=tied, layout=own)
+        if settings == tied:
+            return models
+        if np.shape(W_out) != models.W.shape[1:]:
+            raise ArgumentError(f"W_out has shape {np.shape(W_out)}: must be W's, {models.W.shape[1:]}")
+        W_out = np.asarray(W_out, dtype=np.float32)[None]
+        return replace(models, settings=replace(settings, record_steps=()), W_out=W_out)
     except (AttributeError, TypeError, ValueError, TrainingError) as error:
         raise ArtefactError(f"{path}: holds no toy model ({error})") from None
 

@@ -1,5 +1,7 @@
 """Ensembles of toy models on disk: safetensors with `W`, `b` and what they were trained on.
 
+Where output weights are untied there is `W_out` too.
+
 The history of their training is stored as `recorded_steps`, `recorded_W`, … (`History`).
 """
 
@@ -16,11 +18,11 @@ from superposition_atlas.toy_model import (
     History,
     ToyModels,
     TrainingSettings,
+    history_tensor_names,
     tensor_names,
 )
 
 _RECORDED = "recorded_"
-_HISTORY = ("steps", *HISTORY_TENSORS)
 
 
 def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: str) -> None:
@@ -31,7 +33,8 @@ def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: s
     """
     tensors = {name: getattr(models, name) for name in tensor_names(models)}
     if models.history is not None:
-        tensors |= {_RECORDED + name: getattr(models.history, name) for name in _HISTORY}
+        names = ("steps", *history_tensor_names(models.history))
+        tensors |= {_RECORDED + name: getattr(models.history, name) for name in names}
     provenance = provenance_of(spec, code, engine=models.engine, settings=models.settings.as_dict())
     write_tensors(tensors, path, provenance)
 
@@ -48,13 +51,16 @@ def read_models(path: Path) -> ToyModels:
         arrays = {name: tensors[name] for name in TENSORS}
         history = None
         if settings.record_steps:
-            history = History(**{name: tensors[_RECORDED + name] for name in _HISTORY})
+            names = ("steps", *HISTORY_TENSORS)
+            recorded = {name: tensors[_RECORDED + name] for name in names}
+            history = History(**recorded, W_out=tensors.get(_RECORDED + "W_out"))
         return ToyModels(
             **arrays,
             settings=settings,
             engine=provenance["engine"],
             history=history,
             structure=tensors.get("structure"),
+            W_out=tensors["W_out"] if settings.output_weights == "untied" else None,
         )
     except (KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: holds no toy models ({error})") from None

@@ -4,11 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from superposition_atlas.toy_model import Output, ToyModels, centre
+from superposition_atlas.toy_model import Hidden, Output, ToyModels, centre
 
 
 class TorchToyModels(nn.Module):
-    """h = W (x - centre), x' = ReLU(Wᵀ h + b) or without the ReLU; the axes are those of `ToyModels`."""
+    """h = W (x - centre) or its ReLU, x' = ReLU(W_outᵀ h + b) or without the ReLU; W_out is W where there is
+    none. The axes are those of `ToyModels`.
+    """
 
     importance: Tensor
     probability: Tensor
@@ -22,21 +24,25 @@ class TorchToyModels(nn.Module):
         probability: Float[Tensor, "instance feature"],
         centre: Float[Tensor, "instance feature"],
         output: Output,
+        hidden: Hidden = "linear",
+        W_out: Float[Tensor, "instance hidden feature"] | None = None,
     ) -> None:
         super().__init__()
         self.W, self.b = nn.Parameter(W), nn.Parameter(b)
+        self.W_out = None if W_out is None else nn.Parameter(W_out)
         self.register_buffer("importance", importance)
         self.register_buffer("probability", probability)
         self.register_buffer("centre", centre)
-        self.output = output
+        self.output, self.hidden = output, hidden
 
     def encode(self, x: Float[Tensor, "#instance batch feature"]) -> Float[Tensor, "instance batch hidden"]:
         """h."""
-        return (x - self.centre[:, None]) @ self.W.mT
+        h = (x - self.centre[:, None]) @ self.W.mT
+        return torch.relu(h) if self.hidden == "relu" else h
 
     def forward(self, x: Float[Tensor, "#instance batch feature"]) -> Float[Tensor, "instance batch feature"]:
         """x'."""
-        z = self.encode(x) @ self.W + self.b[:, None]
+        z = self.encode(x) @ (self.W if self.W_out is None else self.W_out) + self.b[:, None]
         return torch.relu(z) if self.output == "relu" else z
 
 
@@ -45,4 +51,6 @@ def as_module(models: ToyModels) -> TorchToyModels:
     arrays = (models.W, models.b, models.importance, models.probability)
     W, b, importance, probability = (torch.tensor(array) for array in arrays)
     centred = torch.tensor(centre(models.probability, models.settings))
-    return TorchToyModels(W, b, importance, probability, centred, models.settings.output)
+    W_out = None if models.W_out is None else torch.tensor(models.W_out)
+    settings = models.settings
+    return TorchToyModels(W, b, importance, probability, centred, settings.output, settings.hidden, W_out)

@@ -13,7 +13,8 @@ from jaxtyping import Float
 
 from superposition_atlas import arguments
 from superposition_atlas.backends.numba_cache import compile_kernel
-from superposition_atlas.errors import ArgumentError, TheoryError, value_text
+from superposition_atlas.covered_models import PLAIN, POSITIVE, require_settings
+from superposition_atlas.errors import ArgumentError, TheoryError
 from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import States, go_down, go_up
@@ -27,6 +28,7 @@ LARGEST_N_FEATURES = 10
 """Work grows with n² 3^n: 5 features take some 8 µs, 8 features 0.3 ms, 10 features 9 ms."""
 
 
+_COVERED = {"output": ("relu",), "magnitudes": ("uniform",), "centred_inputs": (False,), **PLAIN}
 _NO_NORM = 1e-250
 """A squared norm below which a column counts as 0."""
 
@@ -132,6 +134,7 @@ def checked_schedule(
             n_hidden an integer of at least 1, and features independent or takes_structure true.
     """
     try:
+        require_settings(importance, "a search for best solutions", PLAIN | POSITIVE)
         importance, probability, n_hidden = one_schedule(importance, probability, n_hidden, takes_structure)
     except ArgumentError as error:
         raise TheoryError(str(error)) from None
@@ -206,10 +209,7 @@ def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
     """W, b, importance and probability of toy models."""
     if any(other is not None for other in others):
         raise ArgumentError("W is an ensemble of toy models: must be all that is given")
-    for name, allowed in (("output", "relu"), ("magnitudes", "uniform"), ("centred_inputs", False)):
-        if getattr(models.settings, name) != allowed:
-            value = value_text(getattr(models.settings, name))
-            raise ArgumentError(f"{name} of the toy models is {value}: must be {allowed!r} for an exact loss")
+    require_settings(models, "an exact loss", _COVERED)
     return models.W, models.b, models.importance, models.probability
 
 

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Integer
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
+from superposition_atlas.covered_models import PLAIN, require_settings
 from superposition_atlas.errors import ArgumentError, TheoryError
 from superposition_atlas.sampling.structure import Intervals, joint_probability
 from superposition_atlas.schedules.schedule import Schedule, one_schedule, one_structure
@@ -355,17 +356,10 @@ def _structure(schedule: PerFeature | Schedule | ToyModels) -> Intervals | None:
 def _arguments(
     importance: PerFeature | Schedule | ToyModels, probability: PerFeature | None, n_hidden: int | None
 ) -> tuple[PerFeature, PerFeature, int]:
-    if isinstance(importance, ToyModels):
-        if probability is not None or n_hidden is not None:
-            raise TheoryError(
-                "probability and n_hidden are given twice: must be left out, toy models bring them"
-            )
-        if importance.settings.magnitudes != "uniform":
-            raise TheoryError(
-                f"magnitudes of the toy models are {importance.settings.magnitudes}: must be uniform, which "
-                "the matching's two costs are for"
-            )
+    if isinstance(importance, ToyModels) and (probability is not None or n_hidden is not None):
+        raise TheoryError("probability and n_hidden are given twice: must be left out, toy models bring them")
     try:
+        require_settings(importance, "the matching's two costs", {"magnitudes": ("uniform",), **PLAIN})
         importance, probability, n_hidden = one_schedule(importance, probability, n_hidden, True)
     except ArgumentError as error:
         raise TheoryError(str(error)) from None

@@ -54,12 +54,18 @@ class Problem:
         """Number of features, n."""
         return self.importance.shape[1]
 
+    @property
+    def n_rows(self) -> int:
+        """Rows of `Weights.W`: m, or 2m with output weights of their own."""
+        return self.settings.n_matrices * self.n_hidden
+
 
 @dataclass
 class Weights:
     """One float32 value for each weight of each instance."""
 
-    W: Float[np.ndarray, "instance hidden feature"]
+    W: Float[np.ndarray, "instance row feature"]
+    """The m rows of W, and behind them those of W_out where it is not W."""
     b: Float[np.ndarray, "instance feature"]
 
     def zeros_like(self) -> "Weights":
@@ -84,15 +90,16 @@ class TrainingState:
 
     @classmethod
     def initial(cls, problem: Problem) -> "TrainingState":
-        """The state before the first step: normal W, b as the settings have it, all else 0.
+        """The state before the first step: normal weights, b as the settings have it, all else 0.
 
         Raises:
             TrainingError: if the settings' bias does not fit the number of features.
         """
+        settings = problem.settings
         W = toy_model.initial_weights(
-            problem.seeds, problem.n_features, problem.n_hidden, problem.settings.init_scale
+            problem.seeds, problem.n_features, problem.n_hidden, settings.init_scale, settings.n_matrices
         )
-        weights = Weights(W, toy_model.initial_bias(problem.probability, problem.settings))
+        weights = Weights(W, toy_model.initial_bias(problem.probability, settings))
         return cls(0, weights, weights.zeros_like(), weights.zeros_like(), np.zeros(problem.n_instances))
 
     def copy(self, instances: slice = slice(None)) -> "TrainingState":
@@ -127,8 +134,9 @@ class TrainingState:
 class Engine(Protocol):
     """One way of taking training steps. Engines differ in speed, never in what a step is.
 
-    A step draws the batch of (seed, step) from the stream, takes the loss Σ_i I_i (x_i - x'_i)², mean over
-    batch and features, and follows its gradient with the optimizer that the settings name.
+    A step draws the batch of (seed, step) from the stream, takes the loss Σ_i I_i (y_i - x'_i)², mean over
+    batch and features, y_i being x_i or |x_i|, and follows its gradient with the optimizer that the settings
+    name.
     """
 
     name: str
@@ -138,5 +146,5 @@ class Engine(Protocol):
         ...
 
     def feature_loss(self, weights: Weights, problem: Problem) -> Float[np.ndarray, "instance feature"]:
-        """I_i E(x_i - x'_i)² (float64) over the held-out batch: `HELD_OUT_SAMPLES` of purpose EVALUATION."""
+        """I_i E(y_i - x'_i)² (float64) over the held-out batch: `HELD_OUT_SAMPLES` of purpose EVALUATION."""
         ...

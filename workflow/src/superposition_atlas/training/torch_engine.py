@@ -19,7 +19,7 @@ from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.magnitudes import MAGNITUDES
 from superposition_atlas.sampling.sample import sample
 from superposition_atlas.sampling.structure import scales
-from superposition_atlas.toy_model import Output
+from superposition_atlas.toy_model import TrainingSettings
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 from superposition_atlas.training.optimizer import learning_rates
 from superposition_atlas.training.problem import HELD_OUT_SAMPLES, Problem, TrainingState, Weights
@@ -152,7 +152,7 @@ class TorchEngine:
         for turn, rate in enumerate(rates):
             x = inputs.sample(state.step + turn, settings.batch_size, stream.Purpose.INPUTS)
             # Instances share no weight, so each gets its own gradient.
-            loss = _feature_loss(x, W, b, *constants, settings.output).mean(dim=(1, 2))
+            loss = _feature_loss(x, W, b, *constants, settings).mean(dim=(1, 2))
             optimizer.param_groups[0]["lr"] = float(rate)
             optimizer.zero_grad()
             loss.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
@@ -182,7 +182,7 @@ class TorchEngine:
                 own = problem.select(one)
                 x = self._stream(own).sample(0, HELD_OUT_SAMPLES, stream.Purpose.EVALUATION)
                 W, b = self._tensor(weights.W[one]), self._tensor(weights.b[one])
-                loss = _feature_loss(x, W, b, *self._constants(own), own.settings.output)
+                loss = _feature_loss(x, W, b, *self._constants(own), own.settings)
                 losses.append(loss.mean(dim=1, dtype=torch.float64))
         return np.asarray(torch.cat(losses).cpu().numpy())
 
@@ -216,18 +216,24 @@ class TorchEngine:
 
 def _feature_loss(
     x: Float32[torch.Tensor, "instance batch feature"],
-    W: Float32[torch.Tensor, "instance hidden feature"],
+    W: Float32[torch.Tensor, "instance row feature"],
     b: Float32[torch.Tensor, "instance feature"],
     importance: Float32[torch.Tensor, "instance 1 feature"],
     centre: Float32[torch.Tensor, "instance 1 feature"],
-    output: Output,
+    settings: TrainingSettings,
 ) -> Float32[torch.Tensor, "instance batch feature"]:
-    """I_i (x_i - x'_i)²."""
+    """I_i (y_i - x'_i)², y_i being x_i or |x_i|."""
+    W_out = W
+    if settings.output_weights == "untied":
+        W, W_out = W.chunk(2, dim=1)
     hidden = (x - centre) @ W.mT
-    reconstruction = hidden @ W + b[:, None, :]
-    if output == "relu":
+    if settings.hidden == "relu":
+        hidden = torch.relu(hidden)
+    reconstruction = hidden @ W_out + b[:, None, :]
+    if settings.output == "relu":
         reconstruction = torch.relu(reconstruction)
-    return importance * (x - reconstruction) ** 2
+    target = x.abs() if settings.target == "absolute" else x
+    return importance * (target - reconstruction) ** 2
 
 
 _BUFFERS: dict[str, tuple[str, str | None]] = {

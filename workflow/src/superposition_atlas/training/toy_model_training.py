@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from superposition_atlas.errors import TrainingError
 from superposition_atlas.toy_model import HISTORY_TENSORS, History, ToyModels
@@ -29,7 +30,7 @@ class ToyModelTraining:
             f"{settings.steps} steps of {settings.batch_size} samples ({engine.name})"
         )
         self.steps = settings.steps
-        self.n_weights = problem.n_instances * problem.n_features * (problem.n_hidden + 1)
+        self.n_weights = problem.n_instances * problem.n_features * (problem.n_rows + 1)
         self._window = max(settings.steps - LOSS_WINDOW, 0)
         self.stops: Collection[int] = {self._window, *settings.record_steps}
         self.state = TrainingState.initial(problem)
@@ -94,9 +95,11 @@ class ToyModelTraining:
         problem, settings = self.problem, self.problem.settings
         history = None
         if settings.record_steps:
-            history = History(np.array(settings.record_steps), **self._recorded())
+            recorded = self._recorded()
+            rows = _matrices(recorded.pop("W"), problem)
+            history = History(np.array(settings.record_steps), **rows, **recorded)
         return ToyModels(
-            W=self.state.weights.W,
+            **_matrices(self.state.weights.W, problem),
             b=self.state.weights.b,
             loss=self.state.loss_sum / (min(settings.steps, LOSS_WINDOW) or np.nan),
             seeds=problem.seeds,
@@ -109,7 +112,7 @@ class ToyModelTraining:
         )
 
     def _recorded(self) -> dict[str, np.ndarray]:
-        """Records as the arrays of `toy_model.History`; with no records at all, of length 0."""
+        """Records as the arrays of `toy_model.History`, W and W_out as one; with none at all, of length 0."""
         weights = self.state.weights
         if not self._records:
             empty = (0, *weights.b.shape)
@@ -123,3 +126,11 @@ class ToyModelTraining:
             "b": np.stack([recorded.b for recorded, _ in self._records]),
             "feature_loss": np.stack([feature_loss for _, feature_loss in self._records]),
         }
+
+
+def _matrices(rows: Float[np.ndarray, "*lead row feature"], problem: Problem) -> dict[str, Any]:
+    """W, and W_out where the rows have it, as ensembles and histories hold them."""
+    W, W_out = rows[..., : problem.n_hidden, :], rows[..., problem.n_hidden :, :]
+    if problem.settings.output_weights == "tied":
+        return {"W": W}
+    return {"W": np.ascontiguousarray(W), "W_out": np.ascontiguousarray(W_out)}

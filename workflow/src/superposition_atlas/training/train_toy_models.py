@@ -14,16 +14,20 @@ from superposition_atlas.backends.gpu import NOT_YET_RUN, gpu_is_asked_for, gpu_
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.backends.optional_packages import missing
 from superposition_atlas.backends.threads import available_threads
+from superposition_atlas.covered_models import PLAIN, other_setting
 from superposition_atlas.errors import ArgumentError, TrainingError
 from superposition_atlas.sampling.magnitudes import MagnitudesName
 from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule, as_schedule
 from superposition_atlas.toy_model import (
     Bias,
+    Hidden,
     InitScale,
     LearningRateSchedule,
     Optimizer,
     Output,
+    OutputWeights,
+    Target,
     ToyModels,
     TrainingSettings,
     WeightDecay,
@@ -60,6 +64,9 @@ def train(
     learning_rate_schedule: LearningRateSchedule = "constant",
     warmup_steps: int = 0,
     output: Output = "relu",
+    hidden: Hidden = "linear",
+    output_weights: OutputWeights = "tied",
+    target: Target = "inputs",
     bias: Bias = "trained",
     centred_inputs: bool = False,
     magnitudes: MagnitudesName = "uniform",
@@ -98,18 +105,24 @@ def train(
             which is 0 at the last step, as in the notebooks of Anthropic and ARENA.
         warmup_steps: First steps, over which the learning rate rises linearly; fewer than `steps`.
         output: The toy model's last function: `relu`, or `linear` for none.
+        hidden: Function of the hidden dimensions: `linear` for none, or `relu`, h = ReLU(W x), which makes
+            neurons of them: their basis is privileged.
+        output_weights: Matrix from h to the outputs: that of the inputs, `tied`, or W_out, trained beside W,
+            `untied`.
+        target: What the outputs are to be: the `inputs`, or the `absolute` values of the inputs.
         bias: The bias b is `trained` from 0, or it stays at `zero`, at the `mean` of each input, or at a list
             of one number a feature. With `densest_zero` only the bias of the feature of the highest
             probability stays at 0 (or those, where two are equal).
         centred_inputs: Whether the mean of each input is subtracted before the toy model sees it. The target
             stays the same.
         magnitudes: Distribution of an active feature's value: `uniform` in [0, 1], `binary` (always 1),
-            `exponential` with mean 1/2, or `lognormal` with mean 1/2 and standard deviation 1 of its
-            logarithm.
+            `exponential` with mean 1/2, `lognormal` with mean 1/2 and standard deviation 1 of its logarithm,
+            or `signed_uniform` in [-1, 1].
         record_steps: Numbers of steps at which weights and held-out losses are recorded (0 is before
             training), ascending.
         engine: "fused" (compiled, CPU), "cuda" (a GPU, by Triton), "torch" (autograd, the reference), or
-            "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton.
+            "auto": fused, or with device "cuda" that GPU's: cuda, or torch without Triton. Engine cuda has
+            no toy models with other values of `hidden`, `output_weights` and `target` than the defaults.
         device: "cpu", "cuda", or "auto": a GPU with engine "cuda", else the CPU.
         threads: CPU threads; None takes all that this process may use.
         progress: True shows a bar on stderr, None on a terminal or in a notebook, False never.
@@ -145,6 +158,9 @@ def train(
             learning_rate_schedule=learning_rate_schedule,
             warmup_steps=warmup_steps,
             output=output,
+            hidden=hidden,
+            output_weights=output_weights,
+            target=target,
             bias=bias,
             centred_inputs=centred_inputs,
             magnitudes=magnitudes,
@@ -154,7 +170,7 @@ def train(
     check_memory(
         (_BYTES_A_WEIGHT + 4 * len(problem.settings.record_steps))
         * len(seed_array)
-        * n_hidden
+        * problem.n_rows
         * problem.n_features,
         n_hidden=n_hidden,
         n_features=problem.n_features,
@@ -164,7 +180,7 @@ def train(
     if progress is not None:
         progress = arguments.flag("progress", progress)
     path, seconds = check_arguments(checkpoint, checkpoint_seconds)
-    training = ToyModelTraining(problem, _engine(engine, device, threads))
+    training = ToyModelTraining(problem, _engine(engine, device, threads, problem.settings))
     loop.run(training, _checkpoint(training, path, seconds), progress)
     return training.models()
 
@@ -191,13 +207,15 @@ def random_dictionaries(
     )
 
 
-def engine_name(engine: EngineName = "auto", device: Device = "auto") -> str:
-    """What `ToyModels.engine` will be if `train` is called with these.
+def engine_name(
+    engine: EngineName = "auto", device: Device = "auto", settings: TrainingSettings | None = None
+) -> str:
+    """What `ToyModels.engine` will be if `train` is called with these; settings default to its defaults.
 
     Raises:
         TrainingError: as `train`.
     """
-    return _engine(engine, device, None).name
+    return _engine(engine, device, None, settings or TrainingSettings()).name
 
 
 def _checkpoint(training: ToyModelTraining, path: Path | None, seconds: float) -> Checkpoint | None:
@@ -206,7 +224,7 @@ def _checkpoint(training: ToyModelTraining, path: Path | None, seconds: float) -
     return Checkpoint(path, seconds, "toy models", training.spec(), training.engine_name, __name__)
 
 
-def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
+def _engine(name: EngineName, device: Device, threads: int | None, settings: TrainingSettings) -> Engine:
     """The engine to use. torch and numba are imported here, each only where it is needed."""
     arguments.choice("engine", name, get_args(EngineName))
     arguments.choice("device", device, get_args(Device))
@@ -222,6 +240,13 @@ def _engine(name: EngineName, device: Device, threads: int | None) -> Engine:
         available_threads() if threads is None else arguments.integer("threads", threads, most=_MOST_THREADS)
     )
     on_cuda = gpu_is_asked_for(name, device)
+    if on_cuda and (other := other_setting(settings, PLAIN)):
+        if name == "cuda":
+            raise TrainingError(
+                f"engine is cuda, but {other} is {getattr(settings, other)!r}, which it has not: use engine "
+                f"fused or torch, or {PLAIN[other][0]!r}"
+            )
+        name = "torch"
     if on_cuda:
         key, others = ("engine", "fused, torch") if name == "cuda" else ("device", "cpu")
         problem = gpu_problem()

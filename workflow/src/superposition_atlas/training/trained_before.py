@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from superposition_atlas.joined_models import joined, no_models
 from superposition_atlas.sampling.structure import Intervals
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.storage.store import FileFormat, Store
 from superposition_atlas.storage.tensors import read_tensors
-from superposition_atlas.toy_model import ToyModels, TrainingSettings, joined, no_models
+from superposition_atlas.toy_model import ToyModels, TrainingSettings
 from superposition_atlas.training.train_toy_models import Device, EngineName, engine_name, train
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def train_new(
         TrainingError: as `train`.
         ArtefactError: if what is new can't be written.
     """
-    name = engine_name(engine, device)
+    name = engine_name(engine, device, settings)
     wanted = _keys(seeds, importance, probability, structure)
     spec = {"settings": settings.as_dict(), "n_hidden": n_hidden, "engine": name}
     store = (

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.joined_models import joined
 from superposition_atlas.storage.code_digest import code_digest
 from superposition_atlas.storage.experiment_files import read_experiment
 from superposition_atlas.storage.model_files import read_models, write_models
 from superposition_atlas.storage.tensors import read_tensors
-from superposition_atlas.toy_model import joined
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

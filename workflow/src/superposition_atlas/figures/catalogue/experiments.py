@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 from superposition_atlas.config import Config, Experiment
 from superposition_atlas.figures.catalogue.figure_target import FigureTarget
-from superposition_atlas.figures.catalogue.subjects import beside_the_published_norms, compared_experiments
+from superposition_atlas.figures.catalogue.subjects import (
+    beside_the_published_norms,
+    compared_experiments,
+    is_plain,
+)
 from superposition_atlas.storage.layout import case_table, experiment_table, schedules
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 
@@ -41,8 +45,9 @@ def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[Fi
             {"schedules": schedules(name)},
             "Two heat maps, cases by features: importance and feature probability.",
         )
+    plain = [case_name for case_name, case in experiment.cases.items() if is_plain(case)]
     if experiment.n_hidden == 2:
-        if "planes" in kinds and experiment.role != "slides":
+        if "planes" in kinds and experiment.role != "slides" and len(plain) == len(experiment.cases):
             yield _target(
                 experiment,
                 "all_cases",
@@ -51,7 +56,7 @@ def _cases_and_directions(config: Config, experiment: Experiment) -> Iterator[Fi
             )
     # Slides show bars of the cases that they have in common with the post's experiment.
     elif "bars" in kinds and not (experiment.role == "post" and config.experiment_of_role("slides")):
-        for case_name in experiment.cases:
+        for case_name in plain:
             yield feature_bars(experiment, case_name, f"{name}_{case_name}_bars")
 
 

@@ -1,6 +1,7 @@
 """What figures are about: the experiments, cases and maps of a configuration that they draw."""
 
 from superposition_atlas.config import Case, Config, Experiment, Map
+from superposition_atlas.covered_models import PLAIN, other_setting
 from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.theory.limits import LARGEST_SOLVED
 
@@ -36,6 +37,11 @@ def with_figures(experiments: list[Experiment], kind: str) -> list[Experiment]:
     return [experiment for experiment in experiments if kind in experiment.figures]
 
 
+def is_plain(case: Case) -> bool:
+    """Whether its toy models reconstruct their inputs by Wᵀ W, which the geometry of W's columns is about."""
+    return not other_setting(case.training, PLAIN)
+
+
 def matched_cases(experiment: Experiment) -> list[Case]:
     """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs.
 
@@ -50,14 +56,15 @@ def matched_cases(experiment: Experiment) -> list[Case]:
 
 def compared_experiments(config: Config) -> list[Experiment]:
     """Experiments whose toy models are compared with the best solutions for their schedules: for verdicts, as
-    known answers, or for their figure of excess losses. The searches are for independent features.
+    known answers, or for their figure of excess losses. The searches are for independent features, and for
+    toy models that reconstruct their inputs by Wᵀ W.
     """
     return [
         experiment
         for experiment in config.experiments.values()
         if (experiment.claims or experiment.role == "known_answers" or "losses" in experiment.figures)
         and experiment.n_features <= LARGEST_SOLVED
-        and all(case.structure is None for case in experiment.cases.values())
+        and all(case.structure is None and is_plain(case) for case in experiment.cases.values())
     ]
 
 

@@ -84,7 +84,7 @@ def _variant(problem: Problem) -> Variant:
     settings = problem.settings
     return Variant(
         problem.n_features, problem.n_hidden, settings.output, settings.centred_inputs, settings.magnitudes,
-        problem.structure is not None,
+        problem.structure is not None, settings.hidden, settings.output_weights, settings.target,
     )  # fmt: skip
 
 
@@ -115,16 +115,16 @@ def _skips_empty(problem: Problem) -> Bool[np.ndarray, " instance"]:
     return np.asarray((empty >= _MOSTLY_EMPTY) & (not problem.settings.centred_inputs))
 
 
-def _row_length(n_features: int, n_hidden: int) -> int:
-    """Weights of an instance, W and b, filled up to a whole number of vectors."""
-    return -(-(n_hidden + 1) * n_features // LANES) * LANES
+def _row_length(n_features: int, n_rows: int) -> int:
+    """Weights of an instance, those rows and b, filled up to a whole number of vectors."""
+    return -(-(n_rows + 1) * n_features // LANES) * LANES
 
 
 def _to_rows(values: Weights) -> Float32[np.ndarray, "instance weight"]:
     """W[k, i] at k·n_features + i, then b, then zeros."""
-    n_instances, n_hidden, n_features = values.W.shape
-    n_W = n_hidden * n_features
-    rows = np.zeros((n_instances, _row_length(n_features, n_hidden)), dtype=np.float32)
+    n_instances, n_rows, n_features = values.W.shape
+    n_W = n_rows * n_features
+    rows = np.zeros((n_instances, _row_length(n_features, n_rows)), dtype=np.float32)
     rows[:, :n_W] = values.W.reshape(n_instances, n_W)
     rows[:, n_W : n_W + n_features] = values.b
     return rows
@@ -143,9 +143,12 @@ def _step_kernel(
 ) -> Callable[..., None]:
     """The compiled steps of the instances from `first` to before `end`."""
     # Closures of plain values: they are constants to the compiler, and the key of its cache.
-    n_features, n_hidden, output, centred, magnitudes, structured = asdict(variant).values()
-    n_weights = _row_length(n_features, n_hidden)
-    n_trained = n_weights if trains_bias else n_features * n_hidden
+    n_features, n_hidden, output, centred, magnitudes, structured, hidden, output_weights, target = asdict(
+        variant
+    ).values()
+    n_matrix = n_features * variant.n_rows
+    n_weights = _row_length(n_features, variant.n_rows)
+    n_trained = n_weights if trains_bias else n_matrix
     scratch_size = fused_step.scratch_size(variant)
     beta_1, beta_2, epsilon = np.float32(ADAM_BETA_1), np.float32(ADAM_BETA_2), np.float32(ADAM_EPSILON)
     new_1, new_2 = np.float32(1.0 - ADAM_BETA_1), np.float32(1.0 - ADAM_BETA_2)
@@ -171,6 +174,7 @@ def _step_kernel(
                 gradient[:] = np.float32(0.0)
                 total += _batch_gradient(
                     n_features, n_hidden, output, centred, magnitudes, structured,
+                    hidden, output_weights, target,
                     batch_size, first_step + turn, purpose, seeds[instance], skips_empty[instance],
                     w, importance[instance], threshold[instance], scale[instance], offset[instance],
                     centre[instance], groups[instance], gradient, scratch,
@@ -179,7 +183,7 @@ def _step_kernel(
                     highest = threshold[instance].max()
                     for i in range(n_features):
                         if threshold[instance, i] == highest:
-                            gradient[n_features * n_hidden + i] = np.float32(0.0)
+                            gradient[n_matrix + i] = np.float32(0.0)
                 rate, correction = rates[turn], root_corrections[turn]
                 if is_sgd:
                     for i in range(n_trained):
@@ -204,7 +208,9 @@ def _step_kernel(
 @cache
 def _feature_loss_kernel(variant: Variant) -> Callable[..., None]:
     """The compiled held-out losses, summed over samples, of the instances from `first` to before `end`."""
-    n_features, n_hidden, output, centred, magnitudes, structured = asdict(variant).values()
+    n_features, n_hidden, output, centred, magnitudes, structured, hidden, output_weights, target = asdict(
+        variant
+    ).values()
     scratch_size = fused_step.scratch_size(variant)
     purpose = int(stream.Purpose.EVALUATION)
 
@@ -219,6 +225,7 @@ def _feature_loss_kernel(variant: Variant) -> Callable[..., None]:
             sums[:] = np.float32(0.0)
             _batch_feature_loss(
                 n_features, n_hidden, output, centred, magnitudes, structured,
+                hidden, output_weights, target,
                 n_samples, 0, purpose, seeds[instance], np.uint64(0),
                 weights[instance], importance[instance], threshold[instance], scale[instance],
                 offset[instance], centre[instance], groups[instance], sums, scratch,
@@ -235,10 +242,13 @@ def _traced_call(trace: Callable[[TracedBatch], Traced | None], returns: Any) ->
     @intrinsic(prefer_literal=True)
     def call(  # type: ignore[no-untyped-def]
         typing_context, n_features, n_hidden, output, centred, magnitudes, structured,
+        hidden, output_weights, target,
         batch_size, step, purpose, seed, skips_empty,
         weights, importance, threshold, scale, offset, centre, groups, gradient, scratch,
     ):  # fmt: skip
-        fixed = (n_features, n_hidden, output, centred, magnitudes, structured)
+        fixed = (
+            n_features, n_hidden, output, centred, magnitudes, structured, hidden, output_weights, target
+        )  # fmt: skip
         rows = (weights, importance, threshold, scale, offset, centre, groups, gradient, scratch)
         signature = returns(*fixed, *[types.uint64] * 5, *rows)
 

@@ -1,9 +1,12 @@
 """One step of an instance, traced: the gradient of one batch, as five matrix products over chunks of it.
 
-With x the inputs as W sees them (centred or not), z = Wᵀ h + b, e = x' - target, and g_i = I_i e_i where x'_i
-follows z_i (with a ReLU where z_i > 0; else 0), the sums over the batch are
+With x the inputs as W sees them (centred or not), h = W x, z = Wᵀ h + b, e = x' - target, and g_i = I_i e_i
+where x'_i follows z_i (with a ReLU where z_i > 0; else 0), the sums over the batch are
 
     loss: Σ_i I_i e_i²        b: g        W: h gᵀ + (W g) xᵀ
+
+With untied output weights, z = W_outᵀ h + b, W's is (W_out g) xᵀ and W_out's is h gᵀ. With h = ReLU(W x), W g
+(or W_out g) counts where h > 0 only.
 
 A chunk of samples is drawn (`traced_batch`), then worked through. A matrix lies as [row, sample], so that
 samples fill the lanes of every product, and no small number of features or hidden dimensions leaves lanes
@@ -14,6 +17,8 @@ that are not 0.
 
 Samples that were left out, because no feature is active, have h = 0 and z = b: they are only counted.
 """
+
+from collections.abc import Callable, Sequence
 
 from superposition_atlas.training.fused.lanes import (
     LANES,
@@ -36,6 +41,9 @@ from superposition_atlas.training.fused.traced_batch import (
     over_chunks,
 )
 from superposition_atlas.training.fused.traced_memory import Counter, Memory, Total, Variable
+
+AtPlace = Callable[[Traced, Traced], Traced]
+"""What becomes of a vector, whose place in a matrix is given."""
 
 _HIDDEN_TILE = 8  # times two vectors: sixteen sums, and as many registers for the rest (of AVX-512)
 _FEATURE_TILE = 6
@@ -70,15 +78,21 @@ def trace_gradient(batch: TracedBatch) -> Traced:
     with if_holds(rare.are_rare):
         rare.begin()
 
-    def project(values: Memory, projected: Memory, n_samples: Traced) -> None:
+    def project_forward(n_samples: Traced) -> None:
         with blocks(n_samples) as first:
-            _project(batch, values.from_index(first), projected.from_index(first))
+            _project(batch, batch.weights, x.from_index(first), h.from_index(first), _activation(batch))
+
+    def project_back(n_samples: Traced) -> None:
+        W_out = batch.output_part(batch.weights)
+        with blocks(n_samples) as first:
+            of_block = [row.from_index(first) for row in (g, back, h)]
+            _project(batch, W_out, of_block[0], of_block[1], _slope(batch, of_block[2]))
 
     def work_through(n_samples: Traced) -> None:
         with if_holds(rare.are_rare):
             rare.project(x, h, n_samples)
         with if_holds(rare.are_rare ^ 1):
-            project(x, h, n_samples)
+            project_forward(n_samples)
         with blocks(n_samples) as first:
             x_block, h_block, g_block = (row.from_index(first) for row in (x, h, g))
             is_sample = [batch.is_before(n_samples, first + half * LANES) for half in HALVES]
@@ -89,7 +103,7 @@ def trace_gradient(batch: TracedBatch) -> Traced:
         n_drawn.set(n_drawn.get() + n_samples)
         is_done = rare.add_gradient(x, g, n_samples)
         with if_holds(is_done ^ 1):
-            project(g, back, n_samples)
+            project_back(n_samples)
             _add_gradient(batch, columns(n_samples), x, g, h, back)
 
     over_chunks(batch, x, work_through)
@@ -106,20 +120,21 @@ def trace_feature_loss(batch: TracedBatch) -> None:
     n, m, builder = batch.n_features, batch.n_hidden, batch.builder
     x = batch.scratch.aligned()
     h = x.from_index(ROW * n)
+    W_out = batch.output_part(batch.weights)
 
     def work_through(n_samples: Traced) -> None:
         with blocks(n_samples) as first:
             add_block(first, n_samples)
 
     def add_block(first: Traced, n_samples: Traced) -> None:
-        _project(batch, x.from_index(first), h.from_index(first))
+        _project(batch, batch.weights, x.from_index(first), h.from_index(first), _activation(batch))
         with loop(long(builder, n)) as i:
             for half in HALVES:
                 column = first + half * LANES
                 z = Variable(builder)
                 z.set(batch.bias.load(i))
                 with loop(long(builder, m)) as k:
-                    weight = batch.weights.load(k * n + i)
+                    weight = W_out.load(k * n + i)
                     z.set(multiply_add(h.load_lanes(k * ROW + column), weight, z.get()))
                 weighted, error, _ = _error(batch, i, z.get(), x.load_lanes(i * ROW + column))
                 squares = (weighted * error).where(batch.is_before(n_samples, column))
@@ -131,6 +146,8 @@ def trace_feature_loss(batch: TracedBatch) -> None:
 def _error(batch: TracedBatch, feature: Traced | int, z: Traced, x: Traced) -> tuple[Traced, Traced, Traced]:
     """I e, e and g of one feature, of vectors of z and x or of numbers."""
     target = x + batch.centre.load(feature) if batch.variant.centred else x
+    if batch.variant.target == "absolute":
+        target = target.where(target > 0.0, target * -1.0)
     importance = batch.importance.load(feature)
     if batch.variant.output == "linear":
         error = z - target
@@ -151,20 +168,35 @@ def _add_empty(batch: TracedBatch, count: Traced, total_loss: Total) -> None:
         total_loss.add(weighted * error * count)
 
 
-def _project(batch: TracedBatch, values: Memory, projected: Memory) -> None:
-    """projected = W values, for one block."""
+def _activation(batch: TracedBatch) -> AtPlace:
+    """What is done to W x: nothing, or the ReLU."""
+    if batch.variant.hidden == "linear":
+        return lambda value, place: value
+    return lambda value, place: value.where((value <= 0.0) ^ 1)  # what is no number passes
+
+
+def _slope(batch: TracedBatch, h: Memory) -> AtPlace:
+    """What is done to W_out g: nothing, or what the ReLU lets through, where h > 0."""
+    if batch.variant.hidden == "linear":
+        return lambda value, place: value
+    return lambda value, place: value.where((h.load_lanes(place) <= 0.0) ^ 1)
+
+
+def _project(batch: TracedBatch, W: Memory, values: Memory, projected: Memory, finish: AtPlace) -> None:
+    """projected = W values, for one block; `finish` is applied to each vector before it is stored."""
 
     def tile(start: Traced, size: int) -> None:
         sums = [[Variable(batch.builder) for _ in HALVES] for _ in range(size)]
         with loop(long(batch.builder, batch.n_features)) as i:
             column = [values.load_lanes(i * ROW + half * LANES) for half in HALVES]
             for k in range(size):
-                weight = batch.weights.load((start + k) * batch.n_features + i)
+                weight = W.load((start + k) * batch.n_features + i)
                 for half in HALVES:
                     sums[k][half].set(multiply_add(column[half], weight, sums[k][half].get()))
         for k in range(size):
             for half in HALVES:
-                projected.store_lanes(sums[k][half].get(), (start + k) * ROW + half * LANES)
+                place = (start + k) * ROW + half * LANES
+                projected.store_lanes(finish(sums[k][half].get(), place), place)
 
     loop_over_tiles(batch.builder, batch.n_hidden, _HIDDEN_TILE, tile)
 
@@ -178,7 +210,8 @@ def _reconstruct(
     sum_b: Memory,
     sum_loss: Variable,
 ) -> None:
-    """z = Wᵀ h + b of one block, and what follows from it sample by sample: loss, g, the gradient of b."""
+    """z = W_outᵀ h + b of one block, and what follows sample by sample: loss, g, the gradient of b."""
+    W_out = batch.output_part(batch.weights)
 
     def tile(start: Traced, size: int) -> None:
         z = [[Variable(batch.builder) for _ in HALVES] for _ in range(size)]
@@ -188,7 +221,7 @@ def _reconstruct(
         with loop(long(batch.builder, batch.n_hidden)) as k:
             hidden = [h.load_lanes(k * ROW + half * LANES) for half in HALVES]
             for i in range(size):
-                weight = batch.weights.load(k * batch.n_features + start + i)
+                weight = W_out.load(k * batch.n_features + start + i)
                 for half in HALVES:
                     z[i][half].set(multiply_add(hidden[half], weight, z[i][half].get()))
         for i in range(size):
@@ -208,7 +241,18 @@ def _reconstruct(
 def _add_gradient(
     batch: TracedBatch, n_columns: Traced, x: Memory, g: Memory, h: Memory, back: Memory
 ) -> None:
-    """Add h gᵀ + back xᵀ of one chunk to the gradient of W; a column is sixteen samples."""
+    """Add h gᵀ and back xᵀ of one chunk to the gradients of W_out and W; a column is sixteen samples."""
+    if batch.variant.output_weights == "tied":
+        _add_products(batch, n_columns, [(h, g), (back, x)], batch.gradient)
+        return
+    _add_products(batch, n_columns, [(back, x)], batch.gradient)
+    _add_products(batch, n_columns, [(h, g)], batch.output_part(batch.gradient))
+
+
+def _add_products(
+    batch: TracedBatch, n_columns: Traced, pairs: Sequence[tuple[Memory, Memory]], gradient: Memory
+) -> None:
+    """Add Σ left rightᵀ over pairs of [hidden, sample] and [feature, sample]."""
     hidden_tile = min(_GRADIENT_TILE, batch.n_hidden)
     feature_tile = LANES // hidden_tile
 
@@ -218,20 +262,20 @@ def _add_gradient(
             sums = [Variable(batch.builder) for _ in range(LANES)]
             with loop(n_columns) as column:
                 lane = column * LANES
-                x_tile = [x.load_lanes((first_feature + i) * ROW + lane) for i in range(n_features)]
-                g_tile = [g.load_lanes((first_feature + i) * ROW + lane) for i in range(n_features)]
+                rights = [
+                    [right.load_lanes((first_feature + i) * ROW + lane) for i in range(n_features)]
+                    for _, right in pairs
+                ]
                 for k in range(n_hidden):
-                    hidden = h.load_lanes((first_hidden + k) * ROW + lane)
-                    backward = back.load_lanes((first_hidden + k) * ROW + lane)
+                    lefts = [left.load_lanes((first_hidden + k) * ROW + lane) for left, _ in pairs]
                     for i in range(n_features):
                         cell = sums[k * n_features + i]
-                        cell.set(
-                            multiply_add(backward, x_tile[i], multiply_add(hidden, g_tile[i], cell.get()))
-                        )
+                        for left, right in zip(lefts, rights, strict=True):
+                            cell.set(multiply_add(left, right[i], cell.get()))
             merged = lane_sums([cell.get() for cell in sums])
             for k in range(n_hidden):
                 place = (first_hidden + k) * batch.n_features + first_feature
-                batch.gradient.add_lanes(merged, range(k * n_features, (k + 1) * n_features), place)
+                gradient.add_lanes(merged, range(k * n_features, (k + 1) * n_features), place)
 
         loop_over_tiles(batch.builder, batch.n_hidden, hidden_tile, tile)
 

@@ -1,7 +1,7 @@
 """Products of a step over what is not 0, where features are rare: h = W x, back = W g and h gᵀ + back xᵀ.
 
 One value of x or g meets a whole column of W, so that here a lane is a hidden dimension. z = Wᵀ h + b, in
-which nothing is 0, stays with `fused_step`.
+which nothing is 0, stays with `fused_step`, and so does all of it with a ReLU on h or untied output weights.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,8 @@ class RareFeatures:
             for first in (0, ROW, 2 * ROW, 2 * ROW + n)
         )
         has_zeros = variant.output == "relu" and not variant.centred
-        is_worth_it = has_zeros and batch.n_hidden >= _LEAST_HIDDEN
+        is_one_matrix = variant.hidden == "linear" and variant.output_weights == "tied"
+        is_worth_it = has_zeros and is_one_matrix and batch.n_hidden >= _LEAST_HIDDEN
         expected = Counter(batch.builder)
         with loop(self._features) as i:
             expected.set(expected.get() + batch.threshold.load(i).to_long())

@@ -12,7 +12,7 @@ from typing import Any
 
 from superposition_atlas.sampling.magnitudes import MAGNITUDES, MagnitudesName
 from superposition_atlas.sampling.stream import MULTIPLIERS, ROUNDS, WEYL_INCREMENTS
-from superposition_atlas.toy_model import Output
+from superposition_atlas.toy_model import Hidden, Output, OutputWeights, Target
 from superposition_atlas.training.fused.lanes import (
     LANES,
     Traced,
@@ -51,6 +51,14 @@ class Variant:
     magnitudes: MagnitudesName = "uniform"
     structured: bool = False
     """Whether features share words."""
+    hidden: Hidden = "linear"
+    output_weights: OutputWeights = "tied"
+    target: Target = "inputs"
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the weights: W's, and W_out's behind them."""
+        return self.n_hidden * (2 if self.output_weights == "untied" else 1)
 
     @property
     def groups_room(self) -> int:
@@ -75,7 +83,7 @@ class TracedBatch:
     skips_empty: Traced
     """1 where samples without an active feature are left out, else 0; they may only be if they have x = 0."""
     weights: Memory
-    """W[k, i] at k·n_features + i, then b[i]."""
+    """W[k, i] at k·n_features + i, then W_out likewise where it is not W, then b[i]."""
     importance: Memory
     threshold: Memory
     """uint32, see `stream.thresholds`."""
@@ -85,7 +93,7 @@ class TracedBatch:
     groups: Memory
     """uint32, see `structure.shared_words`; read with `structured` only."""
     gradient: Memory
-    """Where the sums over the batch go, laid out as the weights; W's part is zero before the step."""
+    """Where the sums over the batch go, laid out as the weights; all but b's part is zero before the step."""
     group_words: Memory
     """`Variant.groups_room` elements, of any content."""
     scratch: Memory
@@ -104,12 +112,17 @@ class TracedBatch:
     @property
     def bias(self) -> Memory:
         """b[i] at i."""
-        return self.weights.from_index(self.n_hidden * self.n_features)
+        return self.weights.from_index(self.variant.n_rows * self.n_features)
 
     @property
     def bias_gradient(self) -> Memory:
         """The gradient of b[i] at i."""
-        return self.gradient.from_index(self.n_hidden * self.n_features)
+        return self.gradient.from_index(self.variant.n_rows * self.n_features)
+
+    def output_part(self, row: Memory) -> Memory:
+        """W_out's part of a row that is laid out as the weights; all of it where W_out is W."""
+        rows_before = self.variant.n_rows - self.n_hidden
+        return row.from_index(rows_before * self.n_features) if rows_before else row
 
     def is_before(self, end: Traced, first: Traced) -> Traced:
         """Which of the sixteen samples from `first` on stand before `end`."""
@@ -255,14 +268,14 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
         for i, drawn in zip(features, batch._draw(block, features), strict=True):
             for half in HALVES:
                 x.store_lanes(drawn[half], i * ROW + half * LANES)
-                sums[half].set(sums[half].get() + drawn[half])
+                sums[half].set(sums[half].get() + _size(batch, drawn[half]))
 
     with if_holds(takes_all):
         loop_over_tiles(builder, batch.n_features, _TOGETHER, draw_all)
         count.set(long(builder, BLOCK))
     with if_holds(takes_all ^ 1):
         loop_over_tiles(builder, batch.n_features, _TOGETHER, draw_and_sum)
-        # An active feature's magnitude is above 0; else every sum is above -1.
+        # The size of an active feature is above 0; else every sum is above -1.
         least = Variable(builder).get().lane(0)
         least = least.where(long(builder, 0) < batch.skips_empty, least - 1.0)
         keep = [
@@ -280,6 +293,11 @@ def _gather(batch: TracedBatch, block: Traced, x: Memory) -> Traced:
         loop_over_tiles(builder, batch.n_features, _TOGETHER, close_ranks)
         count.set(n_first + keep[1].count())
     return count.get()
+
+
+def _size(batch: TracedBatch, drawn: Traced) -> Traced:
+    """A value that is 0 where x is, and above 0 elsewhere."""
+    return drawn * drawn if batch.variant.magnitudes == "signed_uniform" else drawn
 
 
 def columns(n_samples: Traced) -> Traced:
