@@ -712,11 +712,6 @@ def test_what_is_wrong_in_standard_input_is_said_as_of_an_argument(
     assert "error: argument --spec: it is [1]: must be a JSON object" in capsys.readouterr().err
 
 
-def test_rules_give_specs_through_standard_input() -> None:
-    rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
-    assert rules.count("{params.spec:q}") == rules.count("<<< {params.spec:q}") == 12
-
-
 def test_an_interruption_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,21 +4,26 @@ import ast
 import json
 import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import parts, preflight, targets
+from superposition_atlas.plan.braces import braces
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
-from superposition_atlas.plan.specs import JobSpecs, digest_of
+from superposition_atlas.plan.spec_files import SpecFiles
+from superposition_atlas.plan.specs import JobSpecs
 from superposition_atlas.storage import layout
 
 ROOT = Path(__file__).parents[2]
@@ -154,31 +159,76 @@ def test_every_rule_is_known_as_a_target() -> None:
 # --- params ------------------------------------------------------------------------------------------------
 
 
-def test_a_long_spec_is_tracked_by_its_digest() -> None:
-    """Snakemake never compares params of functions that take `input`."""
+def test_a_spec_is_a_file_named_by_its_digest_which_a_run_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = SpecFiles()
     for spec in (SPECS.whole, SPECS.experiment, SPECS.case, SPECS.playground, SPECS.attention):
-        digest = digest_of(spec)(first())
-        assert len(digest) == 16
-        assert digest == digest_of(spec)(first())
-        assert json.loads(spec(first(), None))
+        path = files.of(spec)(first())
+        assert path == files.of(spec)(first()) == files.untracked(spec)(first(), None)
+        assert len(path) < 60
+        assert not Path(path).exists()  # a dry run writes nothing
+    files.write()
+    for spec in (SPECS.whole, SPECS.experiment, SPECS.case, SPECS.playground, SPECS.attention):
+        assert Path(files.of(spec)(first())).read_text(encoding="utf-8") == spec(first(), None)
     other = first(next(name for name in CONFIG.experiments if name != EXPERIMENT))
-    assert digest_of(SPECS.experiment)(first()) != digest_of(SPECS.experiment)(other)
+    later = files.of(SPECS.experiment)(other)
+    assert later != files.of(SPECS.experiment)(first())
+    assert json.loads(Path(later).read_text(encoding="utf-8"))
 
 
-def test_every_long_spec_of_a_rule_has_its_digest_beside_it() -> None:
-    for path in (ROOT / "workflow/rules").glob("*.smk"):
-        text = path.read_text(encoding="utf-8")
-        for name in (
-            "whole",
-            "experiment",
-            "case",
-            "sae",
-            "playground",
-            "attention",
-            "map_training",
-            "figure",
-        ):
-            assert text.count(f"=SPECS.{name},") == text.count(f"digest_of(SPECS.{name})"), (path, name)
+def test_a_job_that_plans_for_itself_writes_its_spec_and_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cluster without a common folder; and where a file was changed by hand."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(SpecFiles(has_started=True).of(SPECS.case)(first()))
+    written = path.read_text(encoding="utf-8")
+    path.write_text("{}", encoding="utf-8")
+    SpecFiles(has_started=True).of(SPECS.case)(first())
+    assert path.read_text(encoding="utf-8") == written
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_spec_that_cant_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").write_text("a file", encoding="utf-8")
+    files = SpecFiles()
+    path = files.of(SPECS.case)(first())
+    with pytest.raises(ArtefactError, match="can't be") as caught:
+        files.write()
+    assert path in str(caught.value)
+
+
+def test_every_spec_of_a_rule_is_tracked_but_for_the_points_of_a_map() -> None:
+    """Their digest, by shard, is a param of its own: a point of another shard does not concern a job."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert re.findall(r"SPEC_FILES.untracked\((SPECS\.\w+)\)", text) == ["SPECS.map_points"]
+    assert "points=SPECS.shard_digest" in text
+    assert text.count("< {params.spec:q}") == text.count("spec=SPEC_FILES.") == 12
+    assert not re.findall(r"<<<", text)
+
+
+NAMES = st.lists(st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,8}", fullmatch=True), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(NAMES, NAMES)
+def test_braces_stand_for_the_same_paths(folders: list[str], names: list[str]) -> None:
+    paths = [f"results/{folder}/{name}.parquet" for folder in folders for name in names]
+    shell = subprocess.run(
+        ["bash", "-c", f"printf '%s\\n' {braces(paths)}"], capture_output=True, text=True, check=True
+    )
+    assert shell.stdout.splitlines() == paths
+
+
+def test_braces_are_short_and_leave_other_letters_alone() -> None:
+    assert braces(["results/a/x.parquet", "results/a/xy.parquet"]) == "results/a/{x,xy}.parquet"
+    assert braces(["m/shard=0/part.parquet", "m/shard=1/part.parquet"]) == "m/{shard=0,shard=1}/part.parquet"
+    assert braces(["a b", "c"]) == "'a b' c"
+    assert braces(["only.parquet"]) == "only.parquet"
+    assert braces([]) == ""
 
 
 def test_a_case_depends_on_no_other_case_and_on_no_title() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
-from snakemake_logger_plugin_atlas import LogHandler, Progress
+from snakemake_logger_plugin_atlas import LogHandler, Progress, shortened
 
 JOBS = {"all": 1, "train": 2, "figure_plane": 1, "figure_bars": 1, "total": 5}
 
@@ -86,3 +86,22 @@ def test_nothing_to_do_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     handler(monkeypatch, terminal).emit(record("Nothing to be done (all requested files are present)."))
     assert "Nothing to be done" in terminal.getvalue()
+
+
+def test_a_long_list_of_files_is_cut_short_and_a_command_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [f"results/figures/figure{number}.svg" for number in range(500)]
+    listed = f"    input: {', '.join(files)}"
+    line = shortened(listed)
+    assert len(line) < 400
+    n_shown = line.count(".svg")
+    assert 0 < n_shown < 20
+    assert line.endswith(f", … and {500 - n_shown} more")
+    for whole in (f"Shell command: {', '.join(files)}", f"    output: {', '.join(files)}", listed[:390]):
+        assert shortened(whole) == whole
+    assert shortened(f"\033[33m{listed}\033[0m").endswith(" more\033[0m")
+    stream = io.StringIO()
+    shown = handler(monkeypatch, stream)
+    shown.emit(record(f"rule all:\n{listed}", event=LogEvent.JOB_INFO))
+    assert stream.getvalue() == f"rule all:\n{line}\n"
+    shown.emit(record(listed, logging.ERROR))
+    assert stream.getvalue().endswith(f"{listed}\n")

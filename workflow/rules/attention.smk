@@ -21,12 +21,11 @@ rule attention:
         runtime=RESOURCES.attention_minutes,
     params:
         code=command_digest("attention"),
-        digest=digest_of(SPECS.attention),
-        spec=SPECS.attention,
+        spec=SPEC_FILES.of(SPECS.attention),
         folder=INPUTS.attention_folder,
     shell:
         "python -m superposition_atlas attention --spec - --threads {threads}"
-        " --folder {params.folder:q} 2> {log:q} <<< {params.spec:q}"
+        " --folder {params.folder:q} 2> {log:q} < {params.spec:q}"
 
 
 rule pivot_tables:

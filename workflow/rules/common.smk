@@ -6,11 +6,13 @@ from pathlib import Path
 
 from superposition_atlas.errors import AtlasError
 from superposition_atlas.plan import parts, preflight, targets
+from superposition_atlas.plan.braces import input_in_braces
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
-from superposition_atlas.plan.specs import JobSpecs, command_digest, digest_of
+from superposition_atlas.plan.spec_files import SpecFiles
+from superposition_atlas.plan.specs import JobSpecs, command_digest
 from superposition_atlas.storage import layout
 
 # Everything here is shared with Snakemake itself: a class called Resources would replace its own.
@@ -39,6 +41,7 @@ except AtlasError as error:
 
 INPUTS = JobInputs(CONFIG, AS_SEEN_FROM_HERE)
 SPECS = JobSpecs(RAW, CONFIG, INPUTS)
+SPEC_FILES = SpecFiles(has_started=not workflow.is_main_process)
 # A job on a cluster has cores of its own, and there Snakemake counts those of the node.
 CORES = None if workflow.remote_exec else workflow.resource_settings.cores
 RESOURCES = JobResources(CONFIG, SPECS, CORES)
@@ -71,6 +74,7 @@ def prepare_run():
         preflight.hold_folder()
         preflight.note_memory(Path(".snakemake"))
         preflight.check_disk()
+        SPEC_FILES.write()
     except AtlasError as error:
         sys.exit(f"error: {error}")
     preflight.date_back([*ALL_FILES, *preflight.sources(ROOT)])

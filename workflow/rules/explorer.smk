@@ -19,12 +19,11 @@ rule explorer:
         runtime=minutes(5),
     params:
         code=command_digest("explorer"),
-        digest=digest_of(SPECS.explorer),
-        spec=SPECS.explorer,
+        spec=SPEC_FILES.of(SPECS.explorer),
         schedules=SPECS.explorer_schedules,
         weights=SPECS.explorer_weights,
         solutions=SPECS.explorer_solutions,
     shell:
         "python -m superposition_atlas explorer --spec - --points {input.points:q}"
         " --schedules {params.schedules} --weights {params.weights} --solutions {params.solutions}"
-        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --output {output:q} 2> {log:q} < {params.spec:q}"

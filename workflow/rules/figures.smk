@@ -35,12 +35,11 @@ for module in sorted({figure.module for figure in FIGURES.values()}):
             runtime=minutes(5),
         params:
             code=SPECS.figure_digest,
-            digest=digest_of(SPECS.figure),
-            spec=SPECS.figure,
+            spec=SPEC_FILES.of(SPECS.figure),
             labels=SPECS.figure_labels,
         shell:
             "python -m superposition_atlas figure --spec -"
-            " --output {output.svg:q} {output.png:q} 2> {log:q} <<< {params.spec:q}"
+            " --output {output.svg:q} {output.png:q} 2> {log:q} < {params.spec:q}"
 
 
 for module in sorted({figure.module for figure in FIGURES.values() if figure.moves}):
@@ -73,9 +72,8 @@ for module in sorted({figure.module for figure in FIGURES.values() if figure.mov
             runtime=minutes(5),
         params:
             code=SPECS.figure_digest,
-            digest=digest_of(SPECS.figure),
-            spec=SPECS.figure,
+            spec=SPEC_FILES.of(SPECS.figure),
             labels=SPECS.figure_labels,
         shell:
             "python -m superposition_atlas figure --spec -"
-            " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+            " --output {output:q} 2> {log:q} < {params.spec:q}"

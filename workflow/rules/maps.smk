@@ -22,11 +22,11 @@ rule map_points:
     params:
         code=command_digest("map_points"),
         points=SPECS.shard_digest,
-        spec=SPECS.map_points,
+        spec=SPEC_FILES.untracked(SPECS.map_points),
         shards=SPECS.map_shards,
     shell:
         "python -m superposition_atlas map-points --spec - --shard {wildcards.shard}"
-        " --shards {params.shards} --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --shards {params.shards} --output {output:q} 2> {log:q} < {params.spec:q}"
 
 
 rule map_weights:
@@ -50,8 +50,7 @@ rule map_weights:
         code=command_digest("map_weights"),
         engine=CONFIG.engine,
         device=CONFIG.device,
-        digest=digest_of(SPECS.map_training),
-        spec=SPECS.map_training,
+        spec=SPEC_FILES.of(SPECS.map_training),
         shards=SPECS.map_shards,
         # No outputs: Snakemake would remove them when the job runs again.
         store=layout.store("maps/{map}/weights"),
@@ -59,7 +58,7 @@ rule map_weights:
     shell:
         "python -m superposition_atlas map-weights --points {input:q} --spec -"
         " --shards {params.shards} --engine {params.engine} --device {params.device} --threads {threads}"
-        " --store {params.store:q} --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --store {params.store:q} --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} < {params.spec:q}"
 
 
 rule map_solutions:
@@ -150,7 +149,9 @@ rule map_norms:
         runtime=minutes(5),
     params:
         code=command_digest("map_norms"),
+        points=input_in_braces("points"),
+        models=input_in_braces("models"),
     shell:
-        "python -m superposition_atlas map-norms --points {input.points:q} --models {input.models:q}"
+        "python -m superposition_atlas map-norms --points {params.points} --models {params.models}"
         " --published {input.published:q} --output-points {output.points:q}"
         " --output-schedules {output.schedules:q} 2> {log:q}"

@@ -60,9 +60,10 @@ rule recovery:
         runtime=minutes(5),
     params:
         code=command_digest("recovery"),
+        saes=input_in_braces("saes"),
         shown_seeds=SPECS.shown_seeds,
     shell:
-        "python -m superposition_atlas recovery --models {input.models:q} --saes {input.saes:q} --case {wildcards.case:q}"
+        "python -m superposition_atlas recovery --models {input.models:q} --saes {params.saes} --case {wildcards.case:q}"
         " --shown-seeds {params.shown_seeds} --output-saes {output.saes:q}"
         " --output-latents {output.latents:q} --output-recovered {output.recovered:q}"
         " --output-history {output.history:q} --output-polysemanticity {output.polysemanticity:q} 2> {log:q}"
@@ -87,8 +88,9 @@ rule collect:
         runtime=minutes(5),
     params:
         code=command_digest("collect"),
+        tables=input_in_braces(),
     shell:
-        "python -m superposition_atlas collect --tables {input:q} --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas collect --tables {params.tables} --output {output:q} 2> {log:q}"
 
 
 rule compare_saes:
@@ -134,9 +136,10 @@ rule losses:
         runtime=RESOURCES.losses_minutes,
     params:
         code=command_digest("losses"),
+        models=input_in_braces(),
         shown_seeds=SPECS.shown_seeds,
     shell:
-        "python -m superposition_atlas losses --models {input:q} --shown-seeds {params.shown_seeds}"
+        "python -m superposition_atlas losses --models {params.models} --shown-seeds {params.shown_seeds}"
         " --output-losses {output.losses:q} --output-solutions {output.solutions:q} 2> {log:q}"
 
 
@@ -159,8 +162,10 @@ rule claims:
         runtime=minutes(5),
     params:
         code=command_digest("claims"),
+        schedules=input_in_braces("schedules"),
+        features=input_in_braces("features"),
     shell:
-        "python -m superposition_atlas claims --schedules {input.schedules:q} --features {input.features:q}"
+        "python -m superposition_atlas claims --schedules {params.schedules} --features {params.features}"
         " --output {output:q} 2> {log:q}"
 
 
@@ -191,12 +196,14 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
+        solutions=input_in_braces("solutions"),
+        random=input_in_braces("random"),
         primary=targets.primary(CONFIG),
         variant=SPECS.atlas_variant(),
         random_variant=SPECS.general_variant(),
     shell:
         "python -m superposition_atlas answer --claims {input.claims:q} --primary {params.primary:q}"
-        " --solutions {input.solutions:q} --points {input.points:q} --models {input.models:q}"
+        " --solutions {params.solutions} --points {input.points:q} --models {input.models:q}"
         " --features {input.features:q} --variant {params.variant:q}"
-        " --random {input.random:q} --random-variant={params.random_variant:q}"
+        " --random {params.random} --random-variant={params.random_variant:q}"
         " --output-answer {output.answer:q} --output-effects {output.effects:q} 2> {log:q}"

@@ -40,11 +40,10 @@ rule paper:
         runtime=minutes(5),
     params:
         code=command_digest("paper"),
-        digest=digest_of(SPECS.whole),
-        spec=SPECS.whole,
+        spec=SPEC_FILES.of(SPECS.whole),
         captions=INPUTS.caption_folder,
         results=INPUTS.results_folder,
     shell:
         "python -m superposition_atlas paper --spec - --paper {wildcards.paper} --template {input.template:q}"
         " --captions {params.captions:q} --citation {input.citation:q} --results {params.results:q}"
-        " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
+        " --output {output.pdf:q} 2> {log:q} < {params.spec:q}"

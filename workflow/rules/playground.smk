@@ -22,9 +22,8 @@ rule playground:
         runtime=RESOURCES.playground_minutes,
     params:
         code=command_digest("playground"),
-        digest=digest_of(SPECS.playground),
-        spec=SPECS.playground,
+        spec=SPEC_FILES.of(SPECS.playground),
     shell:
         "python -m superposition_atlas playground --spec - --output-runs {output.runs:q}"
         " --output-curves {output.curves:q} --output-points {output.points:q} --output-units {output.units:q}"
-        " --output-weights {output.weights:q} 2> {log:q} <<< {params.spec:q}"
+        " --output-weights {output.weights:q} 2> {log:q} < {params.spec:q}"

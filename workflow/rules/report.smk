@@ -30,8 +30,7 @@ rule report:
         runtime=minutes(5),
     params:
         code=command_digest("report"),
-        digest=digest_of(SPECS.whole),
-        spec=SPECS.whole,
+        spec=SPEC_FILES.of(SPECS.whole),
         captions=INPUTS.caption_folder,
         published=INPUTS.published_norms,
         results=INPUTS.results_folder,
@@ -40,7 +39,7 @@ rule report:
         "python -m superposition_atlas report --spec - --template {input.template:q}"
         " --captions {params.captions:q} --published {params.published:q} --prospective {input.prospective:q}"
         " --citation {input.citation:q} --results {params.results:q} --benchmarks {params.benchmarks:q}"
-        " --output {output.pdf:q} 2> {log:q} <<< {params.spec:q}"
+        " --output {output.pdf:q} 2> {log:q} < {params.spec:q}"
 
 
 rule report_zip:
@@ -60,9 +59,7 @@ rule report_zip:
         mem_mb=megabytes(1000),
         runtime=minutes(5),
     params:
-        digest=digest_of(SPECS.whole),
-        config=SPECS.whole,
+        config=SPEC_FILES.of(SPECS.whole),
     shell:
         # The configuration as it is: which files and options it came from does not matter then.
-        'file=$(mktemp --suffix .json); trap \'rm -f "$file"\' EXIT; printf %s {params.config:q} > "$file";'
-        ' snakemake --nolock --configfile "$file" --report {output:q} -- all 2> {log:q}'
+        "snakemake --nolock --configfile {params.config:q} --report {output:q} -- all 2> {log:q}"

@@ -21,9 +21,8 @@ rule saes:
         runtime=RESOURCES.sae_minutes,
     params:
         code=command_digest("saes"),
-        digest=digest_of(SPECS.sae),
-        spec=SPECS.sae,
+        spec=SPEC_FILES.of(SPECS.sae),
         checkpoint=layout.store("saes/{experiment}/{case}/{sae}.safetensors"),
     shell:
         "python -m superposition_atlas saes --models {input.models:q} --spec - --threads {threads}"
-        " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --checkpoint {params.checkpoint:q} --output {output:q} 2> {log:q} < {params.spec:q}"

@@ -26,11 +26,10 @@ rule schedule:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        digest=digest_of(SPECS.case),
-        spec=SPECS.case,
+        spec=SPEC_FILES.of(SPECS.case),
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
-        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --output {output:q} 2> {log:q} < {params.spec:q}"
 
 
 rule schedules:
@@ -50,8 +49,7 @@ rule schedules:
         runtime=minutes(2),
     params:
         code=command_digest("schedules"),
-        digest=digest_of(SPECS.experiment),
-        spec=SPECS.experiment,
+        spec=SPEC_FILES.of(SPECS.experiment),
     shell:
         "python -m superposition_atlas schedules --experiment {wildcards.experiment} --spec -"
-        " --output {output:q} 2> {log:q} <<< {params.spec:q}"
+        " --output {output:q} 2> {log:q} < {params.spec:q}"

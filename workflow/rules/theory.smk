@@ -24,9 +24,10 @@ rule matching:
         runtime=RESOURCES.matching_minutes,
     params:
         code=command_digest("matching"),
+        models=input_in_braces(),
         shown_seeds=SPECS.shown_seeds,
     shell:
-        "python -m superposition_atlas matching --models {input:q} --shown-seeds {params.shown_seeds}"
+        "python -m superposition_atlas matching --models {params.models} --shown-seeds {params.shown_seeds}"
         " --output {output:q} 2> {log:q}"
 
 
@@ -79,8 +80,10 @@ rule map_predictions:
         runtime=minutes(5),
     params:
         code=command_digest("map_predictions"),
+        points=input_in_braces("points"),
+        solutions=input_in_braces("solutions"),
     shell:
-        "python -m superposition_atlas map-predictions --points {input.points:q} --solutions {input.solutions:q}"
+        "python -m superposition_atlas map-predictions --points {params.points} --solutions {params.solutions}"
         " --solved {input.solved:q} --output {output:q} 2> {log:q}"
 
 
@@ -109,9 +112,12 @@ rule map_branches:
         runtime=minutes(10),
     params:
         code=command_digest("map_branches"),
+        points=input_in_braces("points"),
+        weights=input_in_braces("weights"),
+        solutions=input_in_braces("solutions"),
     shell:
-        "python -m superposition_atlas map-branches --points {input.points:q} --weights {input.weights:q}"
-        " --solutions {input.solutions:q} --models {input.models:q} --output-branches {output.branches:q}"
+        "python -m superposition_atlas map-branches --points {params.points} --weights {params.weights}"
+        " --solutions {params.solutions} --models {input.models:q} --output-branches {output.branches:q}"
         " --output-crossings {output.crossings:q} --output-models {output.models:q} 2> {log:q}"
 
 

@@ -1,10 +1,11 @@
 """A logger plugin for Snakemake: on a terminal, one line says how far a run is and how long it will take.
 
 Snakemake finds it by the name of this package; `logger: atlas` in `profiles/default` chooses it. Warnings and
-errors are printed in full, and `.snakemake/log` has every job. Where the output is no terminal, it is
-Snakemake's usual one.
+errors are printed in full, and `.snakemake/log` has every job. Where the output is no terminal, and of a dry
+run, it is Snakemake's usual one, in which long lists of files are cut short.
 """
 
+import re
 import shutil
 import sys
 import time
@@ -17,6 +18,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 _ERRORS = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR, LogEvent.ERROR)
 _CLEAR = "\r\033[K"
+_LISTED = 300
+"""Letters of a list of files that are printed; the whole list is in `.snakemake/log`."""
 
 
 class LogHandler(LogHandlerBase):
@@ -58,6 +61,8 @@ class LogHandler(LogHandlerBase):
 
     def _print(self, record: LogRecord) -> None:
         text = self.format(record)
+        if record.levelno <= INFO and getattr(record, "event", None) not in _ERRORS:
+            text = "\n".join(map(shortened, text.split("\n")))
         if text and text != "None":
             self.stream.write((_CLEAR if self._is_compact else "") + text + "\n")
             self.stream.flush()
@@ -65,6 +70,15 @@ class LogHandler(LogHandlerBase):
 
 def _is_last_word(record: LogRecord) -> bool:
     return record.getMessage().startswith("Nothing to be done")
+
+
+def shortened(line: str) -> str:
+    """The line, without most files of a long list of inputs or reasons. Outputs and commands stay whole."""
+    if len(line) <= _LISTED + 100 or not re.match(r"(\033\[[\d;]*m)*(    (input|reason): | {8}\w)", line):
+        return line
+    beginning = line[:_LISTED].rpartition(", ")[0]
+    more = line[len(beginning) :].count(", ")
+    return f"{beginning}, … and {more} more" + ("\033[0m" if "\033" in line else "")
 
 
 class Progress:

@@ -1,8 +1,7 @@
 """Values that each job depends on besides its input files; a rule runs again when one changes."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,30 +17,15 @@ from superposition_atlas.plan.names import Wildcards
 from superposition_atlas.storage import layout
 from superposition_atlas.storage.code_digest import code_digest
 
-_DIGITS = 16
-
 
 def command_digest(command: str) -> str:
     """The code behind `python -m superposition_atlas COMMAND`."""
     return code_digest(f"superposition_atlas.cli.commands.{command}")
 
 
-def digest_of(spec: Callable[[Wildcards, Any], str]) -> Callable[[Wildcards], str]:
-    """A short param that changes when a long one does.
-
-    Snakemake prints params that have changed, and never compares those of functions that take `input`. So
-    each long spec takes it, and its digest stands beside it.
-    """
-
-    def digest(wildcards: Wildcards) -> str:
-        return hashlib.sha256(spec(wildcards, None).encode()).hexdigest()[:_DIGITS]
-
-    return digest
-
-
 @dataclass(frozen=True)
 class JobSpecs:
-    """Params of the jobs of a configuration. Methods that take `input` do so as `digest_of` says."""
+    """Params of the jobs of a configuration. Those that take `input` are never compared by Snakemake."""
 
     raw: Mapping[str, Any]
     """The configuration as it is written."""
