@@ -19,7 +19,8 @@ from superposition_atlas.errors import ArtefactError
 from superposition_atlas.explorer.assemble import page
 from superposition_atlas.explorer.gather import page_data
 from superposition_atlas.figures.parts import style
-from superposition_atlas.plan.preflight import date_back, refuse_damaged, refuse_unknown
+from superposition_atlas.plan.adoption import check_unrecorded
+from superposition_atlas.plan.preflight import date_back, refuse_damaged
 from superposition_atlas.report.typesetting import compile_pdf
 from superposition_atlas.storage import embedded
 from superposition_atlas.storage.atomic import write_sealed
@@ -183,18 +184,18 @@ def test_files_of_the_future_are_dated_as_of_now(tmp_path: Path) -> None:
 
 def test_results_without_snakemakes_memory_are_refused(tmp_path: Path) -> None:
     result, memory = tmp_path / "results" / "claims.parquet", tmp_path / ".snakemake"
-    refuse_unknown([str(result)], memory)  # there is nothing
+    check_unrecorded([str(result)], memory, {})  # there is nothing
     result.parent.mkdir()
     result.touch()
     (memory / "metadata").mkdir(parents=True)
     with pytest.raises(ArtefactError, match="does not say which configuration made them"):
-        refuse_unknown([str(result)], memory)
+        check_unrecorded([str(result)], memory, {})
     # A run that was killed has begun one job, or done one.
     for name in ("incomplete", "metadata"):
         record = memory / name / "record"
         record.parent.mkdir(exist_ok=True)
         record.touch()
-        refuse_unknown([str(result)], memory)
+        check_unrecorded([str(result)], memory, {})
         record.unlink()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,14 +18,18 @@ from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import parts, preflight, targets
+from superposition_atlas.plan.adoption import check_unrecorded
 from superposition_atlas.plan.braces import braces
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.spec_files import SpecFiles
-from superposition_atlas.plan.specs import JobSpecs
+from superposition_atlas.plan.specs import JobSpecs, command_digest
 from superposition_atlas.storage import layout
+from superposition_atlas.storage.atomic import write_sealed
+from superposition_atlas.storage.parquet import write_table
+from superposition_atlas.storage.provenance import provenance_of, provenance_text
 
 ROOT = Path(__file__).parents[2]
 PLAN = ROOT / "workflow/src/superposition_atlas/plan"
@@ -330,16 +335,50 @@ def test_records_in_a_database_are_records(tmp_path: Path) -> None:
     result.touch()
     (memory / "log").mkdir(parents=True)
     with pytest.raises(ArtefactError, match="does not say which configuration"):
-        preflight.refuse_unknown([str(result)], memory)
+        check_unrecorded([str(result)], memory, {})
     # Snakemake made no folder for records when the run began: they are in a database elsewhere.
     preflight.note_memory(memory)
-    preflight.refuse_unknown([str(result)], memory)
+    check_unrecorded([str(result)], memory, {})
     (memory / "metadata").mkdir()
     preflight.note_memory(memory)
     with pytest.raises(ArtefactError, match="restore"):
-        preflight.refuse_unknown([str(result)], memory)
+        check_unrecorded([str(result)], memory, {})
     (memory / "metadata.db").touch()
-    preflight.refuse_unknown([str(result)], memory)
+    check_unrecorded([str(result)], memory, {})
+
+
+def result_of(path: Path, spec: dict[str, Any], command: str) -> None:
+    """A result of this checkout's code, as its command would write it."""
+    provenance = provenance_of(spec, command_digest(command))
+    if path.suffix == ".json":
+        with_provenance = json.dumps({"superposition_atlas": json.loads(provenance_text(provenance))})
+        write_sealed(with_provenance.encode(), path)
+    else:
+        write_table(pd.DataFrame({"a": [1]}), path, provenance)
+
+
+def test_results_without_records_are_adopted_if_configuration_and_code_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    memory, touch = tmp_path / ".snakemake", ["snakemake", "--touch", "--forceall", "all"]
+    claims, report = Path(layout.claims()), Path(layout.report_numbers())
+    paths = [str(claims), str(report), "results/report.pdf"]
+    result_of(claims, {"features": []}, "claims")
+    with pytest.raises(ArtefactError, match=r"--touch --forceall all \(with the --configfile"):
+        check_unrecorded(paths, memory, {"maps": {}})
+    with pytest.raises(ArtefactError, match=r"report.json: is missing"):
+        check_unrecorded(paths, memory, {"maps": {}}, touch)
+    result_of(report, {"maps": {}, "seeds": 8}, "report")
+    with pytest.raises(ArtefactError, match=r"report.json: is of another configuration"):
+        check_unrecorded(paths, memory, {"maps": {}}, touch)
+    assert "2 files of results/" in check_unrecorded(paths, memory, {"maps": {}, "seeds": 8}, touch)
+    result_of(claims, {"features": []}, "answer")  # by other code
+    with pytest.raises(ArtefactError, match=r"claims.parquet: was made by other code"):
+        check_unrecorded(paths, memory, {"maps": {}, "seeds": 8}, touch)
+    (memory / "metadata").mkdir(parents=True)
+    (memory / "metadata" / "record").touch()
+    assert check_unrecorded(paths, memory, {}, touch) == ""
 
 
 def test_overlays_are_laid_over_in_order(tmp_path: Path) -> None:

@@ -235,6 +235,22 @@ def test_results_that_nobody_remembers_are_refused(workflow: Workflow) -> None:
     assert "does not say which configuration made them" in result.stdout + result.stderr
 
 
+def test_results_without_records_are_adopted_once_and_followed_from_then_on(workflow: Workflow) -> None:
+    """A colleague's results, copied without `.snakemake/` and with all dates new."""
+    shutil.rmtree(workflow.folder / ".snakemake")
+    other = workflow.folder / "other.yaml"
+    other.write_text("experiments: {talk: {title: Another}}", encoding="utf-8")
+    wrong = workflow.run("--configfile", "tiny.yaml", "other.yaml", "--touch", "--forceall", "--", "all")
+    assert wrong.returncode != 0
+    assert "is of another configuration" in wrong.stdout + wrong.stderr
+    adopted = workflow.run("--touch", "--forceall", "all")
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert "are of this configuration and this code" in adopted.stderr
+    assert workflow.planned("all") == {}
+    workflow.edit("tiny.yaml", "learning_rate: 0.01", "learning_rate: 0.02")
+    assert "train" in workflow.planned("all")
+
+
 def test_two_runs_at_once_are_refused(workflow: Workflow) -> None:
     (workflow.folder / "results/report.pdf").unlink()
     lock_folder(workflow.folder)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from superposition_atlas.errors import ArtefactError, AtlasError, ConfigError
+from superposition_atlas.plan.adoption import RECORDS_ELSEWHERE
 from superposition_atlas.storage import checksums, layout
 from superposition_atlas.storage.atomic import check_writable
 from superposition_atlas.storage.file_kinds import require_file
@@ -20,7 +21,6 @@ from superposition_atlas.storage.lock import lock_folder
 
 _NAMES = {".parquet": "Parquet", ".safetensors": "safetensors"}
 _SOURCE = "workflow/src"
-_NOTE = "superposition_atlas.records_elsewhere"
 
 
 # --- the checkout ------------------------------------------------------------------------------------------
@@ -102,40 +102,13 @@ def _seal(path: str) -> checksums.Seal:
         return checksums.Seal(error.strerror)
 
 
-def refuse_unknown(paths: Iterable[str], memory: Path) -> None:
-    """Refuses results that may be of another configuration, since Snakemake has no record of any job.
-
-    Args:
-        paths: of results.
-        memory: Snakemake's folder.
-
-    Raises:
-        ArtefactError: if some of them exist, and `memory` has no record of any job, done or begun.
-    """
-    existing = sorted(path for path in paths if Path(path).is_file())
-    if not existing or _remembers(memory):
-        return
-    others = f" and {len(existing) - 1} other files exist" if existing[1:] else " exists"
-    raise ArtefactError(
-        f"{existing[0]}{others}, but {memory}/ does not say which configuration made them; restore "
-        f"{memory}/, or delete all of results/ but checkpoints/ (training is kept there) and run the "
-        "same command again"
-    )
-
-
-def _remembers(memory: Path) -> bool:
-    """Whether there is a record of any job, as files, in Snakemake's database, or in a database elsewhere."""
-    records = (record for name in ("metadata", "incomplete") for record in (memory / name).rglob("*"))
-    return next(records, None) is not None or (memory / "metadata.db").is_file() or (memory / _NOTE).is_file()
-
-
 def note_memory(memory: Path) -> None:
     """Notes at the start of a run if Snakemake keeps its records elsewhere (--persistence-backend-db-url).
 
     Raises:
         ArtefactError: if the note can't be written.
     """
-    note = memory / _NOTE
+    note = memory / RECORDS_ELSEWHERE
     try:
         if (memory / "metadata").is_dir() or (memory / "metadata.db").is_file():
             note.unlink(missing_ok=True)

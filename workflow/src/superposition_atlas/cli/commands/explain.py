@@ -9,11 +9,8 @@ from typing import Any
 
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.storage import interchange, layout
-from superposition_atlas.storage.code_digest import code_digest
-from superposition_atlas.storage.embedded import READERS, read_provenance
+from superposition_atlas.storage.carried import carried_provenance, code_of_here
 from superposition_atlas.storage.file_kinds import require_file
-from superposition_atlas.storage.parquet import table_provenance
-from superposition_atlas.storage.tensors import read_tensors
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_file(path)
     place = layout.identify(path)
     exported = interchange.exported_provenance(path)
-    provenance = exported or _provenance(path)
+    provenance = exported or carried_provenance(path)
     if not isinstance(provenance.get("spec"), dict) or not isinstance(provenance.get("code"), str):
         raise ArtefactError(f"{path}: carries no spec or no code: this pipeline did not make it")
     command = None if place is None or exported else place.command
@@ -38,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
         "rebuild": "python -m superposition_atlas export" if exported else _rebuild(place),
     }
     if command is not None:
-        about["code_is_that_of_here"] = provenance["code"] == _digest(command, provenance["spec"])
+        about["code_is_that_of_here"] = provenance["code"] == code_of_here(command, provenance["spec"])
     print(_as_json(about | provenance))
 
 
@@ -52,22 +49,6 @@ def _as_json(content: dict[str, Any]) -> str:
     return text
 
 
-def _provenance(path: Path) -> dict[str, Any]:
-    """Provenance that the file carries.
-
-    Raises:
-        ArtefactError: if it carries nothing, or is missing or damaged.
-    """
-    if path.suffix == ".parquet":
-        return table_provenance(path)
-    if path.suffix == ".safetensors":
-        return read_tensors(path)[1]
-    if path.suffix in READERS:
-        return read_provenance(path)
-    readable = ", ".join(sorted([".parquet", ".safetensors", *READERS]))
-    raise ArtefactError(f"{path}: got a file that carries no provenance, allowed is one of {readable}")
-
-
 def _kind(place: layout.Place | None) -> str:
     return place.kind if place else "a file of this pipeline, outside results/"
 
@@ -79,14 +60,3 @@ def _rebuild(place: layout.Place | None) -> str:
         return "training makes it anew if it is deleted"
     target = shlex.quote(f"{layout.RESULTS}/{place.below}")
     return f"snakemake --cores all --force {target} (with the --configfile of the run)"
-
-
-def _digest(command: str, spec: dict[str, Any]) -> str | None:
-    """Digest of the code of this checkout, or None where the figure's module is gone."""
-    modules = [f"superposition_atlas.cli.commands.{command}"]
-    if command == "figure" and "module" in spec:
-        modules.append(f"superposition_atlas.figures.draw.{spec['module']}")
-    try:
-        return code_digest(*modules)
-    except ModuleNotFoundError:
-        return None
