@@ -1,13 +1,20 @@
 """The site's navigation names every page, its links lead somewhere, and its generated pages fit the code."""
 
 import importlib.util
+import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import superposition_atlas as sa
 import yaml
+from superposition_atlas.maps import matching_summary
+from superposition_atlas.metrics import features, polysemanticity, recovery
+from superposition_atlas.observations import claims
+from superposition_atlas.storage import layout, map_files
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -52,15 +59,79 @@ def test_the_python_reference_names_what_exists() -> None:
     assert missing <= {"Prediction", "import_toy_model"}
 
 
-def test_the_page_of_tables_has_the_columns_that_are_computed() -> None:
+def tables_page() -> Any:
     spec = importlib.util.spec_from_file_location("tables_page", DOCS / "_tables.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules["tables_page"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_tables_is_made_from_the_code() -> None:
+    page = tables_page()
     text = (DOCS / "tables.md").read_text(encoding="utf-8")
-    assert text == module.page(), "python docs/_tables.py"
-    assert {"`saes.parquet`", "`features.parquet`"} <= set(re.findall(r"^## (.*)$", text, re.MULTILINE))
+    assert text == page.page(), "python docs/_tables.py"
+    shown = set(re.findall(r"^### `(.*)`$", text, re.MULTILINE))
+    assert shown == {table.path for tables in page.SECTIONS.values() for table in tables}
+    folders = {name for name in layout.ENTRIES.values() if name.template.endswith(".parquet")}
+    missing = {entry.template for entry in folders} - shown
+    assert missing == {  # one of a case has the columns of its experiment's; shards stand as a folder
+        "schedules/{experiment}/{case}.parquet",
+        "metrics/{experiment}/cases/{case}/{table}.parquet",
+        "metrics/{experiment}/{table}.parquet",
+        "maps/{map}/points/shard={shard}/part.parquet",
+        "maps/{map}/weights/shard={shard}/part.parquet",
+        "maps/{map}/solutions/shard={shard}/part.parquet",
+        "maps/{map}/{table}.parquet",
+        "norms/{table}.parquet",
+        "pairs/{table}.parquet",
+        "attention/{table}.parquet",
+        "playground/{table}.parquet",
+    }
+
+
+def test_columns_that_are_computed_or_declared_are_explained() -> None:
+    page = tables_page()
+    found = {table.path: set(page.columns(table)) for tables in page.SECTIONS.values() for table in tables}
+    models = sa.import_toy_model(np.eye(2, 3), probability=0.3, n_features=3)
+    saes = sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)})
+    evaluation = recovery.evaluate(models, saes, n_samples=64)
+    own, named = {"case", "shown"}, {"case", "shown", "sae"}
+    measured = {
+        "models": own | set(features.model_table(models)),
+        "features": own | set(features.feature_table(models)),
+        "saes": named | set(recovery.sae_table(evaluation)) - {"instance"},
+        "latents": named | set(recovery.latent_table(evaluation)) - {"instance"},
+        "recovered": named | set(recovery.recovered_features(evaluation)) - {"instance"},
+        "polysemanticity": named | set(polysemanticity.latent_units(evaluation)),
+        "matching": {"case", "schedule", *matching_summary.SCHEMA.names},
+    }
+    for name, columns in measured.items():
+        assert found[f"metrics/{{experiment}}/{name}.parquet"] == columns, name
+    assert found["claims.parquet"] == set(claims.COLUMNS)
+    assert found["maps/{map}/weights/"] == set(map_files.WEIGHT_SCHEMA.names)
+    assert found["maps/{map}/solutions/"] == set(map_files.SOLUTION_SCHEMA.names)
+
+
+def test_entries_of_a_docstring_are_read() -> None:
+    text = """One row.
+
+    a: first. b, c(_low, _high): the second: with a colon, of kind x: no. W: third.
+
+    Args:
+        d: an argument.
+
+    Returns:
+        e: fourth,
+        on two lines.
+    """
+    entries = tables_page().entries(inspect.cleandoc(text))
+    read = {name: meaning for names, meaning in entries for name in names}
+    assert list(read) == ["a", "b", "c", "c_low", "c_high", "W", "e"]
+    assert read["c_high"] == "the second: with a colon, of kind x: no"
+    assert read["e"] == "fourth, on two lines"
 
 
 def test_the_tutorial_has_been_run_from_top_to_bottom() -> None:

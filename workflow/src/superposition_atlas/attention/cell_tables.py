@@ -1,13 +1,12 @@
 """The pivot tables of layers of attention, and how well the planted rule is read off them.
 
-Of every head a table has a cell for each query feature i and key feature j:
+Each head's table has a cell for each query feature i and key feature j:
 
-    mean_attention   over the pairs of a query with i and an earlier token with j
-    weight           B_ij
-    contribution     B_ij times the mean activities of i and j: what the pair adds to a score
-    pivot            mean over queries of Σ_tokens attention · a_i c_j B_ij: it also counts how often that is
-    output_effect    of j on the output on which it is largest, E_oj times the mean activity of j
-    path             contribution, where it is above 0, times output_effect
+    mean_attention: over the pairs of a query with i and an earlier token with j. weight: B_ij. contribution:
+    B_ij times the mean activities of i and j, what the pair adds to a score. pivot: mean over queries of
+    Σ_tokens attention · a_i c_j B_ij, which also counts how often that is. output_effect: of j on the output
+    on which it is largest, E_oj times the mean activity of j. path: contribution, where it is above 0, times
+    output_effect.
 
 and of every key feature and output there is the output effect. The rule is read off by the paths: that of a
 query feature is the largest over heads, keys and outputs.
@@ -189,8 +188,10 @@ def _largest(table: PerPair) -> tuple[PerRow, PerRow, Bool[np.ndarray, "instance
 def cell_table(measured: Measured) -> pd.DataFrame:
     """One row a cell of each head, columns as the module says.
 
-    planted: whether the rule has this pair. tied: whether the geometry forces this cell to compete with it
-    (`pivot.forced_ties`). output: where key feature j writes most.
+    seed: of toy model, SAE, rule and attention. head: index. query, key: features i and j. planted: whether
+    the rule has this pair. tied: whether the geometry forces this cell to compete with it
+    (`pivot.forced_ties`). n_pairs: pairs of a query with i and a token with j. output: where key feature j
+    writes most.
     """
     frames = []
     for name, cells in measured.cells.items():
@@ -216,7 +217,11 @@ def cell_table(measured: Measured) -> pd.DataFrame:
 
 
 def output_table(measured: Measured) -> pd.DataFrame:
-    """One row an output and key feature of each head: the output effect, and whether the rule has it."""
+    """One row an output and key feature of each head.
+
+    seed: of toy model, SAE, rule and attention. head: index. output: the output. key: the key feature j.
+    planted: whether the rule has it. output_effect: E_oj times the mean activity of j.
+    """
     writes = np.empty_like(measured.rule.key_of)
     np.put_along_axis(writes, measured.rule.key_of, measured.rule.output_of, axis=1)
     frames = []
@@ -237,12 +242,15 @@ def output_table(measured: Measured) -> pd.DataFrame:
 def rule_table(measured: Measured) -> pd.DataFrame:
     """One row a row of the rule, a query feature, with what each table says of it.
 
-    key, output: planted. query_represented, represented: the query feature, or both, have a norm above 0.5 in
-    the toy model. query_recovered, recovered: they have a latent with a cosine above 0.9 (with the true
-    directions always). tied_key: -1 or the key that geometry ties with the planted one. read: key and output
-    of the largest path are planted; read_by_score, read_by_attention: the key alone. attention, contribution:
-    of the planted cell, in the head where they are largest, attention NaN where no pair was seen.
-    pivot_share: of the sum of all |pivot| of all heads, by the planted cell.
+    seed: of toy model, SAE, rule and attention. query: the query feature. key, output: planted.
+    query_probability, key_probability: how often they are active. query_represented, represented: the query
+    feature, or both, have a norm above 0.5 in the toy model. query_recovered, recovered: they have a latent
+    with a cosine above 0.9 (with the true directions always). tied_key: -1 or the key that geometry ties with
+    the planted one. found_key, found_output, found_head: of the largest path, -1 where none is above 0. read:
+    found key and output are planted. read_by_score, read_by_attention: the key of the largest contribution,
+    or mean attention, is. attention, contribution: of the planted cell, in the head where they are largest,
+    attention NaN where no pair was seen. pivot_share: of the sum of all |pivot| of all heads, by the planted
+    cell. n_pairs: pairs of the planted cell. n_keys: tokens before the query.
     """
     rule, models = measured.rule, measured.models
     n_instances, n_features = rule.key_of.shape
@@ -288,11 +296,12 @@ def rule_table(measured: Measured) -> pd.DataFrame:
 def attention_model_table(measured: Measured) -> pd.DataFrame:
     """One row a layer of attention.
 
-    loss: squared error over that of always answering 0. n_read, n_read_by_score, n_read_by_attention: rows of
-    the rule read off, of n_rows. max_deviation: largest |cells + error - score|. error_share: squares of the
-    errors over those of the scores. agreement, attention_agreement, output_agreement: Pearson's correlation
-    of all cells (contributions, mean attentions, output effects) with those of the true directions, NaN where
-    all are equal. same_key: share of the rows with the same found key as by the true directions.
+    seed: of toy model, SAE, rule and attention. loss: squared error over that of always answering 0. n_keys:
+    tokens before the query. n_rows: rows of the rule. n_read, n_read_by_score, n_read_by_attention: those
+    read off. max_deviation: largest |cells + error - score|. error_share: squares of the errors over those of
+    the scores. agreement, attention_agreement, output_agreement: Pearson's correlation of all cells
+    (contributions, mean attentions, output effects) with those of the true directions, NaN where all are
+    equal. same_key: share of the rows with the same found key as by the true directions.
     """
     truth = measured.cells["true"]
     frames = []
@@ -324,6 +333,7 @@ def _ties(measured: Measured) -> PerRow:
 
 
 def _frame(measured: Measured, dictionary: str, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The columns. n_heads: heads of the layer. dictionary: true directions, or the SAE's."""
     frame = pd.DataFrame({name: np.asarray(values).reshape(-1) for name, values in columns.items()})
     frame.insert(0, "n_heads", measured.attention.settings.n_heads)
     frame.insert(2, "dictionary", dictionary)

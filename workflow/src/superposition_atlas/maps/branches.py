@@ -112,7 +112,13 @@ def _from_neighbour(known: Known, there: Place) -> Known:
 
 
 def branch_table(found: list[list[Known]]) -> pd.DataFrame:
-    """One row a branch and place: loss, also relative to representing nothing, and whether it is the best."""
+    """One row a branch and place.
+
+    key: of the schedule. feature: the varied one. varied: its p_i. structure: the branch's shape.
+    n_represented: features with ‖W_i‖ > 0.5. loss: exact loss. relative_loss: over that of representing
+    nothing. is_followed: the search missed it, and a neighbour's solution led to it. is_best: no other branch
+    is lower there.
+    """
     rows = [
         {
             "key": known.place.key,
@@ -139,9 +145,9 @@ def crossings(table: pd.DataFrame) -> pd.DataFrame:
         table: `branch_table`.
 
     Returns:
-        `below` and `above`, the better structure at lower and at higher density; `varied` and `relative_loss`
-        of the crossing, interpolated between the places beside it (logarithms of losses, linear in the
-        logarithm of the density); `is_best`, whether no third branch is lower there.
+        below, above: the better structure at lower and at higher density. varied, relative_loss: of the
+        crossing, interpolated between the places beside it (logarithms of losses, linear in the logarithm of
+        the density). is_best: whether no third branch is lower there.
     """
     losses = table.pivot_table(index="varied", columns="structure", values="relative_loss").sort_index()
     rows = list(_crossings(losses))

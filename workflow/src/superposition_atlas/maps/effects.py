@@ -39,8 +39,10 @@ _RIDGE = 1e-6
 def effects(features: pd.DataFrame) -> pd.DataFrame:
     """One row a source, outcome and term: the coefficient with its 95 % interval.
 
-    `coefficient`, `ci_low` and `ci_high` are in log-odds an e-fold of the term; `standardised`,
-    `standardised_low` and `standardised_high` for one standard deviation of the term, `deviation` e-folds.
+    source: trained toy models or best solutions. outcome: represented or dedicated. term: importance or
+    variance. coefficient, ci_low, ci_high: log-odds an e-fold of the term. deviation: standard deviation of
+    the term, in e-folds. standardised(_low, _high): log-odds for one standard deviation. n_schedules: how
+    many.
 
     Args:
         features: of one way of training, one row a schedule and feature: key, importance, probability, for

@@ -23,7 +23,8 @@ def trained_features(models: pd.DataFrame, W: Weights, b: PerFeature) -> pd.Data
         b: biases, as of uncentred inputs.
 
     Returns:
-        `share_represented` and `share_dedicated` of seeds; `mean_norm`, `mean_bias` and `mean_dimensionality`
+        key, variant: as in models.parquet. bias: what the search holds. n_seeds: toy models.
+        share_represented, share_dedicated: shares of the seeds. mean_norm, mean_bias, mean_dimensionality:
         over all seeds, whether they represent the feature or not.
     """
     names = {name: ("share_" if name in ("represented", "dedicated") else "mean_") + name for name in _LOOKS}
@@ -36,7 +37,10 @@ def trained_features(models: pd.DataFrame, W: Weights, b: PerFeature) -> pd.Data
 
 
 def best_features(solutions: pd.DataFrame, W: Weights, b: PerFeature) -> pd.DataFrame:
-    """One row a point, held bias and feature: columns `best_…` of the best minimum, or the first of several.
+    """One row a point, held bias and feature, of the best minimum, or the first of several.
+
+    best_represented, best_dedicated: whether the feature is. best_norm: ‖W_i‖. best_bias: b_i.
+    best_dimensionality: D_i.
 
     Args:
         solutions: key, kind, bias and rank of each.
@@ -53,7 +57,9 @@ def best_features(solutions: pd.DataFrame, W: Weights, b: PerFeature) -> pd.Data
 def fate_table(
     points: pd.DataFrame, trained: Sequence[pd.DataFrame], best: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """One row a schedule, variant and feature, with the feature's importance and probability.
+    """One row a schedule, variant and feature.
+
+    feature: index i. importance: I_i. probability: p_i.
 
     Args:
         points: key, importance and probability.

@@ -55,12 +55,25 @@ SCHEMA = pa.schema(
 )
 """Columns of a schedule, without its name.
 
-Lists have a value a feature: importance, probability, label (alone, shared, absent) and partner (-1: none)
-by the matching, whether simple rules represent it (as many features as the matching), and the shares of toy
-models in which it is alone (D_i > .9) or represented otherwise. `saved` and `cost` are parts of the loss of
-representing nothing, Σ_i V_i; names in `_MEANS` are means over toy models, see `matchings.compared`;
-`squared_norm_largest` is of the first toy models, as many as figures show. Without toy models these are NaN,
-and the two shares empty.
+n_features: n. n_hidden: m. n_models: toy models compared. n_kept_rule, n_alone_rule, n_pairs_rule: features
+that the matching represents, alone and in pairs. Lists with a value a feature: importance: I_i. probability:
+p_i. label: alone, shared or absent, by the matching. partner: the other feature of its pair, -1 for none.
+by_importance, by_probability, by_sparsity, by_value: whether it is among the first by I, p, 1 - p or V, as
+many as the matching represents. by_greedy: whether a greedy choice of groups represents it. by_linear:
+whether a linear model does. share_alone, share_shared: shares of toy models in which it is alone (D_i > .9)
+or represented otherwise. Numbers: saved, cost: what the matching saves and leaves of the loss of representing
+nothing, Σ_i V_i. loss_share_rule: cost over Σ_i V_i. gap: what is not proved, no matching saves more than
+saved + gap. pentagon_gain: what a pentagon would save more than pairs, known before any training.
+pairs_suffice: whether that is 0. Means over toy models, of `matchings.compared`: n_kept_trained,
+n_alone_trained: represented, and alone. loss_share_trained: loss over that of representing nothing.
+loss_ratio: that over the matching's. jaccard_rule: overlap of represented features with the matching's.
+jaccard_ceiling: with those of the other toy models. jaccard_importance, jaccard_probability,
+jaccard_sparsity, jaccard_value: with the first by an order, as many as the toy model represents.
+jaccard_importance_at_rule, jaccard_probability_at_rule, jaccard_sparsity_at_rule, jaccard_value_at_rule:
+likewise, as many as the matching represents. jaccard_greedy, jaccard_linear: with a greedy choice, and with a
+linear model. same_features: share with exactly the matching's. polygon_share: share of represented features
+that are neither alone nor in a pair. squared_norm_trained: ‖W‖_F². squared_norm_largest: its largest, of the
+first toy models, as many as figures show. Without toy models these are NaN, and the two shares empty.
 """
 
 

@@ -93,7 +93,15 @@ def as_uncentred(
 
 
 def looks(W: Weights, schedules: Schedules) -> dict[str, np.ndarray]:
-    """What tables say of weights: COUNTS, mean interference of represented features, answers to QUESTIONS."""
+    """What tables say of weights, with answers to the talk's observations.
+
+    frobenius_norm: un-squared ‖W‖_F. n_represented: features with ‖W_i‖ > 0.5. n_dedicated: those with a
+    dimension of their own. n_in_superposition: represented and not dedicated. n_densest_missing: features
+    denser than every represented one. mean_interference: Σ_{j≠i} (Ŵ_i · W_j)², over the represented features.
+    not_all_represented: O1. none_dedicated: O2 and O3. top_dedicated: P1, a feature of the highest importance
+    is dedicated. densest_dropped: P2, no feature of the highest probability is represented while a rarer one
+    is.
+    """
     models = Measured.of_weights(W, schedules.importance, schedules.probability)
     there = models.represented
     total = (interference(models.W) * there).sum(axis=1)
@@ -110,7 +118,12 @@ def looks(W: Weights, schedules: Schedules) -> dict[str, np.ndarray]:
 
 
 def kept_names(W: Weights, schedules: Schedules) -> list[str]:
-    """Which features are kept, up to those of one kind: equal names are equal answers."""
+    """Which features are kept, up to those of one kind: equal names are equal answers.
+
+    kept: number of represented features of each kind (equal importance and probability), at the place of the
+    kind's first feature: `11010` is features 0, 1 and 3 where all differ, `30000` any three where all are
+    equal.
+    """
     counts = schedules.kept_kinds(represented(W.astype(np.float64)))
     separator = "" if W.shape[2] < 10 else " "  # a count may have two digits then
     return [separator.join(map(str, row)) for row in counts]
@@ -125,8 +138,8 @@ def solution_table(solutions: pd.DataFrame, W: Weights, schedules: Schedules) ->
         schedules: of each.
 
     Returns:
-        Beside `looks` and kept: is_best, whether it is a minimum as good as the best of its search, up to
-        SAME_LOSS; share_of_starts, how many of the search's starts ended there (NaN for predictions).
+        Beside `looks` and kept: is_best: whether it is a minimum as good as the best of its search, up to
+        SAME_LOSS. share_of_starts: share of the search's starts that ended there (NaN for predictions).
     """
     table = solutions.drop(columns=["W", "b"]).assign(kept=kept_names(W, schedules), **looks(W, schedules))
     table = table.astype({"kept": str})
@@ -157,10 +170,11 @@ def excess_table(
         solved: `solution_table`; without rows (too many features) there is nothing to compare with.
 
     Returns:
-        Beside `models`, kept and `looks`: bias, what the search holds that the toy model is compared with, or
-        empty if there is none; exact_loss; best_loss, the lowest of that search; excess_loss, over the best;
-        relative_excess, as a share of the loss of representing nothing; keeps_best, whether the same features
-        are kept as by a best solution. What can't be known is missing.
+        Beside `models`, kept and `looks`: bias: what the search holds that the toy model is compared with
+        (trained, zero, mean), empty if there is none. exact_loss: expected loss without samples. best_loss:
+        the lowest of that search. excess_loss: exact loss over the best. relative_excess: the same as a share
+        of the loss of representing nothing. keeps_best: whether the same features are kept as by a best
+        solution, up to features of one kind. What can't be known is missing.
 
     Raises:
         ArtefactError: if a toy model is better than the best solution that it is compared with.
@@ -223,11 +237,19 @@ def point_table(
         n_hidden: m.
 
     Returns:
-        Coordinates; observations, the names of those that are about the schedule, apart by spaces; variance,
-        Σ_i I_i Var x_i. Over seeds: means, for QUESTIONS and keeps_best shares;
-        `frugal_` of the seed with the lowest exact loss. Of the best solution `best_`, of the predictions
-        `predicted_` and `matching_`: where several solutions are equally good the first found stands for
-        them, but `agrees` and `matching_agrees` take any. Predictions are for free biases.
+        Coordinates. observations: names of those that are about the schedule, apart by spaces. variance:
+        Σ_i I_i Var x_i. n_seeds: toy models. n_represented, n_dedicated, n_in_superposition,
+        n_densest_missing, frobenius_norm: means over the seeds. not_all_represented, none_dedicated,
+        top_dedicated, densest_dropped, keeps_best: shares of the seeds. max_frobenius_norm: largest of the
+        seeds. median_excess, least_excess: of the seeds' relative excess. frugal_keeps_best,
+        frugal_n_represented: of the seed with the lowest exact loss. best_loss, best_kept,
+        best_frobenius_norm, best_n_represented, best_n_dedicated, best_n_in_superposition,
+        best_n_densest_missing, best_not_all_represented, best_none_dedicated, best_top_dedicated,
+        best_densest_dropped: of the best solution, the first found of several. n_minima: minima found.
+        starts_at_best: share of the starts that ended in a best one. predicted_loss, predicted_structure,
+        predicted_n_represented: of the predictor, for free biases only. agrees: whether it keeps what a best
+        solution keeps, any of several. matching_loss, matching_structure, matching_n_represented,
+        matching_agrees: likewise of the matching.
     """
     importance, probability = (np.stack(points[name].to_list()) for name in ("importance", "probability"))
     whole = points.drop(columns=["importance", "probability"]).assign(
@@ -243,7 +265,7 @@ def point_table(
 
 
 def _over_seeds(models: pd.DataFrame) -> pd.DataFrame:
-    """One row a schedule and variant."""
+    """One row a schedule and variant. variant: way of training. bias: what its search holds, or empty."""
     by = ["key", "variant", "bias"]
     groups = models.astype({"keeps_best": float}).groupby(by, sort=False)
     trained = groups[[*COUNTS, *QUESTIONS, "keeps_best"]].mean()

@@ -52,11 +52,16 @@ def case_norm_table(points: pd.DataFrame, models: pd.DataFrame, published: pd.Da
         published: case, published_norm and n_instances, of whose norms it is the largest.
 
     Returns:
-        `largest`, the median of the largest norm of n_instances new toy models, in [`largest_low`,
-        `largest_high`] with CONFIDENCE; `difference`, that median less the published norm; `within`, whether
-        the published norm lies there (missing where there are fewer than LEAST_DOF); `uniform_norm`,
-        what `largest` is for uniform sparsity of the same mean density and importance, interpolated in the
-        logarithm of the density.
+        variant: way of training. family, first, last: rule of the probabilities, the largest and the
+        smallest. importance_ratio: I_{i+1} / I_i. case: uniform, case1, case2, case3 or post4.
+        mean_density: mean p_i. n_models: toy models. norm_mean, norm_sd, norm_max: mean, standard deviation
+        and largest of their norms. n_represented, n_dedicated: mean numbers of features. densest_dropped:
+        share of toy models. spread: standard deviation of norms, pooled. spread_dof: its degrees of freedom.
+        published_norm: of the post. n_instances: toy models of whose norms it is the largest. largest,
+        largest_low, largest_high: median of the largest norm of n_instances new toy models, with its interval
+        (CONFIDENCE). difference: that median less the published norm. within: whether the published norm lies
+        there, missing where there are fewer than LEAST_DOF. uniform_norm: what `largest` is for uniform
+        sparsity of the same mean density and importance, interpolated in the logarithm of the density.
     """
     described = _described(points)
     known = models.drop_duplicates(["key", "variant", "seed"])
@@ -192,11 +197,14 @@ def schedule_table(norms: pd.DataFrame) -> pd.DataFrame:
     """One row a schedule and importance ratio: how far all cases together are from the published norms.
 
     Returns:
-        For each case its `largest` under the case's name and {case}_within; `n_compared` and `n_within` of
-        the four cases; `largest_difference`, the largest absolute one, and `farthest_case`; `fewest_models`
-        of a case; `uniform_density`, at which uniform sparsity has its published norm with this importance;
-        `as_pictured`, whether most toy models agree with what the post reads from its pictures: in case 2 no
-        feature is dedicated, in its case 4 the densest one is not represented.
+        variant, family, first, last, mean_density, importance_ratio: as in points.parquet. case1, case2,
+        case3, post4: `largest` of each case. case1_within, case2_within, case3_within, post4_within: `within`
+        of each. n_compared, n_within: of the four cases. largest_difference: the largest absolute one.
+        farthest_case: whose it is. case2_n_dedicated: mean number of dedicated features in case 2.
+        post4_densest_dropped: share of toy models. fewest_models: of a case. uniform_density: at which
+        uniform sparsity has its published norm with this importance. as_pictured: whether most toy models
+        agree with what the post reads from its pictures: in case 2 no feature is dedicated, in its case 4 the
+        densest one is not represented.
     """
     table = pd.DataFrame(_schedule_rows(norms))
     if len(table):

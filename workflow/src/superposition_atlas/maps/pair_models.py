@@ -32,9 +32,9 @@ def pair_models(
         threads: of the fused engine.
 
     Returns:
-        importance_ratio, p_1, p_2, seed, phase (a word of `pair_phases.PHASES`), starts_with_one_sign:
-        whether both initial weights have the same sign. In one dimension a weight can't turn to the other
-        side, it has to pass 0.
+        importance_ratio: I_2 / I_1. p_1, p_2: probabilities. seed: of the toy model. phase: first, second,
+        shared, aligned or neither. starts_with_one_sign: whether both initial weights have the same sign; in
+        one dimension a weight can't turn to the other side, it has to pass 0.
 
     Raises:
         TrainingError: as `train`.

@@ -49,6 +49,14 @@ class Point:
 def points_of(map_: "Map") -> list[Point]:
     """All points of a map, in the order of its axes.
 
+    key: hash of n_hidden, importances and probabilities. importance, probability: lists of n_features
+    numbers. family: rule that makes the probabilities. first, last: largest and smallest of a grid's
+    probabilities. mean_density: mean p_i. steepness: largest p_i over smallest. importance_ratio: I_{i+1} /
+    I_i. order: which probability goes with which importance (aligned, reversed, drawn, uniform, or the seed
+    of a permutation). density: p_i of the features that a perturbation does not vary. feature: the one that
+    it varies. varied: p_i of that one. index: number of a random schedule. importance_family: rule that makes
+    its importances.
+
     Raises:
         ConfigError: if no combination of its axes is a schedule.
     """

@@ -33,12 +33,16 @@ def prediction_table(
         W: their weights, by row.
 
     Returns:
-        Coordinates, importance and probability; of the best minimum `best_loss`, `best_n_represented`,
-        `best_kept`, `best_shape`, `best_W` and `best_b` as lists, and the most negative bias of a represented
-        feature with that feature's norm; of both predictions loss, number, features, shape, structure, and
-        whether each `agrees`. `margin`: by how much the best minimum that keeps other features loses more
-        than the best, relative to the best. `predicted_excess` and `matching_excess`: that of the best
-        minimum that keeps the features that are predicted. NaN where no such minimum was found.
+        Coordinates, importance and probability. best_loss, best_n_represented, best_kept, best_shape:
+        exact loss, features, which ones, and their shape in the best minimum. best_W, best_b: its weights,
+        hidden dimension by hidden dimension, and biases. best_lowest_b: its most negative bias of a
+        represented feature. best_norm_of_lowest_b: that feature's norm. margin: by how much the best minimum
+        that keeps other features loses more than the best, relative to the best. predicted_loss,
+        predicted_n_represented, predicted_kept, predicted_shape, predicted_structure: of the predictor.
+        agrees: whether it keeps what a best solution keeps. matching_loss, matching_n_represented,
+        matching_kept, matching_shape, matching_structure, matching_agrees: likewise of the matching.
+        predicted_excess, matching_excess: `margin` of the best minimum that keeps the features that are
+        predicted. NaN where no such minimum was found.
 
     Raises:
         ArtefactError: if a schedule has no solution.

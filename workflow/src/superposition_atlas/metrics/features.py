@@ -103,7 +103,12 @@ _OF_RECONSTRUCTIONS = ("dimensionality", "interference", "polysemanticity", "net
 
 
 def model_table(models: ToyModels) -> pd.DataFrame:
-    """One row a toy model: loss, un-squared ‖W‖_F, and the counts of features by each rule.
+    """One row a toy model.
+
+    seed: of its training. loss: mean training loss of the last 100 steps. frobenius_norm: un-squared ‖W‖_F.
+    n_represented: features with ‖W_i‖ > 0.5. n_represented_l1: features whose sum of |W_ki| is above 0.5.
+    n_dedicated: features with a dimension of their own, represented with D_i > 0.9. mean_probability: mean
+    p_i of its schedule.
 
     Norms are W's alone where output weights are untied; `n_dedicated` is 0 where no feature can be dedicated,
     see `feature_table`.
@@ -131,7 +136,13 @@ def _while_active(models: ToyModels) -> np.ndarray:
 
 
 def feature_table(models: ToyModels) -> pd.DataFrame:
-    """One row a feature of a toy model; `weights` is its column of W, a list of n_hidden numbers.
+    """One row a feature of a toy model.
+
+    seed: of the toy model. feature: index i, from 0. importance: I_i. probability: p_i. norm: ‖W_i‖. bias:
+    b_i. dimensionality: D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)². interference: Σ_{j≠i} (Ŵ_i · W_j)².
+    polysemanticity: its square root, ARENA's colour of the bars. net_interference: Σ_{j≠i} p_j (Ŵ_i · W_j)²,
+    where features depend on one another with p_j while i is active. represented: ‖W_i‖ > 0.5. dedicated:
+    represented with D_i > 0.9. weights: its column of W, a list of n_hidden numbers.
 
     Dimensionality, interference, polysemanticity and net_interference are NaN, and dedicated is false, where
     the toy model is not x' = f(Wᵀ W x + b) (`hidden`, `output_weights`, `target`): there overlaps of W's

@@ -63,13 +63,16 @@ def neuron_table(models: ToyModels, n_samples: int = N_SAMPLES) -> pd.DataFrame:
 def latent_units(evaluation: Evaluation) -> pd.DataFrame:
     """One row a latent of an SAE.
 
-    n_answered(_02, _05): number of represented features that the unit answers to. selectivity: the largest
+    seed: of toy model and SAE. kind: neuron or latent. unit: its index. n_features: n. n_hidden: m.
+    n_represented: features with ‖W_i‖ > 0.5. n_answered(_02, _05): number of represented features that the
+    unit answers to, above a tenth (a fifth, half) of its largest response. selectivity: the largest
     |response| over the sum of all |responses| to represented features, 1 where there is one only, NaN where
     there is none. f1, precision, recall: of "the unit is above (or below) a threshold" for "the feature is
-    active", the best that there is for any represented feature and threshold, on fresh samples; best_feature
-    is that feature, -1 if none is represented; always_f1 its F1 where every sample is said to have it,
-    2p / (1 + p). The threshold is chosen on one half of the samples and measured on the other. response and
-    feature_f1: lists of n_features numbers, the latter NaN for features that are never active.
+    active", the best that there is for any represented feature and threshold, on fresh samples; the threshold
+    is chosen on one half of the samples and measured on the other. best_feature: that feature, -1 if none is
+    represented. always_f1: its F1 where every sample is said to have it, 2p / (1 + p). response: to each
+    feature, a list of n_features numbers. feature_f1: likewise, the best F1 for each, NaN for features that
+    are never active.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     arguments.size("n_samples of evaluation", evaluation.n_samples, least=2)

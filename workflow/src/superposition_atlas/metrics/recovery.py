@@ -75,7 +75,7 @@ class Evaluation:
         return list(self.saes.parameters.values())
 
     def levels(self, *shape: int) -> dict[str, np.ndarray]:
-        """Columns that distinguish the SAEs of one toy model."""
+        """Columns of settings. architecture, resampling: names. sparsity_coefficient: λ. k: k."""
         saes = self.saes
         columns = {
             "architecture": np.full(len(saes), saes.settings.architecture, dtype=object),
@@ -187,17 +187,18 @@ def _unit(
 def sae_table(evaluation: Evaluation) -> pd.DataFrame:
     """One row an SAE.
 
-    l0: mean number of latents that fire. mmcs: mean over represented features of the best cosine; mmcs_all:
-    over all features that have a direction. mcc: mean cosine of the one-to-one matching of represented
-    features and latents that maximises it (Hungarian), over its min(#represented, n_latents) pairs.
-    recall_represented(_08): share of represented features that are recovered at 0.9 (0.8); recall_all: share
-    of all features, of which those that are not represented never count as recovered. uniqueness: number of
-    different features that are some latent's best match / n_latents; uniqueness_represented: of living
-    latents, / n_represented. angle_median, angle_90: median and 90 % quantile of the angle, over represented
-    features. chooses: of the toy models on which λ or k is chosen (`choosing`). dead_fraction: share of
-    latents that never fire. collapsed: all of them, or weights that are not finite. n_resampled: resamplings
-    in training.
-    NaN only where a mean is over nothing.
+    seed: of toy model and SAE. chooses: whether it is of the toy models on which λ or k is chosen
+    (`choosing`). n_latents: latents. n_represented: features with ‖W_i‖ > 0.5. l0: mean number of latents
+    that fire. fvu: E‖h - h'‖² / E‖h - E h‖². mmcs(_alive): mean over represented features of the best
+    cosine (of latents that fire). mmcs_all: over all features that have a direction. mcc: mean cosine of the
+    one-to-one matching of represented features and latents that maximises it (Hungarian), over its
+    min(#represented, n_latents) pairs. recall_represented(_alive, _08, _08_alive): share of represented
+    features that are recovered at 0.9 (at 0.8; by latents that fire). recall_all: share of all features, of
+    which those that are not represented never count. angle_median, angle_90: median and 90 % quantile of the
+    angle, over represented features, in degrees. uniqueness: number of different features that are some
+    latent's best match / n_latents. uniqueness_represented: of living latents, / n_represented.
+    dead_fraction: share of latents that never fire. collapsed: none fires, or weights are not finite.
+    shrinkage: E(‖h'‖ / ‖h‖). norm_ratio: E‖h'‖ / E‖h‖. n_resampled: in training. NaN: a mean over nothing.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes
@@ -238,10 +239,12 @@ def sae_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def latent_table(evaluation: Evaluation) -> pd.DataFrame:
-    """One row a latent of an SAE, with precision, recall and F1 of "fires" for "its best feature is active".
+    """One row a latent of an SAE.
 
-    best_feature: the represented feature with the largest cos(f_i, d_j), -1 if none is represented.
-    firing_frequency: share of samples. decoder, encoder: W_dec[j] and W_enc[:, j], lists of n_hidden numbers.
+    seed: of both. latent: index j. dead: it never fires. firing_frequency: share of samples. best_feature:
+    the represented feature with the largest cos(f_i, d_j), -1 if none is represented. best_cosine: that
+    cosine. precision, recall, f1: of "it fires" for "its best feature is active". decoder, encoder: W_dec[j]
+    and W_enc[:, j], lists of n_hidden numbers.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes
@@ -269,11 +272,13 @@ def latent_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def recovered_features(evaluation: Evaluation) -> pd.DataFrame:
-    """One row a feature of a toy model, with precision, recall and F1 of its best latent for its activity.
+    """One row a feature of a toy model.
 
-    best_latent: the latent with the largest cos(f_i, d_j), -1 if W_i is 0. recovered: represented, and that
-    cosine is above 0.9; recovered_alive: a latent that fires at all has such a cosine. angle: to the best of
-    the latents that fire, in degrees. chooses: as in `sae_table`.
+    seed: of both. chooses: as of its SAE. feature: index i. importance: I_i. probability: p_i. norm: ‖W_i‖.
+    dimensionality: D_i. represented: ‖W_i‖ > 0.5. best_latent: the latent with the largest cos(f_i, d_j), -1
+    if W_i is 0. best_cosine: that cosine. recovered: represented, and that cosine is above 0.9.
+    recovered_alive: a latent that fires at all has such a cosine. angle: to the best of the latents that
+    fire, in degrees. precision, recall, f1: of "its best latent fires" for "it is active".
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     n_instances, n_features = shape = evaluation.represented.shape

@@ -41,9 +41,13 @@ def level_table(saes: pd.DataFrame) -> pd.DataFrame:
         saes: COLUMNS, one row an SAE.
 
     Returns:
-        sae, architecture, is_baseline, sparsity_coefficient, k, n_levels, n_choosing and n_reported (toy
-        models), is_held_out (False where there is one toy model a case only, so that both are the same), and
-        of each of MEASURES mean, `_low` and `_high`: Student's 95 % interval over toy models.
+        sae: its name in the configuration. architecture: name. is_baseline: whether a claim must beat it.
+        sparsity_coefficient: λ chosen. k: k chosen. n_levels: levels to choose from. n_choosing, n_reported:
+        toy models that choose, and that numbers are of. is_held_out: False where there is one toy model a
+        case only, so that both are the same. angle_median(_low, _high), angle_90(_low, _high),
+        recall_represented_alive(_low, _high), recall_represented_08_alive(_low, _high),
+        uniqueness_represented(_low, _high): mean over toy models of this column of `saes`, with Student's 95
+        % interval.
     """
     saes = _with_angles(saes)
     return pd.DataFrame([_level_row(own) for _, own in saes.groupby("sae", sort=False)])
@@ -58,9 +62,10 @@ def contrast_table(saes: pd.DataFrame) -> pd.DataFrame:
         saes: as `level_table` takes them.
 
     Returns:
-        measure, sae, other, other_is_baseline, n_pairs, difference (mean of sae minus other), low, high and
-        verdict (smaller, alike or larger, by the rule of `metrics/verdicts.py`), smallest (the smallest
-        difference of interest), n_tests: the intervals hold for all rows together.
+        measure: the column of `saes` that is compared. sae, other: names of both. other_is_baseline: whether
+        the second is a baseline. n_pairs: toy models. difference: mean of sae minus other. low, high: its
+        interval, which holds for all rows together. verdict: smaller, alike or larger, by the rule of
+        `metrics/verdicts.py`. smallest: the smallest difference of interest. n_tests: rows together.
     """
     saes = _with_angles(saes)
     reported = {str(name): _at_level(own) for name, own in saes.groupby("sae", sort=False)}

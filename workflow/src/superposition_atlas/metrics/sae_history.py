@@ -16,9 +16,11 @@ from superposition_atlas.sampling import stream
 def history_table(evaluation: Evaluation) -> pd.DataFrame:
     """One row a recorded step and latent of an SAE; no rows where nothing was recorded.
 
-    decoder: the unit vector of W_dec[j] that the SAE reconstructs with; encoder: W_enc[:, j]; both lists of
-    n_hidden numbers. b_enc is the latent's bias. dead: the latent, as it is then, fires on none of the
-    evaluation's samples. resampled: it was given a new direction since the step recorded before.
+    seed: of toy model and SAE. sparsity_coefficient: λ. k: active latents a sample, 0 without. step: recorded
+    step. latent: index j. dead: the latent, as it is then, fires on none of the evaluation's samples.
+    resampled: it was given a new direction since the step recorded before. b_enc: the latent's bias. decoder:
+    the unit vector of W_dec[j] that the SAE reconstructs with, a list of n_hidden numbers. encoder: W_enc[:,
+    j], likewise.
     """
     arguments.instance("evaluation", evaluation, Evaluation, "an Evaluation, as metrics.evaluate returns it")
     saes = evaluation.saes

@@ -1,23 +1,19 @@
 """The table of the answer: one row an observation, where it holds.
 
-    observation, statement, source, kind, requires     as `definitions` has them
-    talk_supported, talk_open, talk_contradicted     tests at the talk's schedules by state (all seeds)
-    other_supported, other_open, other_contradicted  the same of other families of schedules
-    talk_trained, talk_best          at the talk's schedules, the share of toy models and of best solutions
-                                     (of kind difference the mean paired difference); best ones of small
-                                     sizes only
-    n_schedules                      schedules of the atlas that the observation is about
-    atlas_trained, atlas_best        the same over these; the grid is no sample, so there is no interval
-    trained_where_best, trained_where_not_best    kind models: share of toy models where the best solution
-                                     shows the observation, and where it does not
-    general_n_schedules, general_n_models         random schedules that it is about, and their toy models
-    general_trained, general_low, general_high    the same over these, with an interval over schedules and
-                                     seeds that is simultaneous over n_tests
-    general_verdict, general_state   regions that the interval meets, and the state of the claim
-    general_best, general_best_low, general_best_high, general_best_verdict, general_best_state
-                                     the same of best solutions
-    n_tests                          as in the table of claims
-    verdict                          all this in words
+    observation: its name, O1 to C1. statement: the author's words. source: where they stand. kind: what is
+    counted. requires: what the words require, empty without a test. talk_supported, talk_open,
+    talk_contradicted: tests at the talk's schedules by state (all seeds). other_supported, other_open,
+    other_contradicted: the same of other families of schedules. talk_trained, talk_best: at the talk's
+    schedules, the share of toy models and of best solutions (of kind difference the mean paired difference);
+    best ones of small sizes only. n_schedules: schedules of the atlas that the observation is about.
+    atlas_trained, atlas_best: the same over these; the grid is no sample, so there is no interval.
+    trained_where_best, trained_where_not_best: kind models: share of toy models where the best solution shows
+    the observation, and where it does not. general_n_schedules, general_n_models: random schedules that it is
+    about, and their toy models. general_trained, general_low, general_high: the share over these, with an
+    interval over schedules and seeds that is simultaneous over n_tests. general_verdict, general_state:
+    regions that the interval meets, and the state of the claim. general_best, general_best_low,
+    general_best_high, general_best_verdict, general_best_state: the same of best solutions. n_tests: distinct
+    tests that intervals are simultaneous over. verdict: all this in words.
 
 Shares are of toy models (kind models) or of represented features (kind features); of kind difference are
 mean differences, in features or as a share of the rival's norm. What was not asked is NaN or empty.

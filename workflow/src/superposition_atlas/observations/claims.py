@@ -3,25 +3,24 @@
 One row an observation, experiment, schedule and (for comparisons) rival schedule, for each sample of seeds
 and pair of thresholds:
 
-    observation, statement, source, criterion, kind   as `definitions` has them
-    experiment, family, n_features, n_hidden
-    case, rival      names of the cases with this schedule, apart by commas: case5 and post4 are one schedule
-                     up to the names of features, and one row; the rival's, empty without a comparison
-    key, rival_key   hashes of schedule, size and training, whatever the order of features
-    sample           shown (the toy models in the figures) or all; all only where there are more
-    requires         what the words require: a key of `metrics.verdicts.REQUIREMENTS`, empty without a test
-    n_models, n_seeds    distinct toy models (pairs of a comparison), and their distinct seeds
-    n_holding, fraction  toy models that answer yes (kind features: represented features that do), and their
-                         share (of the represented features); of a comparison, pairs below the rival
-    difference       mean paired difference: features, or for norms the share of the rival's norm; else NaN
-    ci_low, ci_high  exact interval of the share, or interval of the difference, simultaneous over n_tests
-    verdict          regions that the interval meets, in words: never, seldom, mostly, always; smaller, alike,
-                     larger; not known. Empty without a test
-    state            supported, contradicted or open, against what the words require; empty without a test
-    without_exception    θ⁸, the chance that eight fresh seeds show it without exception; kind models only
-    n_tests          distinct tests that the report's intervals are simultaneous over
-    counts           of a distribution, toy models with 0, 1, … n_features; else empty
-    norm_threshold, dedicated_threshold, primary     thresholds, and whether they are the primary ones
+    observation: its name, O1 to C1. statement: the author's words. source: where they stand. criterion: the
+    question to a toy model. kind: what is counted (models, features, difference, distribution, …).
+    experiment: name of the experiment. family: what its base schedule is called. n_features: n. n_hidden: m.
+    case, rival: names of the cases with this schedule, apart by commas: case5 and post4 are one schedule up
+    to the names of features, and one row; the rival's, empty without a comparison. key, rival_key: hashes of
+    schedule, size and training, whatever the order of features. sample: shown (the toy models in the figures)
+    or all; all only where there are more. requires: what the words require, a key of
+    `metrics.verdicts.REQUIREMENTS`, empty without a test. n_models, n_seeds: distinct toy models (pairs of a
+    comparison), and their distinct seeds. n_holding, fraction: toy models that answer yes (kind features:
+    represented features that do), and their share (of the represented features); of a comparison, pairs below
+    the rival. difference: mean paired difference: features, or for norms the share of the rival's norm; else
+    NaN. ci_low, ci_high: exact interval of the share, or interval of the difference, simultaneous over
+    n_tests. verdict: regions that the interval meets, in words: never, seldom, mostly, always; smaller,
+    alike, larger; not known. Empty without a test. state: supported, contradicted or open, against what the
+    words require; empty without a test. without_exception: θ⁸, the chance that eight fresh seeds show it
+    without exception; kind models only. n_tests: distinct tests that the report's intervals are simultaneous
+    over. counts: of a distribution, toy models with 0, 1, … n_features; else empty. norm_threshold,
+    dedicated_threshold: of ‖W_i‖ and of D_i. primary: whether these are the primary ones.
 
 Verdicts are judged at the primary thresholds on all seeds; the other rows show how they move.
 """

@@ -18,7 +18,11 @@ GRID = 80
 
 
 def tables(name: str, trained: Playground) -> dict[str, pd.DataFrame]:
-    """All tables of the networks of one name; of `points`, `units` and `weights`, the first seed's only."""
+    """All tables of the networks of one name; of `points`, `units` and `weights`, the first seed's only.
+
+    network: its name in the configuration. data_set: name. shown: whether it is the first seed, which figures
+    draw.
+    """
     found = {
         "runs": runs(trained),
         "curves": curves(trained),
@@ -36,9 +40,11 @@ def tables(name: str, trained: Playground) -> dict[str, pd.DataFrame]:
 def runs(trained: Playground) -> pd.DataFrame:
     """One row a network.
 
-    training_error, test_error: shares of points on the wrong side of 0, NaN for a surface. test_fvu: fraction
-    of the variance of the test labels unexplained, NaN where there is none. Losses are means of half the
-    squared error. solved: whether the test error, of a surface test_fvu, is below the threshold.
+    seed: of the network. is_regression: whether it learns a surface. n_training, n_test: points. steps: of
+    training. training_loss, test_loss: means of half the squared error. training_error, test_error: shares of
+    points on the wrong side of 0, NaN for a surface. test_fvu: fraction of the variance of the test labels
+    unexplained, NaN where there is none. threshold: below which a network solves its data set. solved:
+    whether the test error, of a surface test_fvu, is below it.
     """
     is_regression = DATA_SETS[trained.settings.data_set].is_regression
     features = input_features(trained.settings.inputs, trained.points.x)
@@ -74,7 +80,7 @@ def _unexplained(
 
 
 def curves(trained: Playground) -> pd.DataFrame:
-    """One row a network and recorded step: its losses."""
+    """One row a network and recorded step. seed: of it. step: number. training_loss, test_loss: losses."""
     n_records, n_seeds = trained.test_loss.shape
     return pd.DataFrame(
         {
@@ -87,7 +93,7 @@ def curves(trained: Playground) -> pd.DataFrame:
 
 
 def points(trained: Playground) -> pd.DataFrame:
-    """One row a point."""
+    """One row a point. seed: of the network. x1, x2: place. label: what to learn. is_training: or test."""
     x = trained.points.x[0]
     columns = {"seed": _seeds(trained)[0], "x1": x[:, 0], "x2": x[:, 1]}
     label, is_training = trained.points.label[0], trained.points.is_training
@@ -97,8 +103,9 @@ def points(trained: Playground) -> pd.DataFrame:
 def units(trained: Playground) -> pd.DataFrame:
     """One row an input feature, used or not (layer 0), hidden neuron, and output (the last layer).
 
-    bias: NaN for inputs. response: GRID² numbers (float32), x1 from left to right within rows, rows of x2
-    from the bottom up.
+    seed: of the network. layer: number. unit: index within it. name: of an input, else layer and unit. used:
+    whether the network has it as an input. bias: NaN for inputs. response: GRID² numbers (float32), x1 from
+    left to right within rows, rows of x2 from the bottom up.
     """
     features = input_features(list(INPUTS), _grid())
     used = [list(INPUTS).index(name) for name in trained.settings.inputs]
@@ -127,7 +134,7 @@ def _grid() -> Float[np.ndarray, "place 2"]:
 
 
 def weights(trained: Playground) -> pd.DataFrame:
-    """One row a weight, from unit `source` of the layer below to unit `target` of `layer`."""
+    """One row a weight. seed: of the network. layer: number. source, target: units. weight: its value."""
     used = np.array([list(INPUTS).index(name) for name in trained.settings.inputs])
     frames = []
     for layer, matrices in enumerate(trained.networks.weights, start=1):

@@ -35,6 +35,13 @@ MODEL_SCHEMA = pa.schema(
     }
 )
 WEIGHT_SCHEMA = MODEL_SCHEMA.insert(1, pa.field("variant", pa.string()))
+"""Toy models of a map.
+
+key: of the schedule. variant: name of the way of training. seed: number within the schedule's block of seeds.
+training_seed: seed of its stream of samples, as `sa.train` takes it: the key as a number plus `seed`, mod
+2⁶⁴. W: n_hidden · n_features numbers, hidden dimension by hidden dimension. b: n_features numbers. loss: mean
+training loss of the last 100 steps.
+"""
 SOLUTION_SCHEMA = pa.schema(
     {
         "key": pa.string(),
@@ -48,7 +55,13 @@ SOLUTION_SCHEMA = pa.schema(
         "b": pa.list_(pa.float64()),
     }
 )
-"""Kinds are minimum (rank 0 is the best), predicted and matching; `bias` says what a search holds."""
+"""Minima and predictions.
+
+key: of the schedule. kind: minimum, predicted or matching. bias: what the search holds (trained, zero, mean).
+rank: 0 is the best minimum. loss: exact loss. n_starts: starts of the search that ended there, 0 for
+predictions. structure: of predictions, in words. W: n_hidden · n_features numbers, hidden dimension by hidden
+dimension. b: n_features numbers.
+"""
 
 
 @dataclass(frozen=True)

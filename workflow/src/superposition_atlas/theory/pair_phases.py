@@ -49,8 +49,9 @@ def pair_phases(
         importance_ratios: I_2 / I_1, with I_1 = 1.
 
     Returns:
-        importance_ratio, p_1, p_2, optimum, rule (words of PHASES), loss_share_optimum, loss_share_rule (of
-        the loss of representing nothing).
+        importance_ratio: I_2 / I_1. p_1, p_2: probabilities. optimum: phase of the best solution (first,
+        second, shared, aligned, neither). rule: that of the matching. loss_share_optimum, loss_share_rule:
+        shares of the loss of representing nothing.
 
     Raises:
         TheoryError: if a value is out of its range.
@@ -82,9 +83,9 @@ def phase_boundaries(
         importance_ratios: I_2 / I_1.
 
     Returns:
-        importance_ratio, boundary, p_1, p_2: `second absent` is p_1 = p_1*(p_2), to the right of which
-        feature 2 is absent; `first absent` is p_2 = p_2*(p_1), above which feature 1 is; points outside
-        [0, 1] are left out.
+        importance_ratio: I_2 / I_1. boundary: `second absent` is p_1 = p_1*(p_2), to the right of which
+        feature 2 is absent; `first absent` is p_2 = p_2*(p_1), above which feature 1 is. p_1, p_2: a point of
+        it; those outside [0, 1] are left out.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     frames = []

@@ -44,7 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def with_case(table: pd.DataFrame, case: str, shown: set[int]) -> pd.DataFrame:
-    """Puts the case in front and behind it whether the figures show the seed."""
+    """Puts the case in front, and whether the figures show the seed.
+
+    case: name of the case. shown: whether the figures draw this toy model, one of the first seeds.
+    """
     table.insert(0, "case", case)
     table.insert(2, "shown", table["seed"].isin(shown))
     return table

@@ -33,7 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Solves every schedule of the experiment and writes both tables."""
+    """Solves every schedule of the experiment and writes both tables.
+
+    case: name of the case. seed: of the toy model. shown: whether the figures draw it. loss: mean training
+    loss of the last 100 steps. key: hash of the schedule, as in maps. weights: columns of W, a list of
+    n_features lists. represented: ‖W_i‖ > 0.5, a list.
+    """
     cases = [read_models(path) for path in arguments.models]
     for path, case in zip(arguments.models, cases, strict=True):
         if case.structure is not None:

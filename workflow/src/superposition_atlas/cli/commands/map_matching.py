@@ -35,7 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the table; variants for which the matching's costs do not hold have no row."""
+    """Writes the table; variants for which the matching's costs do not hold have no row.
+
+    key: of the schedule. variant: way of training; empty without toy models.
+    """
     n_points, n_weights = len(arguments.points), len(arguments.weights)
     if n_weights not in (0, n_points):
         raise AtlasError(

@@ -104,7 +104,12 @@ def _check_keys(keys: Iterable[str], known: Iterable[str], path: Path | None, po
 def _measured(
     models: MapModels, variants: Mapping[str, Mapping[str, Any]], points: MapPoints, solved: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The toy models of one shard, and their features."""
+    """The toy models of one shard, and their features.
+
+    key: of the schedule. variant: name of the way of training. seed: within the schedule's block of seeds.
+    training_seed: seed of its stream of samples, as `sa.train` takes it. loss: mean training loss of the last
+    100 steps.
+    """
     table = pd.DataFrame(
         {
             "key": models.key,

@@ -26,7 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the table; toy models for which the matching's costs do not hold have no row."""
+    """Writes the table; toy models for which the matching's costs do not hold have no row.
+
+    case: name of the case. schedule: number of the case's schedule, from 0; a case may vary over its seeds.
+    """
     rows = [row for path in arguments.models for row in _rows(path, arguments.shown_seeds)]
     schema = pa.schema([("case", pa.string()), ("schedule", pa.int64()), *SCHEMA])
     spec = {"models": [str(path) for path in arguments.models], "shown_seeds": arguments.shown_seeds}

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes all tables, settings and numbers of heads one below the other."""
+    """Writes all tables, settings and numbers of heads one below the other. setting: name of the setting."""
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for setting, heads in arguments.heads.items():
         folder = arguments.folder / setting

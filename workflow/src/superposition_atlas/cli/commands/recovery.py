@@ -78,6 +78,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _labelled(table: pd.DataFrame, case: str, sae: str | None, shown: np.ndarray) -> pd.DataFrame:
+    """Puts in front what the configuration calls the rows.
+
+    case: name of the case. sae: name of the SAE in the configuration; empty for neurons. shown: whether the
+    figures draw this toy model, one of the first seeds.
+    """
     table.insert(0, "case", case)
     table.insert(1, "sae", sae)
     table.insert(2, "shown", table["seed"].isin(shown))

@@ -23,7 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Resolves the experiment and writes its schedules."""
+    """Resolves the experiment and writes its schedules.
+
+    case: name of the case. variant: number of the schedule, from 0; a case may vary over its seeds. feature:
+    index i. importance: I_i. probability: p_i.
+    """
     experiments = config.load(arguments.spec).experiments
     if arguments.experiment not in experiments:
         raise ConfigError(f"--experiment {arguments.experiment}: allowed is one of {', '.join(experiments)}")
@@ -49,7 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _structure_columns(structure: Intervals | None, shape: tuple[int, int]) -> dict[str, np.ndarray]:
-    """First feature of each feature's group, -1 where it has none, and where its interval begins."""
+    """Columns of dependent features.
+
+    group: first feature of the feature's group, -1 for none. interval_start: where its interval begins, 0 to
+    1.
+    """
     rows = np.broadcast_to(independent(shape) if structure is None else structure, (*shape, 2))
     group = np.where(is_shared(rows), rows[..., 0].astype(np.int64) - SHARED, -1)
     return {"group": group.reshape(-1), "interval_start": (rows[..., 1] / ALL).reshape(-1)}

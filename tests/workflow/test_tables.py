@@ -1,0 +1,30 @@
+"""The page of tables explains the columns that a run writes, and no others."""
+
+import re
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.unit.test_site import tables_page
+
+from .conftest import Workflow
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+SOMETIMES = {"group", "interval_start", "density", "feature", "varied", "first", "last", "order"}
+"""Columns of dependent features, and axes that only some kinds of map have."""
+
+
+def test_every_column_of_every_table_is_explained(built: Workflow) -> None:
+    page = tables_page()
+    n_tables = 0
+    for table in (table for tables in page.SECTIONS.values() for table in tables):
+        pattern = re.sub(r"\{\w+\}", "*", table.path) + ("*/*.parquet" if table.path.endswith("/") else "")
+        files = list((built.folder / "results").glob(pattern))
+        assert files, table.path
+        columns = {name for file in files for name in pq.read_schema(file).names}
+        explained = set(page.columns(table))
+        assert columns <= explained, (table.path, columns - explained)
+        assert explained - columns <= SOMETIMES, (table.path, explained - columns)
+        n_tables += 1
+    assert n_tables == sum(map(len, page.SECTIONS.values()))
