@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.config import load, read
 from superposition_atlas.errors import ConfigError, value_text
+from superposition_atlas.figures.asked_for import check_kinds
 from superposition_atlas.figures.distinct_names import check_figures
 
 from .config_samples import JSON_LIKE, LINEAR, ROOT, SMOKE, changed, laid_over, message, talk_with
@@ -404,9 +405,67 @@ def test_names_whose_figures_would_be_one_are_refused(experiments: Any, named: l
         assert part in text
 
 
-def test_the_talks_figures_have_names_of_their_own() -> None:
-    for layers in ([], [SMOKE], [ROOT / "config" / "atlas.yaml"], [ROOT / "config" / "norms.yaml"]):
-        check_figures(load(laid_over(*[read(layer) for layer in layers])))
+LAYERS = ([], [SMOKE], [ROOT / "config" / "atlas.yaml"], [ROOT / "config" / "norms.yaml"])
+
+
+def test_the_talks_figures_have_names_of_their_own_and_kinds_that_apply() -> None:
+    for layers in LAYERS:
+        config = load(laid_over(*[read(layer) for layer in layers]))
+        check_figures(config)
+        check_kinds(config)
+
+
+GRID = {"kind": "grid", "first": [0.9], "last": [0.1], "importance_ratio": [0.9], "order": ["aligned"]}
+MINE = {"n_features": 5, "n_hidden": 2, "cases": {"a": {}}}
+SAE = {"n_latents": 5, "sparsity_coefficient": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "kinds", "named"),
+    [
+        ({}, ["cases", "saes"], ["got saes", "it has no saes", "allowed is cases or planes or counts"]),
+        ({}, ["bars"], ["got bars", "n_hidden is 2, planes draw that"]),
+        ({"n_hidden": 3}, ["planes"], ["got planes", "n_hidden is 3, planes have 2", "bars"]),
+        ({"n_features": 9}, ["losses"], ["n_features is 9, best solutions are sought up to 8"]),
+        ({}, ["matching"], ["above 8 features"]),
+    ],
+)
+def test_a_kind_of_figure_that_is_named_and_gives_none_is_refused(
+    experiment: dict[str, Any], kinds: list[str], named: list[str]
+) -> None:
+    raw: dict[str, Any] = {"experiments": {"mine": MINE | experiment}}
+    check_kinds(load(raw))  # all that apply
+    raw["experiments"]["mine"]["figures"] = kinds
+    with pytest.raises(ConfigError) as caught:
+        check_kinds(load(raw))
+    text = str(caught.value)
+    assert text.startswith("experiments.mine.figures: got ")
+    assert "\n" not in text
+    for part in named:
+        assert part in text
+
+
+def test_a_kind_of_figure_that_is_drawn_is_accepted() -> None:
+    mine = MINE | {"saes": {"plain": SAE}, "figures": ["saes", "losses"]}
+    check_kinds(load({"experiments": {"mine": mine}}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "named"),
+    [
+        ("atlas", {}, "no mean_density and steepness"),
+        ("branches", {}, "points of the kind perturbation"),
+        ("training", {}, "it has one variant"),
+        ("bias", {"seeds": 0}, "nothing is trained"),
+    ],
+)
+def test_a_kind_of_a_maps_figures_that_gives_none_is_refused(
+    kind: str, changes: dict[str, Any], named: str
+) -> None:
+    described = {"n_features": 5, "n_hidden": 2, "points": GRID, "figures": [kind]} | changes
+    raw = {"experiments": {"mine": MINE}, "maps": {"many": described}}
+    with pytest.raises(ConfigError, match=rf"^maps\.many\.figures: got {kind}, .*{named}"):
+        check_kinds(load(raw))
 
 
 def test_an_anchor_that_contains_itself_is_refused() -> None:

@@ -143,10 +143,10 @@ class ExperimentKeys:
     """Sparse autoencoders by name; each is trained on toy models of every case."""
     figures: bool | Annotated[tuple[ExperimentFigure, ...], Length(1), DISTINCT] = True
     """Figures of the experiment beside the slides of its role: `true` for all that apply, `false` for none,
-    or a list. `cases`: schedules; `planes`: feature directions in two dimensions; `bars`: feature norms in
-    more; `counts`: numbers represented; `norms`: Frobenius norms; `losses`: excess over the best solutions,
-    up to 8 features; `matching`: the matching beside toy models, above 8 features; `saes`: what SAEs
-    find."""
+    or a list, all of which must apply. `cases`: schedules; `planes`: feature directions in two dimensions;
+    `bars`: feature norms in more; `counts`: numbers represented; `norms`: Frobenius norms; `losses`: excess
+    over the best solutions, up to 8 features; `matching`: the matching beside toy models, above 8 features;
+    `saes`: what SAEs find."""
 
 
 EXPERIMENT = Keys("an experiment", (ExperimentKeys,))
@@ -284,9 +284,9 @@ class MapKeys:
     points: Annotated[Mapping[str, Any], POINTS]
     """The schedules that the map runs over."""
     figures: bool | Annotated[tuple[MapFigure, ...], Length(1), DISTINCT] = True
-    """Figures of the map: `true` for all that apply, `false` for none, or a list. `atlas`: numbers
-    represented over the schedules of a grid; `predictions` of random schedules; `branches` of a perturbation;
-    `bias` and `training`: variants side by side."""
+    """Figures of the map: `true` for all that apply, `false` for none, or a list, all of which must apply.
+    `atlas`: numbers represented over the schedules of a grid; `predictions` of random schedules; `branches`
+    of a perturbation; `bias` and `training`: variants side by side."""
 
 
 MAP = Keys("a map", (MapKeys,))

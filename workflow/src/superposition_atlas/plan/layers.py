@@ -9,6 +9,7 @@ from superposition_atlas import config as configuration
 from superposition_atlas.config import Config
 from superposition_atlas.config.saes import check_saes
 from superposition_atlas.errors import ConfigError
+from superposition_atlas.figures.asked_for import check_kinds
 from superposition_atlas.figures.distinct_names import check_figures
 from superposition_atlas.maps.points import check_points
 
@@ -40,6 +41,7 @@ def configured(
     config = configuration.load(raw)
     check_saes(config)
     check_figures(config)
+    check_kinds(config)
     for described in config.maps.values():
         check_points(described)
     return raw, config

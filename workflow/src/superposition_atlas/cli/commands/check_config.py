@@ -5,6 +5,7 @@ from pathlib import Path
 
 from superposition_atlas import config
 from superposition_atlas.config.saes import check_saes
+from superposition_atlas.figures.asked_for import check_kinds
 from superposition_atlas.figures.distinct_names import check_figures
 from superposition_atlas.maps.points import points_of
 
@@ -20,6 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     loaded = config.load(merged)
     check_saes(loaded)
     check_figures(loaded)
+    check_kinds(loaded)
     for experiment in loaded.experiments.values():
         n_models = len(experiment.cases) * len(experiment.seeds)
         print(
