@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import superposition_atlas as sa
 import torch
 from safetensors.numpy import load_file, save_file
 from superposition_atlas.cli.main import main
@@ -21,6 +22,7 @@ from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.schedules import Schedule
 from superposition_atlas.storage import interchange
 from superposition_atlas.storage.imported_models import import_toy_model, import_toy_models
+from superposition_atlas.storage.imported_settings import ImportedSettings
 from superposition_atlas.storage.interchange import (
     find_sae,
     find_toy_model,
@@ -427,7 +429,7 @@ def test_a_toy_model_of_another_program_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.b, np.zeros((1, 5), dtype=np.float32))
     np.testing.assert_array_equal(model.importance, np.ones((1, 5)))
     np.testing.assert_array_equal(model.probability, np.full((1, 5), 0.25))
-    assert model.settings == TrainingSettings()
+    assert model.settings == ImportedSettings()
     assert model.engine == "imported"
     saes = train_saes(model, n_latents=5, steps=5, batch_size=8)
     assert len(saes) == 1
@@ -746,3 +748,26 @@ def test_what_does_not_fit_together_is_said_in_one_line(arguments: dict[str, Any
     given = {"source": WEIGHTS_OF_3, "b": BIASES_OF_3, "probability": 0.5}
     with pytest.raises(TrainingError, match=re.escape(message)):
         import_toy_models(**given | arguments)
+
+
+def test_imported_toy_models_claim_no_training(tmp_path: Path) -> None:
+    """Theirs is unknown: the defaults of `train` are not what they were trained with."""
+    W = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    imported = sa.import_toy_models(W, probability=0.3, n_features=3)
+    path = tmp_path / "imported.safetensors"
+    sa.save(imported, path)
+    loaded = sa.load(path)
+    exported = tmp_path / "exported.safetensors"
+    write_toy_model(imported, 0, exported)
+    for models in (imported, imported[0], loaded, sa.load(exported), sa.read_toy_model(exported)):
+        assert isinstance(models, sa.ToyModels)
+        assert "training unknown (imported)" in repr(models)
+        assert "steps" not in repr(models) + models._repr_html_()
+        assert "unknown" in models.settings._repr_html_()
+        assert "10000" not in models.settings._repr_html_()
+        assert (models.settings.output, models.settings.magnitudes) == ("relu", "uniform")
+    known = sa.import_toy_models(W, probability=0.3, n_features=3, settings=sa.TrainingSettings(steps=7))
+    assert "steps 7" in repr(known)
+    sa.save(known, path)
+    assert "steps 7" in repr(sa.load(path))
+    assert sa.train_saes(imported, n_latents=2, steps=2, batch_size=8).n_latents == 2

@@ -36,7 +36,7 @@ CALL = (
 def package(tmp_path: Path) -> Path:
     """A package of one kernel, the function that it calls, and a constant of a third module."""
     package = tmp_path / "superposition_atlas"
-    for name in ("backends/numba_cache.py", "storage/code_digest.py", "errors.py"):
+    for name in ("backends/numba_cache.py", "backends/progress.py", "storage/code_digest.py", "errors.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCE / name, package / name)
     for folder in (package, package / "backends", package / "storage"):
@@ -83,6 +83,22 @@ def test_what_a_kernel_calls_is_part_of_its_key(package: Path, tmp_path: Path) -
     (package / "constants.py").write_text("FACTOR = 1\n")
     (package / "helper.py").write_text("# no other code\n" + HELPER.replace("x * 2", "x * 3"))
     assert printed(package, cache) == ["3", "1"]
+
+
+def test_compiling_is_said_once_and_only_where_it_happens(package: Path, tmp_path: Path) -> None:
+    """It takes seconds in which a notebook would show nothing."""
+    (package / "kernel.py").write_text(
+        KERNEL + KERNEL[KERNEL.index("@") :].replace("def kernel", "def other")
+    )
+    log = "import logging; logging.basicConfig(level=logging.INFO, format='%(message)s'); "
+    call = "from superposition_atlas.kernel import kernel, other; kernel(1); kernel(1.0); other(1)"
+    line = "compiles machine code for this processor, about ten seconds, once, and keeps it in "
+    first = run(package, log + call, tmp_path / "machine")
+    assert first.stderr.count("compiles machine code") == 1
+    assert f"{line}{tmp_path / 'machine'}" in first.stderr
+    assert run(package, log + call, tmp_path / "machine").stderr == ""
+    # Nobody watches a file, and nobody asked for a log.
+    assert run(package, call, tmp_path / "elsewhere").stderr == ""
 
 
 def test_no_other_folder_is_taken(package: Path) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_atlas import LogHandler, Progress, shortened
+from superposition_atlas.backends.progress import notice
 
 JOBS = {"all": 1, "train": 2, "figure_plane": 1, "figure_bars": 1, "total": 5}
 
@@ -105,3 +106,18 @@ def test_a_long_list_of_files_is_cut_short_and_a_command_is_not(monkeypatch: pyt
     assert stream.getvalue() == f"rule all:\n{line}\n"
     shown.emit(record(listed, logging.ERROR))
     assert stream.getvalue().endswith(f"{listed}\n")
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_a_notice_is_logged_or_else_printed_on_a_terminal(
+    level: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    logger = logging.getLogger("notices")
+    caplog.set_level(level, "notices")
+    notice(logger, "compiles")
+    logged = [made.getMessage() for made in caplog.records]
+    assert (logged, terminal.getvalue()) == (
+        (["compiles"], "") if level == logging.INFO else ([], "compiles\n")
+    )

@@ -489,3 +489,24 @@ def test_every_public_function_is_in_the_table() -> None:
     public = [(sa, sa.__all__), (metrics, metrics.__all__), (schedules, schedules.FAMILIES)]
     found = {f"{module.__name__}.{name}": getattr(module, name) for module, names in public for name in names}
     assert not {name for name, value in found.items() if inspect.isfunction(value) and value not in called}
+
+
+@pytest.mark.parametrize("name", sorted(set(sa.__all__) - {"AtlasError", "__version__"}))
+def test_missing_and_unknown_arguments_are_named_in_one_line(name: str) -> None:
+    """Python's own message does so; a function that takes any keyword would not."""
+    function = getattr(sa, name)
+    if not callable(function):
+        return
+    with pytest.raises(TypeError, match=r"'no_such_argument'") as caught:
+        function(no_such_argument=1)
+    assert "\n" not in str(caught.value)
+    required = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty
+    ]
+    if required:
+        with pytest.raises(TypeError) as caught:
+            function()
+        assert f"'{required[0]}'" in str(caught.value)
+        assert "\n" not in str(caught.value)

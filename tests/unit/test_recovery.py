@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import superposition_atlas as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from superposition_atlas.metrics.recovery import (
@@ -347,6 +348,25 @@ def test_saes_of_other_models_are_refused() -> None:
     saes = random_case(0)[1]
     with pytest.raises(
         ValueError,
-        match="saes of 3 hidden dimensions on toy models up to number 2 do not fit models: 1 toy models of 2",
+        match="saes have n_hidden 3: must have 2, as the toy models",
     ):
         evaluate(toy_models(polygon(5)), saes)
+
+
+def test_imported_saes_are_one_a_toy_model() -> None:
+    """One SAE for many toy models gave one row, of the first, and said nothing."""
+    schedule = sa.schedules.geometric(n_features=5, first=0.3, last=0.1)
+    models = sa.random_dictionaries(schedule, n_hidden=2, seeds=3)
+    source = {"W_enc": np.eye(2), "W_dec": np.eye(2)}
+    each = sa.import_saes([source] * 3)
+    assert evaluate(models, each, n_samples=16).fvu.shape == (3,)
+    assert evaluate(models, each[1:], n_samples=16).fvu.shape == (2,)
+    assert evaluate(models[:1], sa.import_saes(source), n_samples=16).fvu.shape == (1,)
+    with pytest.raises(ValueError, match=r"saes are 1 imported for 3 toy models: .*\[source\] \* 3\) scores"):
+        evaluate(models, sa.import_saes(source))
+    with pytest.raises(ValueError, match=r"2 imported for 3 toy models: .*sa.evaluate\(models\[:2\], saes\)"):
+        sa.evaluate(models, sa.import_saes([source] * 2))
+    with pytest.raises(ValueError, match=r"5 imported for 3 toy models: must be one a toy model, in their"):
+        sa.evaluate(models, sa.import_saes([source] * 5))
+    with pytest.raises(ValueError, match=r"up to number 2, counted from 0: must be of models, which are 2$"):
+        sa.evaluate(models[:2], each[1:])

@@ -12,7 +12,7 @@ import numpy as np
 import superposition_atlas as sa
 import yaml
 from superposition_atlas.maps import matching_summary
-from superposition_atlas.metrics import features, polysemanticity, recovery
+from superposition_atlas.metrics import features, polysemanticity, recovery, sae_comparison
 from superposition_atlas.observations import claims
 from superposition_atlas.storage import layout, map_files
 
@@ -98,6 +98,7 @@ def test_columns_that_are_computed_or_declared_are_explained() -> None:
     models = sa.import_toy_model(np.eye(2, 3), probability=0.3, n_features=3)
     saes = sa.import_saes({"W_enc": np.eye(2), "W_dec": np.eye(2)})
     evaluation = recovery.evaluate(models, saes, n_samples=64)
+    of_saes = recovery.sae_table(evaluation).assign(case="a", sae="mine")
     own, named = {"case", "shown"}, {"case", "shown", "sae"}
     measured = {
         "models": own | set(features.model_table(models)),
@@ -106,6 +107,8 @@ def test_columns_that_are_computed_or_declared_are_explained() -> None:
         "latents": named | set(recovery.latent_table(evaluation)) - {"instance"},
         "recovered": named | set(recovery.recovered_features(evaluation)) - {"instance"},
         "polysemanticity": named | set(polysemanticity.latent_units(evaluation)),
+        "sae_levels": set(sae_comparison.level_table(of_saes)),
+        "sae_contrasts": set(sae_comparison.contrast_table(of_saes)),
         "matching": {"case", "schedule", *matching_summary.SCHEMA.names},
     }
     for name, columns in measured.items():

@@ -17,14 +17,16 @@ SOMETIMES = {"group", "interval_start", "density", "feature", "varied", "first",
 
 def test_every_column_of_every_table_is_explained(built: Workflow) -> None:
     page = tables_page()
-    n_tables = 0
+    absent = set()
     for table in (table for tables in page.SECTIONS.values() for table in tables):
         pattern = re.sub(r"\{\w+\}", "*", table.path) + ("*/*.parquet" if table.path.endswith("/") else "")
         files = list((built.folder / "results").glob(pattern))
-        assert files, table.path
+        if not files:
+            absent.add(table.path)
+            continue
         columns = {name for file in files for name in pq.read_schema(file).names}
         explained = set(page.columns(table))
         assert columns <= explained, (table.path, columns - explained)
         assert explained - columns <= SOMETIMES, (table.path, explained - columns)
-        n_tables += 1
-    assert n_tables == sum(map(len, page.SECTIONS.values()))
+    # No experiment of the tiny configuration compares architectures.
+    assert absent == {f"metrics/{{experiment}}/{name}.parquet" for name in ("sae_levels", "sae_contrasts")}

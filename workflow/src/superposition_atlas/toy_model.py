@@ -131,6 +131,10 @@ class TrainingSettings(ShortSettings):
             allowed = f"a list of {n_features} numbers, one a feature (it has {len(self.bias)})"
             raise SettingError("bias", list(self.bias), allowed)
 
+    def summary(self) -> dict[str, object]:
+        """What the repr of toy models says of their training."""
+        return {"steps": self.steps}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
         lists: dict[str, Any] = {"record_steps": list(self.record_steps)}
@@ -267,7 +271,7 @@ class ToyModels(Ensemble):
             "toy models": len(self),
             "features": self.n_features,
             "hidden": self.n_hidden,
-            "steps": self.settings.steps,
+            **self.settings.summary(),
             "loss": f"{np.median(self.loss):.4g} (median)" if np.isfinite(self.loss).any() else "unknown",
             "engine": self.engine,
             **({"with": ", ".join(special)} if special else {}),

@@ -33,6 +33,7 @@ import numpy as np
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from superposition_atlas.backends.progress import notice
 from superposition_atlas.errors import DeviceError
 from superposition_atlas.storage.code_digest import PACKAGE, cache_root, changed_since, code_digest
 
@@ -94,6 +95,12 @@ class KernelCache:
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The machine code for a signature; None where it is to be compiled."""
+        found = self._loaded(signature, target_context)
+        if found is None:
+            _say_that_it_compiles()
+        return found
+
+    def _loaded(self, signature: Any, target_context: Any) -> Any:
         target_context.refresh()
         path, key = self._entry(signature, target_context.codegen())
         if path is None:
@@ -185,6 +192,14 @@ def _digest_of_loaded(*modules: str) -> str | None:
     if changed_since(_LOADED_NS, *modules):
         return None
     return code_digest(*modules)
+
+
+@cache
+def _say_that_it_compiles() -> None:
+    """One line a process: compiling takes about ten seconds, in which nothing else is shown."""
+    folder = cache_folder()
+    kept = "in each process" if folder is None else f"once, and keeps it in {folder}"
+    notice(logger, f"compiles machine code for this processor, about ten seconds, {kept}")
 
 
 _warned: set[Path] = set()

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Integer
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.features import norms, represented
+from superposition_atlas.metrics.pairing import check_pairs
 from superposition_atlas.metrics.recovery import N_SAMPLES
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode
@@ -76,11 +77,13 @@ def child_table(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> pd
         n_samples: fresh samples an SAE, 1 to 2^24.
 
     Raises:
-        ArgumentError: if no features of the toy models depend on one another, or n_samples is not allowed.
+        ArgumentError: if no features of the toy models depend on one another, if n_samples is not allowed, or
+            if the SAEs do not go with the toy models, see `pairing.check_pairs`.
     """
     _structure_of(models)
     arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
     n_samples = arguments.size("n_samples", n_samples)
+    check_pairs(models, saes)
     rows = []
     for instance in range(len(saes)):
         own = models.select(saes.toy_model[instance : instance + 1])

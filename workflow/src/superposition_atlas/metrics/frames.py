@@ -42,11 +42,12 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
 
     Args:
         models: the toy models that the SAEs were trained on, in that order.
-        saes: the SAEs, or some of them.
+        saes: the SAEs, or some of them. Imported ones are one a toy model, in turn.
         n_samples: samples an SAE, 1 to 2^24.
 
     Raises:
-        ArgumentError: if the SAEs are of another width, or of toy models that are not there.
+        ArgumentError: if the SAEs are of another width, of toy models that are not there, or imported and not
+            as many as toy models.
     """
     evaluation = evaluate_recovery(models, saes, n_samples)
     return Evaluated(sae_table(evaluation), latent_table(evaluation), recovered_features(evaluation))

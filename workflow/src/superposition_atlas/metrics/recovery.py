@@ -19,8 +19,8 @@ from scipy.optimize import linear_sum_assignment
 from superposition_atlas import arguments
 from superposition_atlas.backends.memory import check_memory
 from superposition_atlas.covered_models import ENCODES, require_settings
-from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.features import dimensionality, norms, represented
+from superposition_atlas.metrics.pairing import check_pairs
 from superposition_atlas.sae.ensemble import SAEs
 from superposition_atlas.sae.forward import encode, reconstruct
 from superposition_atlas.sampling import stream
@@ -101,7 +101,7 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
         n_samples: samples an SAE, 1 to 2^24.
 
     Raises:
-        ArgumentError: if the SAEs are of another width, or of toy models that are not there, or if h is not a
+        ArgumentError: if the SAEs do not go with the toy models, see `pairing.check_pairs`, or if h is not a
             sum of active features' directions (`hidden: relu`, `magnitudes: signed_uniform`).
     """
     arguments.instance("models", models, ToyModels, "ToyModels, those of the SAEs")
@@ -109,11 +109,7 @@ def evaluate(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> Evalu
     arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
     n_samples = arguments.size("n_samples", n_samples)
     check_memory(_BYTES_A_VALUE * n_samples * (models.n_features + saes.n_latents), n_samples=n_samples)
-    if saes.toy_model.max(initial=0) >= len(models) or models.n_hidden != saes.n_hidden:
-        raise ArgumentError(
-            f"saes of {saes.n_hidden} hidden dimensions on toy models up to number {saes.toy_model.max()} do "
-            f"not fit models: {len(models)} toy models of {models.n_hidden}"
-        )
+    check_pairs(models, saes)
     models = models.select(saes.toy_model)
     measured = [_measure(models, saes, instance, n_samples) for instance in range(len(models))]
     feature_active, latent_fires, both, fvu, shrinkage, norm_ratio = (

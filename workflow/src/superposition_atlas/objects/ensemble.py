@@ -66,6 +66,10 @@ class ShortSettings:
     def _repr_html_(self) -> str:
         return html("settings", self)
 
+    def unknown(self) -> frozenset[str]:
+        """Names of those whose values nobody knows."""
+        return frozenset()
+
     def changed(self) -> list[tuple[str, object]]:
         """Names and values of those that are not at their defaults."""
         return [

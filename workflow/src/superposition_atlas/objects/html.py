@@ -21,12 +21,14 @@ def ensemble_html(ensemble: "Ensemble") -> str:
 
 
 def settings_html(settings: "ShortSettings") -> str:
-    """All settings; those at their defaults say so."""
-    changed = {name for name, _ in settings.changed()}
+    """All settings that are known; those at their defaults say so."""
+    changed, unknown = {name for name, _ in settings.changed()}, settings.unknown()
     rows = [
         (field.name, getattr(settings, field.name), "" if field.name in changed else "default")
         for field in fields(settings)  # type: ignore[arg-type]
+        if field.name not in unknown
     ]
+    rows += [("all others", "unknown", "")] if unknown else []
     return table_html(type(settings).__name__, rows)
 
 

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError, ArtefactError, value_text
 from superposition_atlas.storage.file_kinds import require_file
+from superposition_atlas.storage.imported_settings import ImportedSettings
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
 
 Layout = Literal["hidden_feature", "feature_hidden"]
@@ -71,13 +72,12 @@ def import_toy_models(
         importance: at least 0, as b; default: what the source has, else 1.
         layout: "hidden_feature" (ARENA) or "feature_hidden" (Anthropic's notebook). It may be left out where
             the number of features tells it.
-        n_features: number of features, where nothing else says it.
-        seeds: one an instance, of the streams that their samples come from; default 0, 1, 2, …
-        loss: mean training loss, [instance], if it is known.
-        engine: what trained them.
-        settings: what they were trained for; output, hidden, centred_inputs and magnitudes decide what they
-            compute and on what; output weights are tied. Nothing recorded comes with them: record_steps do
-            not count.
+        n_features: number of features, where nothing else says it. seeds: one an instance, of the streams
+        that their samples come from; default 0, 1, 2, … loss: mean training loss, [instance], if it is known.
+        engine: what trained them. settings: how they were trained; output, hidden, centred_inputs and
+        magnitudes decide what they compute
+            and on what; output weights are tied. Left out, x' = ReLU(Wᵀ W x + b) and U[0, 1] are taken, and
+            nothing is claimed of the training. Nothing recorded comes with them: record_steps do not count.
 
     Raises:
         ArgumentError: if an argument is not as above, if the layout can't be told, or if the source computes
@@ -232,7 +232,7 @@ def _ensemble(
         seeds=chosen,
         importance=rows["importance"],
         probability=rows["probability"],
-        settings=replace(settings or TrainingSettings(), record_steps=()),
+        settings=replace(settings or ImportedSettings(), record_steps=()),
         engine=engine,
     )
 

@@ -64,6 +64,8 @@ def import_saes(
 ) -> SAEs:
     """SAEs from elsewhere, one for each toy model in turn; `sa.evaluate(models, saes)` scores them.
 
+    One SAE for n toy models is `import_saes([source] * n)`.
+
     Args:
         source: one SAE or a list of them, the n-th for the n-th toy model. Each is a folder of SAELens
             (cfg.json, sae_weights.safetensors), a folder of dictionary_learning (config.json and its

@@ -34,8 +34,9 @@ from superposition_atlas.sae.settings import EXTERNAL
 from superposition_atlas.storage.atomic import atomic_path
 from superposition_atlas.storage.file_kinds import require_file
 from superposition_atlas.storage.imported_models import LAYOUTS, Layout, import_toy_model
+from superposition_atlas.storage.imported_settings import settings_of, stated
 from superposition_atlas.storage.provenance import PROVENANCE_KEY
-from superposition_atlas.toy_model import ToyModels, TrainingSettings
+from superposition_atlas.toy_model import ToyModels
 
 _CONFIGURATION = "cfg.json"
 _WEIGHTS = "sae_weights.safetensors"
@@ -233,7 +234,7 @@ def write_toy_model(
     """
     loss = float(models.loss[instance])
     described = dict(provenance or {}) | {
-        "settings": models.settings.as_dict(),
+        "settings": stated(models.settings),
         "engine": models.engine,
         "seed": int(models.seeds[instance]),
         "loss": loss if np.isfinite(loss) else None,
@@ -277,7 +278,7 @@ def read_toy_model(path: Path | str, layout: Layout | None = None) -> ToyModels:
     try:
         described = json.loads(text or "{}")
         others = {name: described[name] for name in ("seed", "loss", "engine") if name in described}
-        settings = TrainingSettings(**described.get("settings", {}))
+        settings = settings_of(described.get("settings", {}))
         own: Layout | None = layout if text is None else "hidden_feature"
         W_out = tensors.pop(_UNTIED, None)
         tied = replace(settings, output_weights="tied")

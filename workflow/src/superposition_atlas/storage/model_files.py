@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from superposition_atlas.errors import ArtefactError
+from superposition_atlas.storage.imported_settings import settings_of, stated
 from superposition_atlas.storage.provenance import provenance_of
 from superposition_atlas.storage.tensors import read_tensors, write_tensors
 from superposition_atlas.toy_model import (
@@ -17,7 +18,6 @@ from superposition_atlas.toy_model import (
     TENSORS,
     History,
     ToyModels,
-    TrainingSettings,
     history_tensor_names,
     tensor_names,
 )
@@ -35,7 +35,7 @@ def write_models(models: ToyModels, path: Path, spec: Mapping[str, Any], code: s
     if models.history is not None:
         names = ("steps", *history_tensor_names(models.history))
         tensors |= {_RECORDED + name: getattr(models.history, name) for name in names}
-    provenance = provenance_of(spec, code, engine=models.engine, settings=models.settings.as_dict())
+    provenance = provenance_of(spec, code, engine=models.engine, settings=stated(models.settings))
     write_tensors(tensors, path, provenance)
 
 
@@ -47,7 +47,7 @@ def read_models(path: Path) -> ToyModels:
     """
     tensors, provenance = read_tensors(path)
     try:
-        settings = TrainingSettings(**provenance["settings"])
+        settings = settings_of(provenance["settings"])
         arrays = {name: tensors[name] for name in TENSORS}
         history = None
         if settings.record_steps:
