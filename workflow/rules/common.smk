@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.plan import parts, preflight, targets
-from superposition_atlas.plan.adoption import check_unrecorded
-from superposition_atlas.plan.braces import input_in_braces
+from superposition_atlas.plan import adoption, braces, parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
@@ -36,8 +34,7 @@ try:
     PARTS = parts.files_by_name(CONFIG)
     if workflow.is_main_process:
         preflight.refuse_damaged(ALL_FILES)
-        if said := check_unrecorded(ALL_FILES, Path(".snakemake"), RAW, sys.argv):
-            print(said, file=sys.stderr)
+        adoption.require_records(ALL_FILES, Path(".snakemake"), RAW)
 except AtlasError as error:
     sys.exit(f"error: {error}")
 

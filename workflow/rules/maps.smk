@@ -149,8 +149,8 @@ rule map_norms:
         runtime=minutes(5),
     params:
         code=command_digest("map_norms"),
-        points=input_in_braces("points"),
-        models=input_in_braces("models"),
+        points=braces.input_in_braces("points"),
+        models=braces.input_in_braces("models"),
     shell:
         "python -m superposition_atlas map-norms --points {params.points} --models {params.models}"
         " --published {input.published:q} --output-points {output.points:q}"

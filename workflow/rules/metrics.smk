@@ -60,7 +60,7 @@ rule recovery:
         runtime=minutes(5),
     params:
         code=command_digest("recovery"),
-        saes=input_in_braces("saes"),
+        saes=braces.input_in_braces("saes"),
         shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas recovery --models {input.models:q} --saes {params.saes} --case {wildcards.case:q}"
@@ -88,7 +88,7 @@ rule collect:
         runtime=minutes(5),
     params:
         code=command_digest("collect"),
-        tables=input_in_braces(),
+        tables=braces.input_in_braces(),
     shell:
         "python -m superposition_atlas collect --tables {params.tables} --output {output:q} 2> {log:q}"
 
@@ -136,7 +136,7 @@ rule losses:
         runtime=RESOURCES.losses_minutes,
     params:
         code=command_digest("losses"),
-        models=input_in_braces(),
+        models=braces.input_in_braces(),
         shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas losses --models {params.models} --shown-seeds {params.shown_seeds}"
@@ -162,8 +162,8 @@ rule claims:
         runtime=minutes(5),
     params:
         code=command_digest("claims"),
-        schedules=input_in_braces("schedules"),
-        features=input_in_braces("features"),
+        schedules=braces.input_in_braces("schedules"),
+        features=braces.input_in_braces("features"),
     shell:
         "python -m superposition_atlas claims --schedules {params.schedules} --features {params.features}"
         " --output {output:q} 2> {log:q}"
@@ -196,8 +196,8 @@ rule answer:
         runtime=minutes(5),
     params:
         code=command_digest("answer"),
-        solutions=input_in_braces("solutions"),
-        random=input_in_braces("random"),
+        solutions=braces.input_in_braces("solutions"),
+        random=braces.input_in_braces("random"),
         primary=targets.primary(CONFIG),
         variant=SPECS.atlas_variant(),
         random_variant=SPECS.general_variant(),

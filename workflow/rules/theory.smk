@@ -24,7 +24,7 @@ rule matching:
         runtime=RESOURCES.matching_minutes,
     params:
         code=command_digest("matching"),
-        models=input_in_braces(),
+        models=braces.input_in_braces(),
         shown_seeds=SPECS.shown_seeds,
     shell:
         "python -m superposition_atlas matching --models {params.models} --shown-seeds {params.shown_seeds}"
@@ -80,8 +80,8 @@ rule map_predictions:
         runtime=minutes(5),
     params:
         code=command_digest("map_predictions"),
-        points=input_in_braces("points"),
-        solutions=input_in_braces("solutions"),
+        points=braces.input_in_braces("points"),
+        solutions=braces.input_in_braces("solutions"),
     shell:
         "python -m superposition_atlas map-predictions --points {params.points} --solutions {params.solutions}"
         " --solved {input.solved:q} --output {output:q} 2> {log:q}"
@@ -112,9 +112,9 @@ rule map_branches:
         runtime=minutes(10),
     params:
         code=command_digest("map_branches"),
-        points=input_in_braces("points"),
-        weights=input_in_braces("weights"),
-        solutions=input_in_braces("solutions"),
+        points=braces.input_in_braces("points"),
+        weights=braces.input_in_braces("weights"),
+        solutions=braces.input_in_braces("solutions"),
     shell:
         "python -m superposition_atlas map-branches --points {params.points} --weights {params.weights}"
         " --solutions {params.solutions} --models {input.models:q} --output-branches {output.branches:q}"

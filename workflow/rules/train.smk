@@ -78,7 +78,7 @@ rule join_models:
         runtime=minutes(5),
     params:
         code=command_digest("join_models"),
-        models=input_in_braces("models"),
+        models=braces.input_in_braces("models"),
     shell:
         "python -m superposition_atlas join-models --schedules {input.schedule:q} --case {wildcards.case:q}"
         " --models {params.models} --output {output:q} 2> {log:q}"

@@ -7,6 +7,7 @@ unseen; it is let through only if what the files carry fits.
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,16 @@ from superposition_atlas.storage.carried import carried_provenance, code_of_here
 
 _TOUCH = frozenset({"--touch", "-t"})
 RECORDS_ELSEWHERE = "superposition_atlas.records_elsewhere"
+
+
+def require_records(paths: Iterable[str], memory: Path, configuration: Mapping[str, Any]) -> None:
+    """`check_unrecorded` with the words of this process; prints what it returns.
+
+    Raises:
+        ArtefactError: as there.
+    """
+    if said := check_unrecorded(paths, memory, configuration, sys.argv):
+        print(said, file=sys.stderr)
 
 
 def check_unrecorded(

@@ -72,12 +72,14 @@ def import_toy_models(
         importance: at least 0, as b; default: what the source has, else 1.
         layout: "hidden_feature" (ARENA) or "feature_hidden" (Anthropic's notebook). It may be left out where
             the number of features tells it.
-        n_features: number of features, where nothing else says it. seeds: one an instance, of the streams
-        that their samples come from; default 0, 1, 2, … loss: mean training loss, [instance], if it is known.
-        engine: what trained them. settings: how they were trained; output, hidden, centred_inputs and
-        magnitudes decide what they compute
-            and on what; output weights are tied. Left out, x' = ReLU(Wᵀ W x + b) and U[0, 1] are taken, and
-            nothing is claimed of the training. Nothing recorded comes with them: record_steps do not count.
+        n_features: number of features, where nothing else says it.
+        seeds: one an instance, of the streams that their samples come from; default 0, 1, 2, …
+        loss: mean training loss, [instance], if it is known.
+        engine: what trained them.
+        settings: how they were trained; output, hidden, centred_inputs and magnitudes decide what they
+            compute and on what; output weights are tied. Left out, x' = ReLU(Wᵀ W x + b) and U[0, 1] are
+            taken, and nothing is claimed of the training. Nothing recorded comes with them: record_steps do
+            not count.
 
     Raises:
         ArgumentError: if an argument is not as above, if the layout can't be told, or if the source computes
