@@ -126,6 +126,8 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
             "maps/{map}/branch_models.parquet",
             ("cli.commands.map_branches: _models", "cli.commands.map_branches: run"),
         ),
+        Table("maps/{map}/phases.parquet", ("maps.phases: phase_table",)),
+        Table("maps/{map}/phase_borders.parquet", ("theory.phase_borders: phase_borders",)),
         Table("norms/points.parquet", ("maps.norms: case_norm_table",)),
         Table("norms/schedules.parquet", ("maps.norms: schedule_table",)),
         Table("pairs/phases.parquet", ("theory.pair_phases: pair_phases",)),

@@ -7,6 +7,7 @@ from typing import Any
 from superposition_atlas import config
 from superposition_atlas.cli.main import main
 from superposition_atlas.figures import catalogue
+from superposition_atlas.plan import targets
 from superposition_atlas.storage import layout
 
 TINY = {"steps": 60, "batch_size": 64, "learning_rate": 0.02, "init_scale": 0.2}
@@ -157,3 +158,11 @@ def _make(checked: config.Config, name: str) -> None:
             for word in (f"--output-{one}", layout.map_table(name, file))
         ]
         run("map-branches", *given, "--models", table["models"], *pairs)
+    if name in targets.phased_maps(checked):
+        outputs = {"phases": "phases", "borders": "phase_borders"}
+        pairs = [
+            word
+            for one, file in outputs.items()
+            for word in (f"--output-{one}", layout.map_table(name, file))
+        ]
+        run("map-phases", *given, "--models", table["models"], *pairs)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,16 +10,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from superposition_atlas import config, schedules
 from superposition_atlas.attention import cell_tables as attention_tables
 from superposition_atlas.attention.train_attention import train_attention
+from superposition_atlas.config.sections import PAPERS
 from superposition_atlas.errors import ArtefactError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.parts import claim_rows, planes, rows, structure_style, style
@@ -47,12 +43,14 @@ from superposition_atlas.training.train_toy_models import train
 from tests.unit.case_roles import CASE_ROLES
 from tests.unit.small_map import build_map, small_map
 
+from .drawn_pages import assert_fits_the_page, assert_labels_apart
 from .map_chain import SPEC, make_maps
 from .map_chain import run as run_command
 
 REPOSITORY = Path(__file__).parents[2]
 CAPTIONS = REPOSITORY / "workflow/report/captions"
-TALK = config.load(config.read(REPOSITORY / "config/config.yaml"))
+TALK_FILE = REPOSITORY / "config/config.yaml"
+TALK = config.load(config.read(TALK_FILE))
 PLAYGROUND = TALK.playground
 N_FEATURES, N_SEEDS, N_SHOWN = 5, 6, 4
 STEPS = [0, 20, 60]
@@ -377,7 +375,18 @@ def catalogued() -> list[str]:
     return sorted({figure.module for figure in catalogue.figures(configured())})
 
 
+def of_further_papers() -> set[str]:
+    """Modules that draw for a section of a further paper; the tests of its paper draw them."""
+    talk = config.read(TALK_FILE)
+    files = [config.read(TALK_FILE.with_stem(paper)) for paper in PAPERS]
+    found = [
+        figure for raw in files for figure in catalogue.figures(config.load(config.laid_over(talk, raw)))
+    ]
+    return {figure.module for figure in found if figure.section}
+
+
 MODULES = catalogued()
+EVERY_MODULE = sorted({*MODULES, *of_further_papers()})
 
 
 @pytest.fixture(scope="module")
@@ -405,77 +414,7 @@ def test_every_module_draws_the_same_bytes_again(tables: Tables, module: str, tm
 def test_figures_have_the_width_of_the_text_and_nothing_is_written_outside_the_page(
     tables: Tables, module: str
 ) -> None:
-    figure = tables.draw(module)
-    width, height = figure.get_size_inches()
-    assert width == pytest.approx(style.WIDTH)
-    assert 1.0 < height <= 8.5
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    (left, bottom), (right, top) = figure.bbox.get_points()
-    for text in [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]:
-        if text.get_visible() and text.get_text():
-            box = text.get_window_extent(canvas.get_renderer())
-            assert left - 1 <= box.x0 <= box.x1 <= right + 1, text.get_text()
-            assert bottom - 1 <= box.y0 <= box.y1 <= top + 1, text.get_text()
-    assert_readable(figure)
-    assert_labels_apart(figure)
-    assert_words_apart(figure)
-
-
-SMALLEST_TYPE = 7.0
-"""Points, at the width of the page."""
-
-
-def assert_readable(figure: Figure) -> None:
-    small = {
-        text.get_text(): text.get_fontsize()
-        for text in figure.findobj(Text)
-        if text.get_visible() and text.get_text().strip() and text.get_fontsize() < SMALLEST_TYPE
-    }
-    assert small == {}
-
-
-def assert_words_apart(figure: Figure) -> None:
-    """No two texts of more than a digit cover each other."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
-    for axes in figure.axes:
-        if axes.axison:
-            texts += [axes.xaxis.label, axes.yaxis.label]
-        texts += [axes.title, *axes.texts]
-    boxes = [
-        (text.get_text(), text.get_window_extent(canvas.get_renderer()))
-        for text in texts
-        if text.get_visible() and len(text.get_text().strip()) > 1
-    ]
-    covered = [
-        (one, other)
-        for (one, a), (other, b) in combinations(boxes, 2)
-        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 2
-    ]
-    assert covered == []
-
-
-def assert_labels_apart(figure: Figure) -> None:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        boxes = label_boxes(axis, canvas)
-        assert [one for one, other in pairwise(boxes) if one.overlaps(other)] == [], axis.get_label_text()
-
-
-def label_boxes(axis: Axis, canvas: FigureCanvasAgg) -> list[Bbox]:
-    """Extents of the labels that an axis shows, in their order along it."""
-    labels = [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]
-    low, high = sorted(axis.get_view_interval())
-    places = [text.get_position()[axis.axis_name == "y"] for text in labels]
-    drawn = [
-        (place, text.get_window_extent(canvas.get_renderer()))
-        for place, text in zip(places, labels, strict=True)
-        if text.get_visible() and text.get_text() and low <= place <= high and axis.axes.axison
-    ]
-    return [box for _, box in sorted(drawn, key=lambda one: one[0])]
+    assert_fits_the_page(tables.draw(module))
 
 
 COLUMNS = {
@@ -1048,10 +987,10 @@ def test_maps_have_the_figures_that_are_chosen() -> None:
 
 
 def test_every_module_has_a_caption_and_every_caption_a_module() -> None:
-    assert sorted(path.stem for path in CAPTIONS.glob("*.rst")) == MODULES
+    assert sorted(path.stem for path in CAPTIONS.glob("*.rst")) == EVERY_MODULE
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", EVERY_MODULE)
 @pytest.mark.parametrize("labels", [{}, {"case": "case9", "title": "A title", "experiment": "mine"}])
 def test_captions_are_plain_sentences(module: str, labels: dict[str, str]) -> None:
     caption = captions.render(CAPTIONS / f"{module}.rst", labels)

@@ -1,8 +1,9 @@
-"""Theory: from a map's solutions to tables of predictions, and of structures that compete; matchings.
+"""Theory: from a map's solutions to tables of predictions, of structures that compete, and of phases; matchings.
 
 results/maps/{map}/predictions.parquet has a row a random schedule; branches, crossings and branch_models.parquet are of
-maps in which one feature's density varies. matching.parquet, of each map and each experiment, has a row a schedule.
-results/pairs/{table}.parquet is the phase diagram of two features in one dimension, which no configuration changes.
+maps in which one feature's density varies, phases and phase_borders.parquet of phase diagrams. matching.parquet, of
+each map and each experiment, has a row a schedule. results/pairs/{table}.parquet is the phase diagram of two features
+in one dimension, which no configuration changes.
 """
 
 
@@ -119,6 +120,36 @@ rule map_branches:
         "python -m superposition_atlas map-branches --points {params.points} --weights {params.weights}"
         " --solutions {params.solutions} --models {input.models:q} --output-branches {output.branches:q}"
         " --output-crossings {output.crossings:q} --output-models {output.models:q} 2> {log:q}"
+
+
+rule map_phases:
+    """A phase diagram: what becomes of the last feature, trained and at the optimum, and the borders in closed form."""
+    input:
+        points=INPUTS.map_points,
+        weights=INPUTS.map_weights,
+        solutions=INPUTS.map_solutions,
+        models=layout.map_table("{map}", "models"),
+    output:
+        phases=layout.map_table("{map}", "phases"),
+        borders=layout.map_table("{map}", "phase_borders"),
+    log:
+        layout.log("map_phases/{map}"),
+    benchmark:
+        layout.benchmark("map_phases/{map}")
+    wildcard_constraints:
+        map=one_of(targets.phased_maps(CONFIG)),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.measure_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("map_phases"),
+    shell:
+        "python -m superposition_atlas map-phases --points {input.points:q} --weights {input.weights:q}"
+        " --solutions {input.solutions:q} --models {input.models:q} --output-phases {output.phases:q}"
+        " --output-borders {output.borders:q} 2> {log:q}"
 
 
 rule pair_phases:

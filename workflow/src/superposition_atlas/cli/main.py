@@ -23,6 +23,7 @@ COMMANDS = {
     "map-norms": "compare the norms of maps with the published ones",
     "map-predictions": "compare the predictions for a map's schedules with the best solutions",
     "map-branches": "follow the competing structures of a map in which one feature's density varies",
+    "map-phases": "write the phase diagram of a map over the importance of its last feature",
     "map-matching": "compare a map's toy models with the matching of their schedules",
     "pair-phases": "write the phase diagram of two features in one dimension",
     "prospective": "compare the matching with toy models trained on random schedules",

@@ -45,7 +45,7 @@ CaseRole = Literal[
 ]
 MapRole = Literal["", "observations"]
 ExperimentFigure = Literal["cases", "planes", "bars", "counts", "norms", "losses", "matching", "saes"]
-MapFigure = Literal["atlas", "predictions", "branches", "bias", "training"]
+MapFigure = Literal["atlas", "predictions", "branches", "bias", "training", "phases"]
 
 
 # --- experiments -------------------------------------------------------------------------------------------
@@ -172,6 +172,7 @@ AXIS_RANGE = Keys("a range", (RangeKeys,), words="a mapping with from, to and co
 
 Shares = Annotated[tuple[Share, ...], Length(1), DISTINCT] | Annotated[Mapping[str, Any], AXIS_RANGE]
 Steepness = Annotated[float, Range(1)]
+RelativeImportance = Annotated[float, Range(above=0, most=1000)]
 
 KINDS: dict[str, type] = {}
 POINTS = OneOf("kind", KINDS)
@@ -227,6 +228,20 @@ class Perturbation:
     """Importance of a feature over that of the one before."""
 
 
+class Phases:
+    """All features at one probability and of importance 1, but for the importance of the last: the phase
+    diagrams of *Toy Models of Superposition*.
+    """
+
+    density: Shares
+    """Probabilities, the same for all features."""
+    relative_importance: (
+        Annotated[tuple[RelativeImportance, ...], Length(1), DISTINCT]
+        | Annotated[Mapping[str, Any], AXIS_RANGE]
+    )
+    """Importances of the last feature."""
+
+
 class Random:
     """Random schedules of all families, in random orders. A point depends on the seed and its number alone: a
     larger count keeps the former points.
@@ -244,7 +259,7 @@ class Random:
     the first order, and `uniform`. None means as drawn."""
 
 
-KINDS.update(grid=Grid, perturbation=Perturbation, random=Random)
+KINDS.update(grid=Grid, perturbation=Perturbation, phases=Phases, random=Random)
 
 
 class MapKeys:
@@ -286,7 +301,7 @@ class MapKeys:
     figures: bool | Annotated[tuple[MapFigure, ...], Length(1), DISTINCT] = True
     """Figures of the map: `true` for all that apply, `false` for none, or a list, all of which must apply.
     `atlas`: numbers represented over the schedules of a grid; `predictions` of random schedules; `branches`
-    of a perturbation; `bias` and `training`: variants side by side."""
+    of a perturbation; `bias` and `training`: variants side by side; `phases`: a phase diagram."""
 
 
 MAP = Keys("a map", (MapKeys,))

@@ -28,6 +28,8 @@ _AXES = {
     "steepness": (1.0, np.inf, "a number ≥ 1"),
 }
 """Lowest and highest value of each axis; 0 itself never comes up, since a range may not start there."""
+_AXES_OF_PHASES = {"density": _DENSITY, "relative_importance": (0.0, 1000.0, "a number > 0 and ≤ 1000")}
+"""Likewise of the kind `phases`; a perturbation has one density."""
 
 _PAIRS = (("mean_density", "steepness"), ("first", "last"))
 """The two ways of saying which probabilities a family has."""
@@ -127,8 +129,9 @@ def _points(key: Key, written: Mapping[str, Any], n_features: int) -> dict[str, 
         if points["feature"] >= n_features:
             allowed = f"an integer ≥ 0 and < {n_features}, the number of features"
             raise refused((*key, "feature"), points["feature"], allowed)
-    for axis in _AXES.keys() & points.keys():
-        points[axis] = _values((*key, axis), points[axis], *_AXES[axis])
+    axes = _AXES_OF_PHASES if points["kind"] == "phases" else _AXES
+    for axis in axes.keys() & points.keys():
+        points[axis] = _values((*key, axis), points[axis], *axes[axis])
     return points
 
 

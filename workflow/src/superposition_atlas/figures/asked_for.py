@@ -15,6 +15,7 @@ _POINTS = {
     "branches": "perturbation",
     "bias": "grid",
     "training": "grid",
+    "phases": "phases",
 }
 """Points that each kind of a map's figures draws."""
 _WITH_SLIDES = ("slides", "post")

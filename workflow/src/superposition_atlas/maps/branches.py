@@ -111,13 +111,29 @@ def _from_neighbour(known: Known, there: Place) -> Known:
     return replace(known, place=there, structure=structure, loss=end.loss, W=end.W, b=end.b, is_followed=True)
 
 
+def room_of(W: Weights, feature: int) -> float:
+    """Half the angle, in degrees, between a feature's neighbours on both sides, in two dimensions.
+
+    In a regular pentagon 72. NaN if the feature is not represented or has fewer than two neighbours, or if
+    there are more or fewer dimensions.
+    """
+    kept = represented(W[None])[0]
+    others = np.flatnonzero(kept & (np.arange(len(kept)) != feature))
+    if len(W) != 2 or not kept[feature] or len(others) < 2:
+        return float("nan")
+    angle = np.arctan2(W[1], W[0])
+    around = np.sort((angle[others] - angle[feature]) % (2 * np.pi))
+    return float(np.degrees(around[0] + 2 * np.pi - around[-1]) / 2)
+
+
 def branch_table(found: list[list[Known]]) -> pd.DataFrame:
     """One row a branch and place.
 
     key: of the schedule. feature: the varied one. varied: its p_i. structure: the branch's shape.
     n_represented: features with ‖W_i‖ > 0.5. loss: exact loss. relative_loss: over that of representing
     nothing. is_followed: the search missed it, and a neighbour's solution led to it. is_best: no other branch
-    is lower there.
+    is lower there. room: half the angle, in degrees, between the varied feature's neighbours on both sides,
+    in two dimensions.
     """
     rows = [
         {
@@ -129,6 +145,7 @@ def branch_table(found: list[list[Known]]) -> pd.DataFrame:
             "loss": known.loss,
             "relative_loss": known.loss / known.place.loss_of_nothing,
             "is_followed": known.is_followed,
+            "room": room_of(known.W, known.place.feature),
         }
         for branch in found
         for known in branch

@@ -53,8 +53,9 @@ def points_of(map_: "Map") -> list[Point]:
     numbers. family: rule that makes the probabilities. first, last: largest and smallest of a grid's
     probabilities. mean_density: mean p_i. steepness: largest p_i over smallest. importance_ratio: I_{i+1} /
     I_i. order: which probability goes with which importance (aligned, reversed, drawn, uniform, or the seed
-    of a permutation). density: p_i of the features that a perturbation does not vary. feature: the one that
-    it varies. varied: p_i of that one. index: number of a random schedule. importance_family: rule that makes
+    of a permutation). density: p_i of the features that a perturbation does not vary, or of all features of a
+    phase diagram. feature: the one that it varies. varied: p_i of that one. relative_importance: importance
+    of a phase diagram's last feature. index: number of a random schedule. importance_family: rule that makes
     its importances.
 
     Raises:
@@ -195,6 +196,14 @@ def _perturbation(n_features: int, described: Mapping[str, Any]) -> _Schedules:
         yield schedules.geometric_values(n_features, 1.0, ratio=ratio), probability, coordinates
 
 
+def _phases(n_features: int, described: Mapping[str, Any]) -> _Schedules:
+    for density, last in product(described["density"], described["relative_importance"]):
+        importance = schedules.constant_values(n_features, 1.0)
+        importance[-1] = last
+        coordinates: Coordinates = {"density": density, "relative_importance": last}
+        yield importance, schedules.constant_values(n_features, density), coordinates
+
+
 RANDOM_FAMILIES = ("geometric", "linear", "zipf", "log_uniform", "random_uniform", "constant")
 RANDOM_IMPORTANCE_FAMILIES = ("geometric", "random_uniform", "constant")
 
@@ -278,4 +287,4 @@ def _importance(family: str, ratio: float, draws: Values) -> Values:
     return schedules.geometric_values(len(draws), 1.0, ratio=1.0 if family == "constant" else ratio)
 
 
-_KINDS = {"grid": _grid, "perturbation": _perturbation, "random": _random}
+_KINDS = {"grid": _grid, "perturbation": _perturbation, "phases": _phases, "random": _random}

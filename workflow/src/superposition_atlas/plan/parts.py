@@ -37,7 +37,7 @@ STAGES = frozenset(
         *("pairs", "paper"),
         *("matching", "pair_phases", "train", "train_shard", "join_models"),
         *("map_points", "map_weights", "map_solutions", "map_measures", "map_norms"),
-        *("map_matching", "map_predictions", "map_branches"),
+        *("map_matching", "map_predictions", "map_branches", "map_phases"),
     }
 )
 """Names of the rules, which are targets of their own."""

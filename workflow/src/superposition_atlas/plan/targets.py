@@ -140,6 +140,11 @@ def branched_maps(config: Config) -> list[str]:
     return catalogue.solved_maps(config, "perturbation")
 
 
+def phased_maps(config: Config) -> list[str]:
+    """Maps that are phase diagrams, trained and solved."""
+    return [name for name in catalogue.solved_maps(config, "phases") if config.maps[name].seeds]
+
+
 def map_files(config: Config) -> list[str]:
     """All files of maps.
 
@@ -154,6 +159,7 @@ def map_files(config: Config) -> list[str]:
     ]
     files += [layout.map_table(name, "predictions") for name in predicted_maps(config)]
     files += [layout.map_table(name, layout.MATCHING) for name in config.maps]
+    files += [layout.map_table(name, table) for name in phased_maps(config) for table in layout.PHASE_TABLES]
     return files + [
         layout.map_table(name, table) for name in branched_maps(config) for table in layout.BRANCH_TABLES
     ]

@@ -35,6 +35,8 @@ MAP_TABLES = ("models", "solutions", "points", "features")
 """Tables of a whole map."""
 BRANCH_TABLES = ("branches", "crossings", "branch_models")
 """Tables of a map in which one feature's density varies."""
+PHASE_TABLES = ("phases", "phase_borders")
+"""Tables of a phase diagram: a map over the importance of its last feature."""
 MATCHING = "matching"
 """A table of an experiment, and of a map, that sets the matching of each schedule beside its toy models."""
 PAIR_TABLES = ("phases", "boundaries", "models")
@@ -147,6 +149,7 @@ ENTRIES: Mapping[str, Entry] = {
     "branch_table": Entry(
         "maps/{map}/{table}.parquet", "competing structures of a map", "map_branches", BRANCH_TABLES
     ),
+    "phase_table": Entry("maps/{map}/{table}.parquet", "a phase diagram", "map_phases", PHASE_TABLES),
     "norm_table": Entry("norms/{table}.parquet", "norms beside the published ones", "map_norms", NORM_TABLES),
     "pair_table": Entry(
         "pairs/{table}.parquet", "the phase diagram of two features", "pair_phases", PAIR_TABLES

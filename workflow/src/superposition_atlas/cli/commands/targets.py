@@ -28,6 +28,7 @@ _KINDS = {
     "grid": "a grid of schedules",
     "random": "random schedules",
     "perturbation": "schedules in which one feature differs",
+    "phases": "schedules that differ in density and in the last feature's importance",
 }
 
 

@@ -17,6 +17,7 @@ from superposition_atlas.figures.catalogue import (
     playground,
     saes,
     slides,
+    source_paper,
     subjects,
     theory,
 )
@@ -66,6 +67,7 @@ def figures(config: Config) -> list[FigureTarget]:
         experiments.of_each_experiment,
         theory.theory_and_training,
         atlas_maps.over_schedules,
+        source_paper.source_paper,
     )
     return [
         replace(figure, section=figure.section or _section(config, figure))

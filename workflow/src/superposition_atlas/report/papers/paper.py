@@ -11,11 +11,17 @@ from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.ledger import Ledger
 from superposition_atlas.report.papers import pairs
+from superposition_atlas.report.papers.basic_results import basic_results
+from superposition_atlas.report.papers.perturbation import perturbation
+from superposition_atlas.report.papers.phase_diagram import phase_diagrams
 from superposition_atlas.report.papers.studied import Statement, Studied, Written
 from superposition_atlas.report.phrases import count, spelled
 from superposition_atlas.report.sources import Sources
 
 SECTIONS: Mapping[Section, Callable[[Studied], Written]] = {
+    "basic_results": basic_results,
+    "phase_diagram": phase_diagrams,
+    "perturbation": perturbation,
     "pairs": pairs.section,
 }
 """The function that writes each section, in the order of the papers."""
