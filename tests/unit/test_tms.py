@@ -279,6 +279,18 @@ def test_the_threshold_of_the_pentagon_is_that_of_the_crossing(workplace: Path) 
     assert verdict_on(paper(), said) == "contradicted"
 
 
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
+def test_room_is_compared_with_that_at_equal_density(workplace: Path, sign: int, verdict: str) -> None:
+    path = layout.map_table("varied", "branches")
+
+    def one_structure(table: pd.DataFrame) -> pd.DataFrame:
+        first = table.drop_duplicates("varied")
+        return first.assign(structure="pentagon", is_best=True, room=72 + sign * (first["varied"] - 0.05))
+
+    change(path, one_structure)
+    assert verdict_on(paper(), "A feature that is more frequent") == verdict
+
+
 def test_a_missing_column_is_one_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = Path(layout.map_table("diagram", "phases"))
     change(str(path), lambda table: table.drop(columns="minima"))

@@ -87,7 +87,8 @@ def _fill(axes: Axes, phases: pd.DataFrame, norm: str, superposition: str) -> No
     across, upwards = (
         _edges(index.to_numpy(dtype=float)) for index in (grids[norm].columns, grids[norm].index)
     )
-    axes.pcolormesh(across, upwards, cells)
+    # With edges, or viewers show hairlines between cells.
+    axes.pcolormesh(across, upwards, cells, edgecolors="face", linewidth=0.3)
     axes.set_xlim(across[-1], across[0])
     axes.set_ylim(upwards[0], upwards[-1])
 

@@ -12,6 +12,7 @@ from superposition_atlas.storage import layout
 _BRANCHES = ("varied", "importance_ratio", "structure", "relative_loss", "is_best", "room")
 _CROSSINGS = ("varied", "importance_ratio", "below", "above", "is_best")
 _MODELS = ("varied", "importance_ratio", "variant", "structure")
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,13 @@ class PerturbedFacts:
     lowest density at which it is a minimum,"""
     room_high: float
     """and at the highest."""
-    n_steps: int
-    """Steps from a density to the next among them,"""
-    n_rises: int
-    """and those at which it gains room."""
+    n_other: int
+    """Other densities at which the structure is a minimum,"""
+    n_as_frequent: int
+    """and those at which the varied feature has more room than at equal density if it is more frequent there,
+    and less if it is rarer."""
+    mostly_from: float
+    """Lowest density at which most toy models have that structure; NaN where there is none."""
 
 
 def perturbed_facts(ledger: Ledger, map_: Map) -> PerturbedFacts:
@@ -88,7 +92,11 @@ def facts_of_branches(
     found = models["structure"] == models["varied"].map(best)
     there = models["varied"] == equal
     crossed = crossings[crossings["is_best"]].sort_values("varied")
-    room = branches[branches["structure"] == best[equal]].sort_values("varied")["room"].dropna().to_numpy()
+    own = branches[branches["structure"] == best[equal]].sort_values("varied").dropna(subset="room")
+    room, others = own["room"].to_numpy(), own[own["varied"] != equal]
+    gains = others["room"] > own.loc[own["varied"] == equal, "room"].mean()
+    share = (models["structure"] == best[equal]).groupby(models["varied"]).mean()
+    most = share.index[share > _HALF].to_numpy(dtype=float)
     return PerturbedFacts(
         density=density,
         feature=feature,
@@ -104,6 +112,7 @@ def facts_of_branches(
         n_best=int(found.sum()),
         room_low=float(room[0]) if len(room) else float("nan"),
         room_high=float(room[-1]) if len(room) else float("nan"),
-        n_steps=max(len(room) - 1, 0),
-        n_rises=int((np.diff(room) > 0).sum()),
+        n_other=len(others),
+        n_as_frequent=int((gains == (others["varied"] > equal)).sum()),
+        mostly_from=float(most.min()) if len(most) else float("nan"),
     )

@@ -23,6 +23,7 @@ from superposition_atlas.report.phrases import enumerated, fixed, short
 class _Size:
     """An experiment's cases by their output."""
 
+    name: str
     where: str
     n_hidden: int
     linear: list[AtDensity]
@@ -60,7 +61,7 @@ def basic_results(studied: Studied) -> Written:
                 "own.",
                 *(_counts(size) for size in sizes),
             ),
-            *studied.figures.blocks(shown),
+            *studied.figures.blocks(shown, floats=False),
         ],
         _statements(sizes) if sizes else [],
     )
@@ -73,7 +74,7 @@ def _size(studied: Studied, experiment: Experiment) -> _Size | None:
     relu, models = by_density(studied.ledger, experiment, cases["relu"])
     linear = by_density(studied.ledger, experiment, cases["linear"])[0] if "linear" in cases else []
     where = arrow(experiment.n_features, experiment.n_hidden)
-    return _Size(where, experiment.n_hidden, linear, relu, models)
+    return _Size(experiment.name, where, experiment.n_hidden, linear, relu, models)
 
 
 def _counts(size: _Size) -> str:
@@ -82,7 +83,7 @@ def _counts(size: _Size) -> str:
     alone = enumerated([fixed(own.mean_dedicated, 1) for own in size.relu])
     return (
         f"At {size.where}, toy models with ReLUs represent {numbers} features on average at densities of "
-        f"{densities}; {alone} of them are dedicated."
+        f"{densities}; {alone} of them are dedicated ([[figure:{size.name}_basic_results]])."
     )
 
 

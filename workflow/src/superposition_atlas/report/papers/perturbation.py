@@ -28,7 +28,7 @@ def perturbation(studied: Studied) -> Written:
     for map_, facts in found:
         shown = [one for one in studied.figures.all if one.labels.get("map") == map_.name]
         drawn.append(blocks.paragraph(_text(map_, facts)))
-        drawn += studied.figures.blocks(shown, _finding(facts))
+        drawn += studied.figures.blocks(shown, _finding(facts), floats=False)
         statements += _statements(facts)
     return Written(
         [
@@ -53,11 +53,13 @@ def _finding(facts: PerturbedFacts) -> str:
 def _text(map_: Map, facts: PerturbedFacts) -> str:
     changes = enumerated([_change(own, facts) for own in facts.crossings])
     words = f"At {arrow(map_.n_features, map_.n_hidden)}, {changes}. " if changes else ""
-    return words + (
+    words += (
         f"{percent(facts.n_best / facts.n_models)} of the toy models have the best structure of their "
-        f"schedule. In a {facts.best_when_equal}, feature {facts.feature} has {fixed(facts.room_low, 0)}° to "
-        f"itself where it is rarest and {fixed(facts.room_high, 0)}° where it is most frequent."
+        f"schedule ([[figure:{map_.name}_branches]])."
     )
+    if facts.mostly_from == facts.mostly_from:  # NaN: nowhere
+        words += f" Most are a {facts.best_when_equal} from a density of {short(facts.mostly_from)} on."
+    return words
 
 
 def _change(crossing: Crossing, facts: PerturbedFacts) -> str:
@@ -113,14 +115,12 @@ def _collapse(crossings: Sequence[Crossing], facts: PerturbedFacts) -> Statement
 
 
 def _room(facts: PerturbedFacts) -> Statement:
-    verdict: State = "supported" if facts.n_rises == facts.n_steps else "contradicted"
-    if not facts.n_steps:
-        verdict = "open"
+    words = "A feature that is more frequent than the others gets more room from them, and a rarer one less."
+    if not facts.n_other:
+        return Statement(words, "One density only", "open")
     return Statement(
-        "The more frequent a feature, the more room the others give it.",
-        f"{fixed(facts.room_low, 0)}° to {fixed(facts.room_high, 0)}° in a {facts.best_when_equal}; rises at "
-        f"{of(facts.n_rises, facts.n_steps)} steps"
-        if facts.n_steps
-        else "One density only",
-        verdict,
+        words,
+        f"{fixed(facts.room_low, 0)}° where it is rarest to {fixed(facts.room_high, 0)}° where it is most "
+        f"frequent, in a {facts.best_when_equal}; so at {of(facts.n_as_frequent, facts.n_other)} densities",
+        "supported" if facts.n_as_frequent == facts.n_other else "contradicted",
     )

@@ -18,7 +18,7 @@ def phase_diagrams(studied: Studied) -> Written:
     drawn: list[Block] = []
     for map_, facts in found:
         shown = [one for one in studied.figures.all if one.labels.get("map") == map_.name]
-        drawn += studied.figures.blocks(shown, _finding(facts))
+        drawn += studied.figures.blocks(shown, _finding(facts), floats=False)
         drawn.append(blocks.paragraph(_text(map_, facts)))
     return Written(
         [
@@ -48,15 +48,15 @@ def _text(map_: Map, facts: PhaseFacts) -> str:
     words = (
         f"**{where}.** Of single toy models {percent(facts.n_models_agree / facts.n_models)} are in the best "
         "solution's phase. The toy model of the lowest loss is at "
-        f"{of(facts.n_agree_lowest, facts.n_points)} points. "
+        f"{of(facts.n_agree_lowest, facts.n_points)} points ([[figure:{map_.name}_phases]]). "
     )
     n_differ = facts.n_points - facts.n_agree
     if n_differ:
         best, means = facts.commonest
         words += (
             f"Means differ from the best solution at {n_differ} points, of which {facts.n_at_border} are "
-            f"beside a border of the best; at {facts.n_commonest} the best solution has the last feature "
-            f"*{best}*, the means *{means}*. "
+            f"beside a border of the best; at {facts.n_commonest} the last feature is *{best}* in the best "
+            f"solution and *{means}* by the means. "
         )
     return words + (
         f"The best solution is in the phase of the cheapest closed form at "
