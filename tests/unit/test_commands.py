@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from superposition_atlas import config
 from superposition_atlas.cli.commands import explain
-from superposition_atlas.cli.main import COMMANDS, main
+from superposition_atlas.cli.main import COMMANDS, FOR_PEOPLE, FOR_RULES, main
 from superposition_atlas.observations import claims
 from superposition_atlas.observations.words import STATES
 from superposition_atlas.schedules import Schedule, uniform
@@ -651,8 +652,17 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     printed = capsys.readouterr().out
     for name, summary in COMMANDS.items():
-        assert name in printed
-        assert summary.split()[0] in printed
+        assert re.search(rf"^  {name} +{re.escape(summary)}$", printed, re.MULTILINE)
+    people, rules = (
+        printed.index(title) for title in ("commands for people:", "that the workflow's rules call:")
+    )
+    assert all(people < printed.index(f"  {name} ") < rules for name in FOR_PEOPLE)
+    assert all(rules < printed.index(f"  {name} ") for name in FOR_RULES)
+
+
+def test_commands_for_rules_are_those_that_rules_call() -> None:
+    rules = "".join(path.read_text() for path in Path(__file__).parents[2].glob("workflow/rules/*.smk"))
+    assert set(re.findall(r"python -m superposition_atlas ([\w-]+)", rules)) == set(FOR_RULES)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

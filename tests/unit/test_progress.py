@@ -121,3 +121,16 @@ def test_a_notice_is_logged_or_else_printed_on_a_terminal(
     assert (logged, terminal.getvalue()) == (
         (["compiles"], "") if level == logging.INFO else ([], "compiles\n")
     )
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_an_unknown_target_leads_to_the_list_of_targets(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = handler(monkeypatch, stream)
+    shown.emit(record("MissingRuleException:\nNo rule to produce nope", logging.ERROR, event=LogEvent.ERROR))
+    shown.emit(record("another error", logging.ERROR, event=LogEvent.ERROR))
+    lines = [line.rpartition("\033[K")[2] for line in stream.getvalue().rstrip().split("\n")]
+    assert lines[:2] == ["MissingRuleException:", "No rule to produce nope"]
+    assert "python -m superposition_atlas targets" in lines[2]
+    assert lines[3:] == ["another error"]

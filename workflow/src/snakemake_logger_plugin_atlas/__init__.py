@@ -18,6 +18,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 _ERRORS = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR, LogEvent.ERROR)
 _CLEAR = "\r\033[K"
+_NO_TARGET = "MissingRuleException"
+_TARGETS = "python -m superposition_atlas targets [FILES OF --configfile] lists all targets, a sentence each"
 _LISTED = 300
 """Letters of a list of files that are printed; the whole list is in `.snakemake/log`."""
 
@@ -64,6 +66,8 @@ class LogHandler(LogHandlerBase):
         if record.levelno <= INFO and getattr(record, "event", None) not in _ERRORS:
             text = "\n".join(map(shortened, text.split("\n")))
         if text and text != "None":
+            if text.lstrip().startswith(_NO_TARGET):
+                text += f"\n{_TARGETS}"
             self.stream.write((_CLEAR if self._is_compact else "") + text + "\n")
             self.stream.flush()
 

@@ -12,7 +12,17 @@ from typing import TextIO
 from superposition_atlas.backends.optional_packages import explained
 from superposition_atlas.errors import AtlasError
 
-COMMANDS = {
+FOR_PEOPLE = {
+    "check-config": "check configuration files",
+    "targets": "list what Snakemake can make of a configuration",
+    "summary": "print what was found",
+    "explain": "say what a result was made from",
+    "export": "write one SAE for SAELens, or one toy model as plain safetensors",
+    "prospective": "compare the matching with toy models trained on random schedules",
+}
+"""Commands that somebody types."""
+
+FOR_RULES = {
     "schedules": "write an experiment's schedules",
     "train": "train the toy models of one case, or of one shard of it",
     "join-models": "join the shards of a case's toy models",
@@ -26,7 +36,6 @@ COMMANDS = {
     "map-phases": "write the phase diagram of a map over the importance of its last feature",
     "map-matching": "compare a map's toy models with the matching of their schedules",
     "pair-phases": "write the phase diagram of two features in one dimension",
-    "prospective": "compare the matching with toy models trained on random schedules",
     "saes": "train SAEs on the toy models of a case that the configuration names",
     "attention": "train layers of attention on a planted rule",
     "pivot-tables": "measure what attention's pivot tables show of the rule",
@@ -43,13 +52,11 @@ COMMANDS = {
     "report": "compile the PDF",
     "pairs": "measure how features that depend on one another lie in a case's toy models",
     "paper": "compile the PDF of a further paper",
-    "summary": "print what was found",
     "explorer": "put the explorer's page together",
-    "check-config": "check configuration files",
-    "targets": "list what Snakemake can make of a configuration",
-    "explain": "say what a result was made from",
-    "export": "write one SAE for SAELens, or one toy model as plain safetensors",
 }
+"""Commands that the rules of the workflow call, in the order of the chain."""
+
+COMMANDS = FOR_PEOPLE | FOR_RULES
 
 _BROKEN_PIPE = 141
 """Exit status as of other programs whose reader has ended: 128 + SIGPIPE."""
@@ -105,10 +112,15 @@ def _run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m superposition_atlas",
         description="When features are not equally sparse: what do toy models represent?",
+        epilog=_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help="one of those below; COMMAND --help says more"
+    )
     for name, summary in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        # Without `help`, which would list all commands in one row.
+        subparser = subparsers.add_parser(name, description=summary)
         # Only the command that runs is imported: each imports what it needs, torch for one of them.
         if arguments[:1] == [name]:
             module = import_module(f"superposition_atlas.cli.commands.{name.replace('-', '_')}")
@@ -118,3 +130,13 @@ def _run(arguments: Sequence[str]) -> int:
     parsed = parser.parse_args(arguments)
     parsed.run(parsed)
     return 0
+
+
+def _listed() -> str:
+    """All commands by who calls them, with a line each."""
+    width = max(map(len, COMMANDS)) + 2
+    parts = {"commands for people": FOR_PEOPLE, "commands that the workflow's rules call": FOR_RULES}
+    return "\n\n".join(
+        "\n".join([f"{title}:", *(f"  {name:{width}}{summary}" for name, summary in commands.items())])
+        for title, commands in parts.items()
+    )
