@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from superposition_atlas import config
-from superposition_atlas.report.facts.distinct_trainings import n_saes, n_toy_models
+from superposition_atlas.report.facts.distinct_trainings import distinct_cases, n_saes, n_toy_models
 from superposition_atlas.report.ledger import Ledger
 
 SAE = {"n_latents": 3, "steps": 4, "seeds": 2, "sparsity_coefficient": [0.1, 0.2]}
@@ -79,3 +79,12 @@ def test_densities_that_take_turns_go_with_their_seeds() -> None:
     turns = {"probability": {"family": "per_instance", "of": of, "count": 2}}
     cases = {"uniform": turns, "again": turns, "one": {}}
     assert counted(a=experiment(cases=cases, saes={}))[0] == 8
+
+
+def test_cases_with_the_same_toy_models_are_one() -> None:
+    raw = {"experiments": {"a": experiment(), "b": experiment(cases={"one": {}, "other": OTHER})}}
+    experiments = list(config.load(raw).experiments.values())
+    assert distinct_cases(experiments) == [("a", "one"), ("b", "other")]
+
+
+OTHER = {"probability": {"family": "constant", "value": 0.2}}

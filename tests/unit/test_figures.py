@@ -599,6 +599,18 @@ def test_published_norms_stand_where_the_post_has_them(tables: Tables) -> None:
     axes = tables.draw("frobenius_norms").axes[0]
     drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "D")
     assert drawn == pytest.approx(sorted(published[[case for case in SCHEDULES if case in published]]))
+    # Each label is right of all marks of its row, which may lie on both sides of the published norm.
+    rightmost = {}
+    for line in axes.lines:
+        if line.get_marker() not in ("", "None", None):
+            for x, y in zip(np.atleast_1d(line.get_xdata()), np.atleast_1d(line.get_ydata()), strict=True):
+                rightmost[round(float(y))] = max(rightmost.get(round(float(y)), 0.0), float(x))
+    labels = [text for text in axes.texts if re.fullmatch(r"\d\.\d\d", text.get_text())]
+    assert len(labels) == len(drawn)
+    for label in labels:
+        x, row = label.xy
+        assert x == pytest.approx(rightmost[round(row)])
+        assert label.get_horizontalalignment() == "left"
 
 
 def test_a_damaged_table_of_published_norms_is_one_line(tables: Tables, tmp_path: Path) -> None:

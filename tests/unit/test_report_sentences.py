@@ -2,19 +2,28 @@
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from superposition_atlas import config
+from superposition_atlas import config, schedules
 from superposition_atlas.report import blocks, markup, packing, phrases
 from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.schedules import ProspectiveRow
 from superposition_atlas.report.facts.toy_models import CaseFacts, MatchedFacts, NormFacts, distinct, share
 from superposition_atlas.report.maths import FORMULAS, LATEX
-from superposition_atlas.report.sentences import eighty_features, five_features, opening, theory, training
+from superposition_atlas.report.sentences import (
+    appendix,
+    eighty_features,
+    five_features,
+    introduction,
+    opening,
+    theory,
+    training,
+)
 from superposition_atlas.report.sentences.bibliography import REFERENCES
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
@@ -279,3 +288,43 @@ def test_long_tables_run_over_pages_and_short_ones_float() -> None:
     short, long = (blocks.table("t", "c", columns, [["x"]] * n) for n in (3, blocks.LONG + 1))
     assert (short["floats"], short["breakable"]) == (True, False)
     assert (long["floats"], long["breakable"]) == (False, True)
+
+
+# --- set-up and figures -------------------------------------------------------------------------------------
+
+
+def experiments_with_claims() -> list[config.Experiment]:
+    path = Path(__file__).parents[2] / "config/config.yaml"
+    return [own for own in config.load(config.read(path)).experiments.values() if own.claims]
+
+
+def test_the_set_up_spells_out_families_and_initial_scales() -> None:
+    told = markup.plain(introduction.families(experiments_with_claims()))
+    for formula in (FORMULAS["geometric"].plain, FORMULAS["linear"].plain):
+        assert formula in told
+    assert "from 1 to 0.02" in told
+    scales = {case.training.init_scale for own in experiments_with_claims() for case in own.cases.values()}
+    said = introduction.initial_scales(experiments_with_claims())
+    assert all(f"{scale:g}" in said for scale in scales)
+    assert introduction.families([]) == introduction.initial_scales([]) == ""
+
+
+@pytest.mark.parametrize(("family", "n"), [("geometric", 5), ("linear", 7)])
+def test_formulas_of_families_are_what_schedules_compute(family: str, n: int) -> None:
+    first, last = 0.9, 0.1
+    i = np.arange(n)
+    values = {
+        "geometric": first * (last / first) ** (i / (n - 1)),
+        "linear": first + (last - first) * i / (n - 1),
+    }
+    schedule = getattr(schedules, f"{family}_values")(n, first, last)
+    np.testing.assert_allclose(schedule, values[family])
+
+
+def test_every_figure_that_is_shown_is_cited() -> None:
+    """One sentence names those that no other does."""
+    (told,) = appendix.further([("a_bias", "bias"), ("b_norms", "frobenius_norms")])
+    assert markup.places(told["text"]) == ["figure:a_bias", "figure:b_norms"]
+    assert appendix.further([]) == []
+    folder = Path(appendix.__file__).parents[2] / "figures/draw"
+    assert set(appendix.FURTHER) == {path.stem for path in folder.glob("[a-z]*.py")}

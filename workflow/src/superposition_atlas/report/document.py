@@ -43,7 +43,8 @@ def document(facts: Gathered, imprint: Imprint, stages: Sequence[dict[str, float
     drawn = {figure.module: [own.name for own in figures.of_module(figure.module)] for figure in figures.all}
     if slides := appendix.slides(drawn, labels):
         drawn_after = [blocks.heading("The talk, slide by slide"), *slides, *drawn_after]
-    after = [*drawn_after, *after]
+    shown_only = figures.uncited([*main, *drawn_after, *after])
+    after = [*drawn_after, *appendix.further([(own.name, own.module) for own in shown_only]), *after]
     return assembled(
         title=TITLE,
         subtitle="A reproduction of, and an answer to, the talk *Experiments with Mechanistic "
@@ -72,20 +73,21 @@ def _main(
     }
     first = figures.of_module("answer_matching", experiment=facts.post.name) if facts.post else []
     talk = facts.cases[facts.talk.name] if facts.talk else []
+    experiments = facts.ledger.sources.config.experiments
     return [
         *figures.blocks(first, findings.matching(found), floats=False),
         {"kind": "page"},
         *opening.summary(found, titles),
         *introduction.introduction(),
         *introduction.related_work(),
-        *introduction.set_up(),
+        *introduction.set_up([each for each in experiments.values() if each.claims]),
         *_theory(facts, figures),
         *_five_features(facts, figures),
         *_eighty_features(facts, figures),
         *training.section(talk),
         *figures.blocks(
             figures.of_module("excess_losses"),
-            findings.excess([case for own in facts.cases.values() for case in own]),
+            findings.excess(facts.each_case()),
         ),
         *all_schedules.section(facts.atlas),
         *in_general.paragraph(facts.general),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from superposition_atlas.config.sections import Section
 from superposition_atlas.figures import catalogue
 from superposition_atlas.figures.catalogue import FigureTarget
-from superposition_atlas.report import captions, packing
+from superposition_atlas.report import blocks, captions, packing
 from superposition_atlas.report.blocks import Block
-from superposition_atlas.report.markup import literal
+from superposition_atlas.report.markup import literal, places
 from superposition_atlas.report.maths import LATEX
 from superposition_atlas.report.sources import Sources
 from superposition_atlas.storage import layout
@@ -96,6 +96,12 @@ class Figures:
         """
         path = self._sources.locate(layout.figure(figure.name, "svg"))
         return packing.height_of(path, self.caption(figure, ""))
+
+    def uncited(self, every: Sequence[Block]) -> list[FigureTarget]:
+        """Figures that are shown and that no line of these blocks refers to."""
+        labels = self.labels()
+        named = {labels[name] for line in blocks.lines(every) for name in places(line) if name in labels}
+        return [figure for figure in self.shown if f"figure-{figure.name}" not in named]
 
     def labels(self) -> dict[str, str]:
         """Label in the document by `figure:module`, of the first shown, and by `figure:name`."""

@@ -62,6 +62,12 @@ class Gathered:
             if each.claims and (each.n_features, each.n_hidden) == size and not (but and each is like)
         ]
 
+    def each_case(self) -> list[toy_models.CaseFacts]:
+        """Cases of all experiments; toy models that two of them share count once."""
+        experiments = list(self.ledger.sources.config.experiments.values())
+        named = {(name, case.name): case for name, own in self.cases.items() for case in own}
+        return [named[place] for place in distinct_trainings.distinct_cases(experiments) if place in named]
+
     def findings(self) -> Findings:
         """What abstract, summary and terminal are about."""
         return Findings(

@@ -97,6 +97,11 @@ def with_places(text: str, labels: Mapping[str, str]) -> str:
     return _PLACES.sub(replaced, text)
 
 
+def places(text: str) -> list[str]:
+    """Names of the figures and tables that a line refers to, as `figure:module` or `table:name`."""
+    return [name for match in _PLACES.finditer(text) for name in _PLACE.findall(match[1])]
+
+
 def cited(texts: Collection[str]) -> list[str]:
     """Keys of the references in the order of their first mention."""
     keys = (key for text in texts for match in _CITATION.findall(text) for key in match.split(","))

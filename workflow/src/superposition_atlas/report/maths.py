@@ -26,6 +26,8 @@ FORMULAS: dict[str, Formula] = {
         "W_i": ("W_i", "W i", "W_i"),
         "D_i": ("D_i", "D i", "D_i"),
         "1-p_i": ("1 - p_i", "1 minus p i", "1 − p_i"),
+        "i=0": ("i = 0", "i equals 0", "i = 0"),
+        "n-1": ("n - 1", "n minus 1", "n − 1"),
         "p_i/2": ("p_i \\/ 2", "p i over 2", "p_i/2"),
         "theta": ("theta", "theta", "θ"),
         "lambda": ("lambda", "lambda", "λ"),
@@ -35,6 +37,16 @@ FORMULAS: dict[str, Formula] = {
         "norm": ("norm(W)_F", "the Frobenius norm of W", "‖W‖_F"),
         "WtW": ("W^top W", "W transposed times W", "WᵀW"),
         "I=.9^i": ("I_i = 0.9^i", "I i equals 0.9 to the power of i", "I_i = 0.9^i"),
+        "geometric": (
+            "p_i = p_0 (p_(n-1) \\/ p_0)^(i \\/ (n-1))",
+            "p i equals p 0 times the ratio of p n minus 1 and p 0 to the power of i over n minus 1",
+            "p_i = p_0 (p_{n−1}/p_0)^{i/(n−1)}",
+        ),
+        "linear": (
+            "p_i = p_0 + (p_(n-1) - p_0) i \\/ (n-1)",
+            "p i equals p 0 plus the difference of p n minus 1 and p 0 times i over n minus 1",
+            "p_i = p_0 + (p_{n−1} − p_0) i/(n−1)",
+        ),
         "h=Wx": ("h = W x", "h equals W x", "h = W x"),
         "model": (
             'x\' = op("ReLU")(W^top h + b)',

@@ -67,13 +67,13 @@ def _case(axes: Axes, row: int, norms: np.ndarray, published: float | None) -> N
         return
     axes.plot([largest, published], [row, row], color=style.ACCENT, linewidth=0.8, zorder=1)
     axes.plot(published, row, zorder=4, **_PUBLISHED)
-    beyond = published >= largest
+    # Right of all marks of the row, in the colour of its own.
     axes.annotate(
         f"{published:.2f}",
-        (published, row),
-        xytext=(6 if beyond else -6, 0),
+        (max(published, largest), row),
+        xytext=(6, 0),
         textcoords="offset points",
-        ha="left" if beyond else "right",
         va="center_baseline",
         fontsize=7,
+        color=style.ACCENT,
     )

@@ -49,6 +49,17 @@ def n_saes(ledger: Ledger, experiments: Sequence[Experiment]) -> int:
     return len(distinct)
 
 
+def distinct_cases(experiments: Sequence[Experiment]) -> list[tuple[str, str]]:
+    """Experiment and case of each set of toy models; of cases with the same ones the first."""
+    found: dict[Hashable, tuple[str, str]] = {}
+    for experiment in experiments:
+        names = _toy_models(experiment)
+        for case in experiment.cases:
+            trained = frozenset(names[case, seed] for seed in experiment.seeds)
+            found.setdefault(trained, (experiment.name, case))
+    return list(found.values())
+
+
 def _toy_models(experiment: Experiment) -> dict[tuple[str, int], Hashable]:
     """What each toy model's training depends on, by case and seed."""
     return {

@@ -10,7 +10,16 @@ from superposition_atlas.report.facts.attention import LayerFacts
 from superposition_atlas.report.facts.observation_facts import ObservationFacts, OutcomeFacts
 from superposition_atlas.report.facts.playground import NetworkFacts
 from superposition_atlas.report.markup import literal
-from superposition_atlas.report.phrases import THIN, between, fixed, of, percent, sentence, spelled
+from superposition_atlas.report.phrases import (
+    THIN,
+    between,
+    enumerated,
+    fixed,
+    of,
+    percent,
+    sentence,
+    spelled,
+)
 
 SLIDES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
@@ -68,6 +77,60 @@ def slides(drawn: Mapping[str, Sequence[str]], shown: Mapping[str, str]) -> list
             floats=False,
         )
     ]
+
+
+FURTHER = {
+    "all_cases": "every case with its first seeds",
+    "answer_matching": "the matching beside toy models",
+    "atlas_by_order": "numbers represented over schedules, by order",
+    "atlas_dedicated": "dedicated features over schedules",
+    "atlas_gap": "how far training is from the best solutions",
+    "atlas_observations": "where the observations hold",
+    "atlas_represented": "numbers represented over schedules",
+    "attention_rare": "what rare features lose in the pivot tables",
+    "bars": "feature norms of a case",
+    "bias": "what the bias is for",
+    "cases": "importance and probability of the cases",
+    "excess_losses": "excess losses over the best solutions",
+    "frobenius_norms": "norms beside the published ones",
+    "frobenius_norms_band": "norms of a band of schedules beside the published ones",
+    "frobenius_norms_map": "which schedules have the published norms",
+    "initial_scale": "numbers represented by initial scale",
+    "motivation": "uniform sparsity as it grows",
+    "observations": "every observation with its interval",
+    "pair_phases": "phases of pairs",
+    "perturbation": "structures as one feature's density varies",
+    "pivot_tables": "attention's pivot tables",
+    "plane": "feature directions of a case",
+    "playground": "networks on data in the plane",
+    "playground_data_sets": "their data sets",
+    "polysemanticity": "neurons against latents",
+    "predictor": "the predictor beside the best solutions",
+    "predictor_failures": "schedules on which the predictor is wrong",
+    "represented_counts": "shares of toy models by number represented",
+    "sae_animation": "an SAE's directions during training",
+    "sae_by_feature": "which features SAEs recover",
+    "sae_frames": "directions of SAEs",
+    "sae_levels": "SAEs over their levels of sparsity",
+    "sae_pareto": "recall and error of SAEs against L0",
+    "sae_recovery": "what SAEs recover by resampling",
+    "sae_setup": "the set-up of an SAE",
+    "sae_training": "an SAE's directions during training",
+    "thresholds": "the observations at other thresholds",
+    "training_against_best": "training against the best solutions by setting",
+    "uniform": "uniform sparsity of several densities",
+}
+"""What a figure of each module shows, for figures that no other sentence refers to."""
+
+
+def further(figures: Sequence[tuple[str, str]]) -> list[Block]:
+    """One sentence on figures that no other refers to.
+
+    Args:
+        figures: name and module of each.
+    """
+    told = [f"{FURTHER[module]} ([[figure:{name}]])" for name, module in figures]
+    return [blocks.paragraph(f"Figures that no section discusses show {enumerated(told)}.")] if told else []
 
 
 def _belongs(name: str, slide: str, module: str) -> bool:

@@ -45,12 +45,12 @@ def reproduce(
     return [
         blocks.heading("Reproduce it"),
         blocks.paragraph(
-            f"`make` installs the package{place}, trains {count(n_models, 'toy model', 'toy models')} of the "
-            "experiments, those of the maps, and "
-            f"{count(n_saes, 'SAE', 'SAEs')}, draws all figures and sets this PDF, without a GPU and without "
-            f"the network once the packages are there. {cost} `make smoke` runs the same chain in miniature. "
-            "The workflow [@snakemake] rebuilds by content: a changed case, seed or line of code rebuilds "
-            "what depends on it and nothing else.",
+            f"`make` installs the package{place}, trains the experiments' "
+            f"{count(n_models, 'toy model', 'toy models')}, those of the maps, which are not among these, "
+            f"and {count(n_saes, 'SAE', 'SAEs')}, draws all figures and sets this PDF, without a GPU and "
+            f"without the network once the packages are there. {cost} `make smoke` runs the same chain in "
+            "miniature. The workflow [@snakemake] rebuilds by content: a changed case, seed or line of code "
+            "rebuilds what depends on it and nothing else.",
         ),
         blocks.paragraph(
             "Every number above is read from a table below `results/`. The file `report.json` beside this "

@@ -1,10 +1,13 @@
-"""What does not depend on data: the question, related work, set-up, glossary, the rule for verdicts."""
+"""What depends on no result: the question, related work, set-up, glossary, the rule for verdicts."""
 
+from collections.abc import Sequence
+
+from superposition_atlas.config import Experiment
 from superposition_atlas.metrics.features import REPRESENTED_NORM
 from superposition_atlas.metrics.verdicts import ALWAYS, HALF, NEVER
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
-from superposition_atlas.report.phrases import percent
+from superposition_atlas.report.phrases import enumerated, percent
 
 
 def introduction() -> list[Block]:
@@ -62,8 +65,12 @@ def related_work() -> list[Block]:
     ]
 
 
-def set_up() -> list[Block]:
-    """The toy model, the words, and the rule."""
+def set_up(tested: Sequence[Experiment]) -> list[Block]:
+    """The toy model, the words, and the rule.
+
+    Args:
+        tested: experiments whose schedules and initial scales are stated.
+    """
     return [
         blocks.heading("Set-up"),
         blocks.paragraph(
@@ -73,6 +80,7 @@ def set_up() -> list[Block]:
             "otherwise, training is ARENA's: Adam [@adam], rate 0.001, a fresh batch of 1024 samples in "
             "each of 10\u202f000 steps. Samples come from a counter-based generator [@philox], so a toy "
             "model depends on its schedule and seed alone, not on what else is trained.",
+            initial_scales(tested),
         ),
         *blocks.terms(
             {
@@ -88,6 +96,7 @@ def set_up() -> list[Block]:
                     "sparsity is one schedule up to the order of features: tests pool the two. “80 → 20” is "
                     "80 features in 20 dimensions."
                 ),
+                **({"Family": families(tested)} if families(tested) else {}),
                 "Represented": (
                     f"$norm_i>0.5$: the norm of the feature's column of $W$ is above {REPRESENTED_NORM}."
                 ),
@@ -123,3 +132,48 @@ def set_up() -> list[Block]:
             "norm) and *larger*; their intervals are Student's.",
         ),
     ]
+
+
+_FORMULAS = ("geometric", "linear")
+"""Families whose formula the text has."""
+
+
+def families(tested: Sequence[Experiment]) -> str:
+    """The rule that makes the probabilities of each family, with its ends in the aligned case."""
+    ends = {}
+    for experiment in tested:
+        for case in experiment.cases_of_role("aligned")[:1]:
+            first, last = case.probability[0][[0, -1]]
+            ends.setdefault(experiment.family, (first, last))
+    told = [
+        f"*{name}*, ${name}$, from {first:g} to {last:g}"
+        for name, (first, last) in ends.items()
+        if name in _FORMULAS
+    ]
+    if not told:
+        return ""
+    return (
+        "the rule behind the probabilities, from the most to the least important feature of the aligned "
+        f"case, $i=0$ to $n-1$: {'; '.join(told)}. The reversed case has the same values in reverse order."
+    )
+
+
+def initial_scales(tested: Sequence[Experiment]) -> str:
+    """Standard deviation of the initial weights, for each size."""
+    scales: dict[tuple[int, int], set[float]] = {}
+    for experiment in tested:
+        size = (experiment.n_features, experiment.n_hidden)
+        for case in experiment.cases.values():
+            scale = case.training.init_scale
+            if not isinstance(scale, str):
+                scales.setdefault(size, set()).add(scale)
+    told = [
+        f"{enumerated([f'{scale:g}' for scale in sorted(of_size)])} for {n} features in {m} dimensions"
+        for (n, m), of_size in scales.items()
+    ]
+    if not told:
+        return ""
+    return (
+        f"Initial weights are normal with standard deviation {enumerated(told)}, the *initial scale*; biases "
+        "start at 0."
+    )
