@@ -1,12 +1,17 @@
 """Hooks of the site: pages that lie beside docs/ join it, and links to files of the checkout become text."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))  # a hook is no module of a package
+
+from _diagrams import with_pictures  # noqa: E402
+
 BESIDE = {
     "configuration.md": "config/README.md",
     "benchmarks.md": "benchmarks/README.md",
@@ -23,9 +28,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Points links at the site's pages."""
+    """Points links at the site's pages, and draws flowcharts."""
     source = BESIDE.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    return linked(markdown, source)
+    return with_pictures(linked(markdown, source))
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -2,13 +2,17 @@
 
 import importlib.util
 import inspect
+import itertools
 import json
 import re
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 import superposition_atlas as sa
 import yaml
 from superposition_atlas.maps import matching_summary
@@ -59,14 +63,48 @@ def test_the_python_reference_names_what_exists() -> None:
     assert missing <= {"Prediction", "import_toy_model"}
 
 
-def tables_page() -> Any:
-    spec = importlib.util.spec_from_file_location("tables_page", DOCS / "_tables.py")
+def module_of_docs(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["tables_page"] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+def tables_page() -> Any:
+    return module_of_docs("_tables")
+
+
+def test_flowcharts_are_pictures_without_the_network() -> None:
+    """Mermaid's program would come from elsewhere."""
+    diagrams = module_of_docs("_diagrams")
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    drawn = diagrams.with_pictures(text)
+    assert "mermaid" not in drawn
+    pictures = re.findall(r"<svg.*?</svg>", drawn)
+    sources = diagrams.FENCE.findall(text)
+    assert len(pictures) == len(sources) == 2
+    for source, picture in zip(sources, pictures, strict=True):
+        ElementTree.fromstring(picture)
+        for label in re.findall(r'\["(.*?)"\]', source):
+            assert all(f">{escape(line)}</text>" in picture for line in label.split("<br/>"))
+        assert picture.count("marker-end") == source.count("-->")
+        boxes, edges = diagrams._read(source)
+        rows, paths = diagrams._placed(boxes, edges)
+        every = [box for row in rows for box in row if not box.is_waypoint]
+        for number, one in enumerate(every):
+            for other in every[number + 1 :]:
+                apart_x = one.x + one.width <= other.x or other.x + other.width <= one.x
+                assert apart_x or one.y + one.height <= other.y or other.y + other.height <= one.y
+        for path in paths:  # arrows point downwards
+            assert all(one.y + one.height <= other.y for one, other in itertools.pairwise(path))
+
+
+def test_what_is_no_flowchart_is_refused() -> None:
+    with pytest.raises(ValueError, match="is no node of a flowchart"):
+        module_of_docs("_diagrams").picture("flowchart LR\n  a -.-> b")
 
 
 def test_the_page_of_tables_is_made_from_the_code() -> None:

@@ -140,7 +140,7 @@ _FORMULAS = ("geometric", "linear")
 
 def families(tested: Sequence[Experiment]) -> str:
     """The rule that makes the probabilities of each family, with its ends in the aligned case."""
-    ends = {}
+    ends: dict[str, tuple[float, float]] = {}
     for experiment in tested:
         for case in experiment.cases_of_role("aligned")[:1]:
             first, last = case.probability[0][[0, -1]]
