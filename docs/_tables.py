@@ -70,6 +70,10 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
             "metrics/{experiment}/matching.parquet",
             ("cli.commands.matching: run", "maps.matching_summary: SCHEMA"),
         ),
+        Table(
+            "metrics/{experiment}/pairs.parquet",
+            ("cli.commands.pairs: run", "metrics.dependence: pair_table"),
+        ),
     ),
     "SAEs": (
         Table("metrics/{experiment}/saes.parquet", (*_OF_SAES, "metrics.recovery: sae_table")),

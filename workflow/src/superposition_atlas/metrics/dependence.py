@@ -28,9 +28,10 @@ _SAME = 2.0**-30
 def pair_table(models: ToyModels) -> pd.DataFrame:
     """One row a toy model and pair of features of one group: how their weights lie.
 
-    feature, other: the pair, feature < other. joint_probability: of both being active. cosine: of W_feature
-    and W_other, NaN where one is 0. arrangement: absent where one of the two is not represented; else
-    orthogonal, side by side or antipodal by the two thresholds, or between.
+    instance: index of the toy model. seed: its seed. feature, other: the pair, feature < other.
+    joint_probability: of both being active. cosine: of W_feature and W_other, NaN where one is 0.
+    arrangement: absent where one of the two is not represented; else orthogonal, side by side or antipodal by
+    the two thresholds, or between.
 
     Raises:
         ArgumentError: if no features of the toy models depend on one another.

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes one row a toy model and pair of features of one group."""
+    """Writes one row a toy model and pair of features of one group. case: name of the case."""
     table = pair_table(read_models(arguments.models))
     table.insert(0, "case", arguments.case)
     spec = {"models": str(arguments.models), "case": arguments.case}

@@ -123,13 +123,18 @@ FURTHER = {
 """What a figure of each module shows, for figures that no other sentence refers to."""
 
 
+def spaced(module: str) -> str:
+    """A module's name as words."""
+    return module.replace("_", " ")
+
+
 def further(figures: Sequence[tuple[str, str]]) -> list[Block]:
     """One sentence on figures that no other refers to.
 
     Args:
         figures: name and module of each.
     """
-    told = [f"{FURTHER[module]} ([[figure:{name}]])" for name, module in figures]
+    told = [f"{FURTHER.get(module, spaced(module))} ([[figure:{name}]])" for name, module in figures]
     return [blocks.paragraph(f"Figures that no section discusses show {enumerated(told)}.")] if told else []
 
 
