@@ -195,11 +195,11 @@ MOVES = {
         {"figure"},
         {"schedules", "train", "saes", "features", "recovery", "collect", "claims"},
     ),
-    "report": ({"report"}, set(COMMANDS) - {"report"}),
+    "report": ({"report", "paper"}, set(COMMANDS) - {"report", "paper"}),
     "config": ({"schedules", "check-config", "report"}, {"map-points", "map-weights", "features", "collect"}),
     "maps/points.py": (
         {"map-points", "losses", "report"},
-        set(COMMANDS) - {"map-points", "losses", "report", "check-config", "targets"},
+        set(COMMANDS) - {"map-points", "losses", "report", "paper", "check-config", "targets"},
     ),
     "storage/store.py": (
         {"train", "map-weights", "map-solutions"},
