@@ -220,6 +220,13 @@ def test_room_in_a_regular_polygon(n_corners: int) -> None:
         assert room_of(turned(polygon(n_corners), feature), feature) == pytest.approx(360 / n_corners)
 
 
+@given(seed=st.integers(0, 2**32 - 1), n_features=st.integers(3, 7))
+def test_rooms_share_out_the_circle(seed: int, n_features: int) -> None:
+    W = np.random.default_rng(seed).normal(size=(2, n_features))
+    W /= np.linalg.norm(W, axis=0)
+    assert sum(room_of(W, feature) for feature in range(n_features)) == pytest.approx(360)
+
+
 def test_room_is_unknown_where_the_feature_is_absent_or_alone() -> None:
     square = np.c_[polygon(4), np.zeros(2)]
     assert np.isnan(room_of(square, 4))

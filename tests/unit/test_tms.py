@@ -199,6 +199,11 @@ def test_all_of_it_belongs_to_a_section_of_the_paper_that_is_written() -> None:
     assert "tms" in TMS.papers()
 
 
+def test_the_page_of_the_paper_has_each_section() -> None:
+    page = (ROOT / "docs" / "tms.md").read_text()
+    assert {own.section for own in of_sections() if f"| `{own.section}` |" not in page} == set()
+
+
 def test_the_paper_is_a_target_with_all_of_its_tables_and_figures() -> None:
     files = set(targets.all_files(TMS))
     assert {layout.paper("tms"), layout.paper_numbers("tms")} <= files

@@ -55,10 +55,10 @@ def basic_results(studied: Studied) -> Written:
         [
             blocks.heading("Basic results"),
             blocks.paragraph(
-                "A toy model has a linear output or a ReLU; all features are equally frequent, and "
-                "importance falls from feature to feature. A feature is represented if $norm_i>0.5$, "
-                "dedicated if also $D_i>0.9$, else in superposition. Every density has toy models of its "
-                "own.",
+                "A toy model has a linear output or a ReLU; all features have one density (1 − S in the "
+                "paper, the feature probability here), and importance falls from feature to feature. A "
+                "feature is represented if $norm_i>0.5$, dedicated if also $D_i>0.9$, else in superposition. "
+                "Every density has toy models of its own.",
                 *(_counts(size) for size in sizes),
             ),
             *studied.figures.blocks(shown, floats=False),

@@ -21,7 +21,7 @@ _OPPOSITE: dict[State, State] = {"supported": "contradicted", "contradicted": "s
 
 def perturbation(studied: Studied) -> Written:
     """The structures that compete, where they cross, and how often training finds the better one."""
-    maps = [own for own in studied.maps if own.points["kind"] == "perturbation" and own.seeds]
+    maps = studied.trained_and_solved("perturbation")
     found = [(own, perturbed_facts(studied.ledger, own)) for own in maps]
     drawn: list[Block] = []
     statements: list[Statement] = []

@@ -13,7 +13,7 @@ from superposition_atlas.report.phrases import of, percent, sentence, short
 
 def phase_diagrams(studied: Studied) -> Written:
     """Trained toy models beside the best solutions, on one grid each."""
-    maps = [own for own in studied.maps if own.points["kind"] == "phases" and own.seeds]
+    maps = studied.trained_and_solved("phases")
     found = [(own, phase_facts(studied.ledger, own)) for own in maps]
     drawn: list[Block] = []
     for map_, facts in found:

@@ -8,6 +8,7 @@ from superposition_atlas.metrics.verdicts import State
 from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.ledger import Ledger
+from superposition_atlas.theory.limits import LARGEST_SOLVED
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,14 @@ class Studied:
     maps: Sequence[Map]
     ledger: Ledger
     figures: Figures
+
+    def trained_and_solved(self, kind: str) -> list[Map]:
+        """Its maps of a kind of points that have toy models and best solutions."""
+        return [
+            own
+            for own in self.maps
+            if own.points["kind"] == kind and own.seeds and own.n_features <= LARGEST_SOLVED
+        ]
 
 
 @dataclass(frozen=True)
