@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "workflow/src/superposition_atlas"
 
 _ABOUT_SAE = ("metrics.recovery: Evaluation.levels",)
 _OF_SAES = ("cli.commands.recovery: _labelled", *_ABOUT_SAE)
+_OF_SECTION = "cli.section_tables: write_section_table"
 _OF_WEIGHTS = ("maps.measures: kept_names", "maps.measures: looks")
 _PLAYGROUND = "playground.run_tables"
 _ATTENTION = ("cli.commands.pivot_tables: run", "attention.cell_tables: _frame")
@@ -70,10 +71,6 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
             "metrics/{experiment}/matching.parquet",
             ("cli.commands.matching: run", "maps.matching_summary: SCHEMA"),
         ),
-        Table(
-            "metrics/{experiment}/pairs.parquet",
-            ("cli.commands.pairs: run", "metrics.dependence: pair_table"),
-        ),
     ),
     "SAEs": (
         Table("metrics/{experiment}/saes.parquet", (*_OF_SAES, "metrics.recovery: sae_table")),
@@ -89,6 +86,17 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
         ),
         Table("metrics/{experiment}/sae_levels.parquet", ("metrics.sae_comparison: level_table",)),
         Table("metrics/{experiment}/sae_contrasts.parquet", ("metrics.sae_comparison: contrast_table",)),
+    ),
+    "Sections of further papers": (
+        Table(
+            "metrics/{experiment}/pairs.parquet",
+            (_OF_SECTION, "metrics.dependence: pair_table", "theory.best_arrangement: pairs_beside_best"),
+        ),
+        Table("metrics/{experiment}/sets.parquet", (_OF_SECTION, "metrics.feature_sets: set_table")),
+        Table(
+            "metrics/{experiment}/children.parquet",
+            (_OF_SECTION, "cli.commands.children: run", "metrics.children: child_table"),
+        ),
     ),
     "Maps": (
         Table("maps/{map}/points/", ("maps.points: points_of",)),

@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import superposition_atlas as sa
 from superposition_atlas import metrics
 from superposition_atlas.errors import ArgumentError
-from superposition_atlas.metrics.dependence import parents
+from superposition_atlas.metrics.children import parents
+from superposition_atlas.metrics.dependence import by_probability, pair_summary
 from superposition_atlas.sampling.structure import intervals_of
 from superposition_atlas.schedules import Schedule
+from superposition_atlas.theory.best_arrangement import pairs_beside_best
 
+PAIRS = [{"form": "together", "features": [0, 1]}, {"form": "together", "features": [2, 3]}]
 CHILD = [{"form": "tree", "features": [0, 1], "parents": [-1, 0]}]
 
 
@@ -75,9 +79,121 @@ def test_an_absorbed_parent_is_found():
     assert two["parent_in_child"] == pytest.approx(0.6, abs=1e-6)
 
 
+def test_independent_features_are_a_control():
+    structured = with_weights(Schedule(np.ones(2), np.array([0.5, 0.2]), CHILD), np.eye(2))
+    control = with_weights(Schedule(np.ones(2), np.array([0.5, 0.2])), np.eye(2))
+    (pair,) = metrics.pair_table(control, like=structured).to_dict("records")
+    assert (pair["feature"], pair["other"]) == (0, 1)
+    assert pair["joint_probability"] == pytest.approx(0.1)
+    saes = with_encoder(control, np.eye(2), np.eye(2))
+    (child,) = metrics.child_table(control, saes, like=structured).to_dict("records")
+    assert (child["parent"], child["child"], child["absorption"]) == (0, 1, 0.0)
+
+
+def test_a_hedging_latent_is_found():
+    models = with_weights(Schedule(np.ones(2), np.array([0.5, 0.2]), CHILD), np.eye(2))
+    hedging = with_encoder(models, np.eye(2), [[0.8, 0.6], [0, 1]])
+    (row,) = metrics.child_table(models, hedging).to_dict("records")
+    assert row["child_in_parent"] == pytest.approx(0.6, abs=1e-6)
+    assert row["parent_in_child"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_toy_model_is_summed_up_by_what_all_its_pairs_are():
+    groups = [{"form": "together", "features": [0, 1]}, {"form": "together", "features": [2, 3]}]
+    p = np.array([0.1, 0.05, 0.1, 0.05])
+    tables = [
+        metrics.pair_table(with_weights(Schedule(np.ones(4), p, groups), columns)).assign(case=name)
+        for name, columns in {
+            "alike": [(1, 0), (0, 1), (0, 1), (1, 0)],
+            "mixed": [(1, 0), (0, 1), (0, 1), (0, 1)],
+            "incomplete": [(1, 0), (0, 0.1), (0, 1), (1, 0)],
+        }.items()
+    ]
+    summary = pair_summary(pd.concat(tables)).set_index("case")
+    assert summary["arrangement"].to_dict() == {
+        "alike": "orthogonal",
+        "mixed": "mixed",
+        "incomplete": "incomplete",
+    }
+    assert summary.loc["mixed", "least_cosine"] == pytest.approx(0.0)
+    assert set(summary["probabilities"]) == {(0.1, 0.05)}
+    assert [len(one) for one in by_probability(summary)] == [3]
+
+
+def octahedron(turn):
+    """Two sets of three orthogonal directions, the second turned about the diagonal."""
+    axis = np.ones(3) / np.sqrt(3)
+    cross = np.cross(np.eye(3), axis)
+    rotation = np.eye(3) + np.sin(turn) * cross + (1 - np.cos(turn)) * cross @ cross
+    return [*np.eye(3), *(-np.eye(3) @ rotation)]
+
+
+def test_arrangements_of_sets_are_named_by_rule():
+    groups = [{"form": "together", "features": [0, 1, 2]}, {"form": "together", "features": [3, 4, 5]}]
+    schedule = Schedule(np.ones(6), np.full(6, 0.05), groups)
+    line = 0.55 * np.array([1.0, 0, 0])
+    for columns, name in (
+        (octahedron(0.0), "antipodal bases"),
+        (octahedron(0.6), "bases"),
+        ([line] * 3 + [-line] * 3, "directions"),
+        ([0.1 * line] * 3 + [-line] * 3, "incomplete"),
+        ([*np.eye(3)[:2], 0.1 * line, *-np.eye(3)], "incomplete"),
+        ([*np.eye(3)[:2], (1, 0, 0), *-np.eye(3)], "between"),
+    ):
+        (row,) = metrics.set_table(with_weights(schedule, columns)).to_dict("records")
+        assert row["arrangement"] == name
+    (row,) = metrics.set_table(with_weights(schedule, octahedron(0.0))).to_dict("records")
+    assert (row["within"], row["across"]) == (pytest.approx(0.0), pytest.approx(1 / 3))
+
+
+def test_names_of_sets_do_not_change_with_a_rotation_or_the_order_of_features():
+    groups = [{"form": "together", "features": [0, 2, 4]}, {"form": "together", "features": [1, 3, 5]}]
+    schedule = Schedule(np.ones(6), np.full(6, 0.05), groups)
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    columns = np.array(octahedron(0.0))[[0, 3, 1, 4, 2, 5]] @ turned
+    (row,) = metrics.set_table(with_weights(schedule, columns)).to_dict("records")
+    assert row["arrangement"] == "antipodal bases"
+
+
+def test_sets_are_measured_at_every_recorded_step():
+    schedule = Schedule(np.ones(4), np.full(4, 0.1), PAIRS)
+    models = sa.train(schedule, n_hidden=2, seeds=3, steps=20, batch_size=16, record_steps=[0, 10, 20])
+    table = metrics.set_table(models)
+    assert table["step"].tolist() == [0, 0, 0, 10, 10, 10, 20, 20, 20]
+    last = metrics.set_table(replace(models, history=None))
+    assert last["within"].to_numpy() == pytest.approx(table["within"].to_numpy()[-3:])
+
+
+def test_the_best_solution_reaches_itself():
+    exclusive = [{"form": "exclusive", "features": [0, 1]}, {"form": "exclusive", "features": [2, 3]}]
+    schedule = Schedule(np.ones(4), np.full(4, 0.3), exclusive)
+    antipodal = [(1, 0), (-1, 0), (0, 1), (0, -1)]
+    crossed = [(1, 0), (0, 1), (-1, 0), (0, -1)]
+    for columns, reaches in ((antipodal, True), (crossed, False)):
+        table = pairs_beside_best(with_weights(schedule, columns))
+        assert len(table) == 2
+        assert set(table["best"]) == {"antipodal"}
+        assert set(table["matched"]) == {"shared"}
+        assert set(table["reaches"]) == {reaches}
+    # p² / 3 for each of the two pairs that are active together, of 4 (p / 3 - p² / 4) in all.
+    expected = 2 * 0.3**2 / 3 / (4 * (0.1 - 0.0225))
+    assert table["excess"].to_numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_large_schedules_are_not_solved():
+    groups = [{"form": "together", "features": list(range(10))}]
+    table = pairs_beside_best(sa.random_dictionaries(Schedule(np.ones(10), np.full(10, 0.1), groups), 3, 1))
+    assert table["best"].isna().all()
+    assert table["excess"].isna().all()
+
+
 def test_independent_features_are_refused():
     models = sa.random_dictionaries(Schedule(np.ones(2), np.full(2, 0.1)), 2, 1)
     with pytest.raises(ArgumentError, match="structure"):
         metrics.pair_table(models)
+    with pytest.raises(ArgumentError, match="structure"):
+        metrics.set_table(models)
+    with pytest.raises(ArgumentError, match="like has 3 features: must be 2"):
+        metrics.pair_table(models, like=sa.random_dictionaries(Schedule(np.ones(3), np.full(3, 0.1)), 2, 1))
     with pytest.raises(ArgumentError, match="structure"):
         metrics.child_table(models, with_encoder(models, np.eye(2), np.eye(2)))

@@ -56,6 +56,21 @@ def test_a_section_goes_with_no_role_and_no_claims(other: dict[str, Any]) -> Non
         config.load(raw)
 
 
+@pytest.mark.parametrize("section", ["pairs", "correlated_sets", "hierarchy"])
+def test_a_section_about_structure_needs_one(section: str) -> None:
+    raw = _raw(section=section)
+    raw["experiments"]["paired"]["structure"] = []
+    with pytest.raises(ConfigError, match=r"paired\.section: got '\w+', allowed is another .*structure"):
+        config.load(raw)
+
+
+def test_children_are_of_saes() -> None:
+    loaded = config.load(_raw(section="hierarchy"))
+    assert targets.section_tables(loaded.experiments["paired"]) == ("pairs",)
+    loaded = config.load(_raw(section="hierarchy", saes={"some": {"n_latents": 4}}))
+    assert targets.section_tables(loaded.experiments["paired"]) == ("pairs", "children")
+
+
 def test_an_unknown_section_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"experiments\.paired\.section.*geometry"):
         config.load(_raw(section="geometri"))

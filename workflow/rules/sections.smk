@@ -5,9 +5,10 @@ Which experiments have which tables is said in config/sections.py.
 
 
 rule pairs:
-    """How features that depend on one another lie in the toy models of one case."""
+    """How dependent features lie in the toy models of one case, in the best solution and the matching."""
     input:
         models=layout.models("{experiment}", "{case}"),
+        like=INPUTS.structured_models,
     output:
         layout.case_table("{experiment}", "{case}", "pairs"),
     log:
@@ -20,9 +21,61 @@ rule pairs:
     threads: 1
     resources:
         mem_mb=RESOURCES.ensemble_megabytes,
-        runtime=minutes(5),
+        runtime=minutes(10),
     params:
         code=command_digest("pairs"),
     shell:
-        "python -m superposition_atlas pairs --models {input.models:q} --case {wildcards.case:q}"
-        " --output {output:q} 2> {log:q}"
+        "python -m superposition_atlas pairs --models {input.models:q} --like {input.like:q}"
+        " --case {wildcards.case:q} --output {output:q} 2> {log:q}"
+
+
+rule sets:
+    """How sets of correlated features lie in the toy models of one case, at each recorded step."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+        like=INPUTS.structured_models,
+    output:
+        layout.case_table("{experiment}", "{case}", "sets"),
+    log:
+        layout.log("sets/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("sets/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("sets"),
+    shell:
+        "python -m superposition_atlas sets --models {input.models:q} --like {input.like:q}"
+        " --case {wildcards.case:q} --output {output:q} 2> {log:q}"
+
+
+rule children:
+    """What the SAEs of one case make of children and their parents."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+        like=INPUTS.structured_models,
+        saes=INPUTS.saes_of_case,
+    output:
+        layout.case_table("{experiment}", "{case}", "children"),
+    log:
+        layout.log("children/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("children/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(10),
+    params:
+        code=command_digest("children"),
+        saes=braces.input_in_braces("saes"),
+    shell:
+        "python -m superposition_atlas children --models {input.models:q} --like {input.like:q}"
+        " --saes {params.saes} --case {wildcards.case:q} --output {output:q} 2> {log:q}"

@@ -51,6 +51,8 @@ FOR_RULES = {
     "figure": "draw one figure",
     "report": "compile the PDF",
     "pairs": "measure how features that depend on one another lie in a case's toy models",
+    "sets": "measure the sets of correlated features of a case's toy models",
+    "children": "measure what a case's SAEs make of children and their parents",
     "paper": "compile the PDF of a further paper",
     "explorer": "put the explorer's page together",
 }

@@ -37,6 +37,7 @@ PAPERS: Mapping[str, tuple[Section, ...]] = {
 
 TABLES: Mapping[Section, tuple[str, ...]] = {
     "pairs": ("pairs",),
-    "correlated_sets": ("pairs",),
+    "correlated_sets": ("sets",),
+    "hierarchy": ("pairs", "children"),
 }
 """Tables of `storage.layout.SECTION_TABLES` that each case of a section's experiments has."""

@@ -5,8 +5,9 @@ from typing import Any
 
 # Loaded on first use, and named here as text: a table must not be rebuilt where another table's code changes.
 _WHERE = {
-    "child_table": "dependence",
+    "child_table": "children",
     "pair_table": "dependence",
+    "set_table": "feature_sets",
     "dedicated": "features",
     "dimensionality": "features",
     "feature_table": "features",

@@ -1,6 +1,4 @@
-"""Dependent features: how toy models lay them, and what SAEs make of a child and its parent."""
-
-from dataclasses import replace
+"""Features that depend on one another: how toy models lay them."""
 
 import numpy as np
 import pandas as pd
@@ -9,162 +7,147 @@ from jaxtyping import Bool, Float, Integer
 from superposition_atlas import arguments
 from superposition_atlas.errors import ArgumentError
 from superposition_atlas.metrics.features import norms, represented
-from superposition_atlas.metrics.pairing import check_pairs
-from superposition_atlas.metrics.recovery import N_SAMPLES
-from superposition_atlas.sae.ensemble import SAEs
-from superposition_atlas.sae.forward import encode
-from superposition_atlas.sampling import stream
-from superposition_atlas.sampling.structure import Intervals, is_shared, joint_probability
+from superposition_atlas.sampling.structure import SHARED, Intervals, is_shared, joint_probability
 from superposition_atlas.toy_model import ToyModels
 
 ORTHOGONAL_COSINE = 0.2
 """Two features are orthogonal if the absolute cosine of their weights is below this,"""
 ALIGNED_COSINE = 0.8
 """side by side above this, antipodal below minus this."""
-_SAME = 2.0**-30
-"""Joint probabilities of whole words that differ by no more are the same."""
 
 
-def pair_table(models: ToyModels) -> pd.DataFrame:
+def pair_table(models: ToyModels, like: ToyModels | None = None) -> pd.DataFrame:
     """One row a toy model and pair of features of one group: how their weights lie.
 
-    instance: index of the toy model. seed: its seed. feature, other: the pair, feature < other.
-    joint_probability: of both being active. cosine: of W_feature and W_other, NaN where one is 0.
-    arrangement: absent where one of the two is not represented; else orthogonal, side by side or antipodal by
-    the two thresholds, or between.
+    instance, seed: place and seed of the toy model. feature, other: the pair, feature < other. probability,
+    other_probability, joint_probability: of each, and of both being active. cosine: of W_feature and W_other,
+    NaN where one is 0. arrangement: absent where one of the two is not represented; else orthogonal, side by
+    side or antipodal by the two thresholds, or between.
+
+    Args:
+        models: the toy models.
+        like: toy models whose groups are taken, those of the first; `models` by default. Pairs of independent
+            features are a control for the same pairs where they depend on one another.
 
     Raises:
-        ArgumentError: if no features of the toy models depend on one another.
+        ArgumentError: if no features of `like` depend on one another, or it has another number of features.
     """
-    structure = _structure_of(models)
-    W, joint = models.W.astype(np.float64), joint_probability(models.probability, structure)
-    same = structure[:, :, None, 0] == structure[:, None, :, 0]
-    instance, i, j = np.nonzero(np.triu(same & is_shared(structure)[:, :, None], 1))
+    grouped = groups_of(models, like)
+    W, joint = models.W.astype(np.float64), joint_probability(models.probability, models.structure)
+    same = (grouped[:, :, None] == grouped[:, None, :]) & (grouped >= 0)[:, :, None]
+    instance, i, j = np.nonzero(np.triu(same, 1))
     length = norms(W)
     lengths = length[instance, i] * length[instance, j]
     cosine = np.full(len(instance), np.nan)
     products = np.einsum("km,km->k", W[instance, :, i], W[instance, :, j])
     np.divide(products, lengths, out=cosine, where=lengths > 0)
-    there = represented(W)
+    kept = represented(W)
     return pd.DataFrame(
         {
             "instance": instance,
             "seed": np.asarray(models.seeds)[instance],
             "feature": i,
             "other": j,
+            "probability": models.probability[instance, i].astype(np.float64),
+            "other_probability": models.probability[instance, j].astype(np.float64),
             "joint_probability": joint[instance, i, j],
             "cosine": cosine,
-            "arrangement": _arrangements(cosine, there[instance, i] & there[instance, j]),
+            "arrangement": arrangements(cosine, kept[instance, i] & kept[instance, j]),
         }
     )
 
 
-def child_table(models: ToyModels, saes: SAEs, n_samples: int = N_SAMPLES) -> pd.DataFrame:
-    """One row an SAE and child: a feature that is active only with another, its parent.
-
-    The best latent of a feature is the one whose decoder has the largest cosine with its weights.
-
-    recall_alone, recall_with_child: share of the samples with the parent, without or with the child, in which
-    the parent's best latent fires. absorption: their difference, what the child takes from that latent
-    (Chanin et al. 2024, *A is for absorption*: the latent of the special feature fires in place of the
-    general one's); at most 1, below 0 where the child adds to it. parent_in_child: cosine of the child's best
-    latent and the parent's weights, less that of both features' weights: above 0 where the latent leans to
-    the parent more than the feature does. same_latent: whether one latent is the best of both. represented:
-    both features are.
+def groups_of(models: ToyModels, like: ToyModels | None = None) -> Integer[np.ndarray, "instance feature"]:
+    """The first feature of the group of each feature, -1 for a feature in no group.
 
     Args:
-        models: the toy models that the SAEs were trained on, in that order.
-        saes: the SAEs.
-        n_samples: fresh samples an SAE, 1 to 2^24.
+        models: the toy models.
+        like: toy models whose first one has the groups, `models` by default.
 
     Raises:
-        ArgumentError: if no features of the toy models depend on one another, if n_samples is not allowed, or
-            if the SAEs do not go with the toy models, see `pairing.check_pairs`.
+        ArgumentError: if no features of `like` depend on one another, or it has another number of features.
     """
-    _structure_of(models)
-    arguments.instance("saes", saes, SAEs, "SAEs, as sa.train_saes returns them")
-    n_samples = arguments.size("n_samples", n_samples)
-    check_pairs(models, saes)
-    rows = []
-    for instance in range(len(saes)):
-        own = models.select(saes.toy_model[instance : instance + 1])
-        own = replace(own, seeds=saes.seeds[instance : instance + 1])
-        rows += _children(own, saes, instance, n_samples)
-    return pd.DataFrame(rows)
+    structure = structure_like(models, like)
+    return np.where(is_shared(structure), structure[..., 0].astype(np.int64) - SHARED, -1)
 
 
-def parents(
-    probability: Float[np.ndarray, " feature"], structure: Intervals
-) -> Integer[np.ndarray, " feature"]:
-    """The parent of each feature, -1 for none: of the features that are active whenever it is, the rarest.
+def structure_like(models: ToyModels, like: ToyModels | None = None) -> Intervals:
+    """The structure of each toy model: its own, or the one of the first of `like`.
 
-    A feature that is never active without the other, and the other never without it, is no child.
+    Raises:
+        ArgumentError: as `groups_of`.
     """
-    joint = joint_probability(probability, structure)
-    number = structure[:, 0]
-    within = (number[:, None] == number[None]) & (joint >= probability[:, None] - _SAME)
-    within &= probability[None] > probability[:, None] + _SAME
-    rarest = np.where(within, probability[None], np.inf)
-    return np.where(within.any(axis=1), rarest.argmin(axis=1), -1)
-
-
-def _structure_of(models: ToyModels) -> Intervals:
     arguments.instance("models", models, ToyModels, "ToyModels")
-    if models.structure is None:
-        raise ArgumentError("models have independent features: must have a structure")
-    return models.structure
+    name, said = ("models", models) if like is None else ("like", like)
+    arguments.instance(name, said, ToyModels, "ToyModels")
+    if said.n_features != models.n_features:
+        raise ArgumentError(
+            f"like has {said.n_features} features: must be {models.n_features}, as models has"
+        )
+    if said.structure is None:
+        raise ArgumentError(f"{name} have independent features: must have a structure")
+    if like is None:
+        return said.structure
+    return np.broadcast_to(said.structure[0], (len(models), *said.structure.shape[1:]))
 
 
-def _arrangements(cosine: Float[np.ndarray, " pair"], there: Bool[np.ndarray, " pair"]) -> np.ndarray:
+def arrangements(cosine: Float[np.ndarray, " pair"], both: Bool[np.ndarray, " pair"]) -> np.ndarray:
+    """How pairs of features lie, as words: `pair_table` has them.
+
+    Args:
+        cosine: of their weights.
+        both: whether both are represented.
+    """
     return np.select(
-        [~there, np.abs(cosine) < ORTHOGONAL_COSINE, cosine > ALIGNED_COSINE, cosine < -ALIGNED_COSINE],
+        [~both, np.abs(cosine) < ORTHOGONAL_COSINE, cosine > ALIGNED_COSINE, cosine < -ALIGNED_COSINE],
         ["absent", "orthogonal", "side by side", "antipodal"],
         "between",
     )
 
 
-def _children(own: ToyModels, saes: SAEs, instance: int, n_samples: int) -> list[dict[str, object]]:
-    assert own.structure is not None
-    parent_of = parents(own.probability[0].astype(np.float64), own.structure[0])
-    x = own.sample(0, n_samples, stream.Purpose.EVALUATION)
-    one = slice(instance, instance + 1)
-    fires = encode(saes, own.encode(x), instances=one)[0] > 0
-    active = x[0] > 0
-    features, latents = (_unit(vectors) for vectors in (own.W[0].T, saes.W_dec[instance]))
-    cosine, between = features @ latents.T, features @ features.T
-    best, there = cosine.argmax(axis=1), represented(own.W)[0]
-    rows: list[dict[str, object]] = []
-    for child in np.flatnonzero(parent_of >= 0):
-        parent = parent_of[child]
-        of_parent = fires[:, best[parent]]
-        without, with_child = active[:, parent] & ~active[:, child], active[:, child]
-        alone, beside = (
-            float(of_parent[some].mean()) if some.any() else np.nan for some in (without, with_child)
-        )
-        rows.append(
-            {
-                "instance": instance,
-                "toy_model": int(saes.toy_model[instance]),
-                "seed": int(saes.seeds[instance]),
-                "architecture": saes.settings.architecture,
-                "sparsity_coefficient": float(saes.sparsity_coefficient[instance]),
-                "k": int(saes.k[instance]),
-                "parent": int(parent),
-                "child": int(child),
-                "represented": bool(there[parent] & there[child]),
-                "parent_cosine": float(cosine[parent, best[parent]]),
-                "child_cosine": float(cosine[child, best[child]]),
-                "recall_alone": alone,
-                "recall_with_child": beside,
-                "absorption": alone - beside,
-                "parent_in_child": float(cosine[parent, best[child]] - between[parent, child]),
-                "same_latent": bool(best[parent] == best[child]),
-            }
-        )
-    return rows
+def pair_summary(pairs: pd.DataFrame) -> pd.DataFrame:
+    """One row a case and toy model of a table of pairs, in the table's order.
+
+    probabilities: the distinct ones of its features in pairs, descending, to six digits. arrangement: that of
+    all its pairs; mixed where they differ, incomplete where one is absent. least_cosine, mean_cosine: over
+    its pairs. best, matched: what the theory says of the pairs, put together as the arrangement is. excess,
+    reaches: as of the table.
+
+    Args:
+        pairs: `pair_table` with a column `case`, as the pipeline's tables are; the theory's columns may lack.
+    """
+    grouped = pairs.groupby(["case", "instance"], sort=False)
+    columns = {
+        "seed": grouped["seed"].first(),
+        "arrangement": grouped["arrangement"].agg(_together),
+        "least_cosine": grouped["cosine"].min(),
+        "mean_cosine": grouped["cosine"].mean(),
+    }
+    for name in ("best", "matched"):
+        if name in pairs and pairs[name].notna().all():
+            columns[name] = grouped[name].agg(_together)
+    for name in ("excess", "reaches"):
+        if name in pairs:
+            columns[name] = grouped[name].first()
+    summary = pd.DataFrame(columns).reset_index()
+    summary["probabilities"] = [_distinct(own) for _, own in grouped]
+    return summary
 
 
-def _unit(vectors: Float[np.ndarray, "vector hidden"]) -> Float[np.ndarray, "vector hidden"]:
-    vectors = vectors.astype(np.float64)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+def by_probability(summary: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of `pair_summary` for each set of probabilities, the highest first."""
+    every: list[tuple[float, ...]] = summary["probabilities"].tolist()
+    return [summary[[own == one for own in every]] for one in sorted(set(every), reverse=True)]
+
+
+def _distinct(pairs: pd.DataFrame) -> tuple[float, ...]:
+    ends = pairs[["probability", "other_probability"]].to_numpy().round(6)
+    return tuple(sorted({float(p) for p in ends.reshape(-1)}, reverse=True))
+
+
+def _together(words: pd.Series) -> str:
+    """One word for all pairs of a toy model."""
+    distinct = set(words)
+    if "absent" in distinct:
+        return "incomplete"
+    return distinct.pop() if len(distinct) == 1 else "mixed"

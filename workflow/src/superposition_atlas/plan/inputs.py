@@ -43,6 +43,15 @@ class JobInputs:
         cases = catalogue.matched_cases(self.config.experiments[name])
         return [layout.models(name, case.name) for case in cases]
 
+    def structured_models(self, wildcards: Wildcards) -> str:
+        """Toy models whose structure says which features depend on one another: those of the case, or, of a
+        control with independent features, of the experiment's first case that has one.
+        """
+        cases = self.config.experiments[wildcards.experiment].cases
+        structured = [case.name for case in cases.values() if case.structure is not None]
+        name = wildcards.case if wildcards.case in structured else next(iter(structured), wildcards.case)
+        return layout.models(wildcards.experiment, name)
+
     def sae_source(self, wildcards: Wildcards) -> list[str]:
         """Files of SAEs from elsewhere; of a function its module, where it is a file of this folder."""
         sae = self.config.experiments[wildcards.experiment].saes[wildcards.sae]

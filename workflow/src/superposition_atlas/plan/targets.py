@@ -78,7 +78,13 @@ def judged(config: Config) -> list[str]:
 def case_tables(experiment: Experiment) -> tuple[str, ...]:
     """Tables that each case of an experiment has."""
     of_saes = (*layout.SAE_TABLES, layout.SAE_HISTORY) if experiment.saes else ()
-    return (*layout.TOY_MODEL_TABLES, *of_saes, *SECTION_TABLES.get(experiment.section, ()))
+    return (*layout.TOY_MODEL_TABLES, *of_saes, *section_tables(experiment))
+
+
+def section_tables(experiment: Experiment) -> tuple[str, ...]:
+    """Tables that an experiment has for its section; children are of SAEs."""
+    tables = SECTION_TABLES.get(experiment.section, ())
+    return tuple(table for table in tables if table != "children" or experiment.saes)
 
 
 def experiment_tables(config: Config) -> list[str]:
@@ -90,7 +96,7 @@ def experiment_tables(config: Config) -> list[str]:
         for table in (
             *layout.TOY_MODEL_TABLES,
             *(layout.SAE_TABLES if experiment.saes else ()),
-            *SECTION_TABLES.get(experiment.section, ()),
+            *section_tables(experiment),
             *(layout.SAE_COMPARISON if experiment.compares_architectures else ()),
             *(layout.LOSS_TABLES if name in compared else ()),
             *([layout.MATCHING] if catalogue.matched_cases(experiment) else ()),

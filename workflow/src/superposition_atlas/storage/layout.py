@@ -24,7 +24,7 @@ SAE_HISTORY = "history"
 """A table of a case's SAEs that no experiment has joined."""
 SAE_COMPARISON = ("sae_levels", "sae_contrasts")
 """Tables of an experiment that compares architectures: levels chosen apart, and paired contrasts."""
-SECTION_TABLES = ("pairs",)
+SECTION_TABLES = ("pairs", "sets", "children")
 """Tables that a case has only where its experiment is of a section of a further paper, see
 `config.sections`; the experiment has the same ones."""
 LOSS_TABLES = ("losses", "solutions")
@@ -110,6 +110,18 @@ ENTRIES: Mapping[str, Entry] = {
         "how features that depend on one another lie",
         "pairs",
         ("pairs",),
+    ),
+    "sets": Entry(
+        "metrics/{experiment}/cases/{case}/{table}.parquet",
+        "how sets of correlated features lie",
+        "sets",
+        ("sets",),
+    ),
+    "children": Entry(
+        "metrics/{experiment}/cases/{case}/{table}.parquet",
+        "what SAEs make of children and their parents",
+        "children",
+        ("children",),
     ),
     "sae_comparison": Entry(
         "metrics/{experiment}/{table}.parquet",

@@ -18,6 +18,7 @@ from superposition_atlas.figures.catalogue import (
     saes,
     slides,
     source_paper,
+    structure,
     subjects,
     theory,
 )
@@ -68,6 +69,7 @@ def figures(config: Config) -> list[FigureTarget]:
         theory.theory_and_training,
         atlas_maps.over_schedules,
         source_paper.source_paper,
+        structure.dependent_features,
     )
     return [
         replace(figure, section=figure.section or _section(config, figure))

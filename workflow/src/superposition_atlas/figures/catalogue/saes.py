@@ -166,8 +166,11 @@ def _comparison(experiment: Experiment) -> Iterator[FigureTarget]:
 
 
 def _sae_setting(config: Config) -> tuple[str, str, str] | None:
-    """Experiment of the role `sae_slides`, else the first one with SAEs; its first case and last SAE."""
-    candidates = [experiment for experiment in config.experiments.values() if experiment.saes]
+    """Experiment of the role `sae_slides`, else the first one with SAEs that is of no section; its first case
+    and last SAE.
+    """
+    every = config.experiments.values()
+    candidates = [experiment for experiment in every if experiment.saes and not experiment.section]
     candidates.sort(key=lambda experiment: experiment.role != "sae_slides")
     for experiment in candidates:
         return experiment.name, next(iter(experiment.cases)), list(experiment.saes)[-1]

@@ -10,7 +10,7 @@ from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.ledger import Ledger
-from superposition_atlas.report.papers import pairs
+from superposition_atlas.report.papers import correlated_sets, hierarchy, pairs
 from superposition_atlas.report.papers.basic_results import basic_results
 from superposition_atlas.report.papers.perturbation import perturbation
 from superposition_atlas.report.papers.phase_diagram import phase_diagrams
@@ -23,6 +23,8 @@ SECTIONS: Mapping[Section, Callable[[Studied], Written]] = {
     "phase_diagram": phase_diagrams,
     "perturbation": perturbation,
     "pairs": pairs.section,
+    "correlated_sets": correlated_sets.section,
+    "hierarchy": hierarchy.section,
 }
 """The function that writes each section, in the order of the papers."""
 
