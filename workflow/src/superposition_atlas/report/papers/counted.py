@@ -1,10 +1,11 @@
-"""Statements about shares: the numbers that a section prints, and the verdict, follow from one interval."""
+"""Counts in several places beside what a statement requires of them, and the verdict on all together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from superposition_atlas.metrics.verdicts import State, share_verdict
-from superposition_atlas.report.phrases import FIXED_SPACE, THIN, of, percent
+from superposition_atlas.metrics.verdicts import State
+from superposition_atlas.report.papers.shares import Share
+from superposition_atlas.report.phrases import FIXED_SPACE
 
 
 @dataclass(frozen=True)
@@ -13,17 +14,11 @@ class Counted:
 
     where: str
     """What they are of; empty where the statement says it."""
-    n_holding: int
-    n: int
-    low: float
-    """Ends of the exact 95 % interval."""
-    high: float
+    share: Share
     verdict: State
 
     def __str__(self) -> str:
-        interval = f"95{THIN}%: {percent(self.low)} to {percent(self.high)}"
-        text = f"{of(self.n_holding, self.n)} ({interval})"
-        return f"{self.where}: {text}" if self.where else text
+        return f"{self.where}: {self.share}" if self.where else str(self.share)
 
 
 def counted(where: str, n_holding: int, n: int, requirement: str) -> Counted:
@@ -35,8 +30,8 @@ def counted(where: str, n_holding: int, n: int, requirement: str) -> Counted:
         n: of how many, at least 1.
         requirement: one of `metrics.verdicts.REQUIREMENTS`.
     """
-    verdict = share_verdict(n_holding, n)
-    return Counted(where, n_holding, n, verdict.low, verdict.high, verdict.of_claim(requirement))
+    share = Share(n_holding, n)
+    return Counted(where, share, share.verdict(requirement))
 
 
 def joint(verdicts: Iterable[State]) -> State:

@@ -96,7 +96,7 @@ def _statements(found: Sequence[tuple[str, PhaseFacts]]) -> list[Statement]:
     ]
     if jumps:
         # Of searches, not of samples: no interval.
-        counts = "; ".join(f"{own.where}: {of(own.n_holding, own.n)}" for own in jumps)
+        counts = "; ".join(f"{own.where}: {of(own.share.n_holding, own.share.n)}" for own in jumps)
         statements.append(
             Statement(
                 "The phases change at a crossing of losses (first order): beside a border both are minima.",
