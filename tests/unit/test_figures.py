@@ -1002,8 +1002,12 @@ def test_every_module_has_a_caption_and_every_caption_a_module() -> None:
     assert sorted(path.stem for path in CAPTIONS.glob("*.rst")) == EVERY_MODULE
 
 
-@pytest.mark.parametrize("module", EVERY_MODULE)
-@pytest.mark.parametrize("labels", [{}, {"case": "case9", "title": "A title", "experiment": "mine"}])
+LABELS = {"case": "case9", "title": "A title", "experiment": "mine"}
+CAPTIONED = [(module, {}) for module in MODULES] + [(module, LABELS) for module in EVERY_MODULE]
+"""What a further paper draws always has a title."""
+
+
+@pytest.mark.parametrize(("module", "labels"), CAPTIONED)
 def test_captions_are_plain_sentences(module: str, labels: dict[str, str]) -> None:
     caption = captions.render(CAPTIONS / f"{module}.rst", labels)
     words = re.sub(r":math:`[^`]+`|\*[^*]+\*", "W", caption)  # formulas and titles of works
