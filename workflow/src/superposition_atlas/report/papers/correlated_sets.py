@@ -112,6 +112,8 @@ def _bases(
             else "Sets of correlated features form almost orthogonal local bases [@tms]"
         )
         text = f"Each set is a local basis in {share}"
+        if unequal:
+            text = f"At unequal probabilities each set is a local basis in {share}"
         if controls:
             text += f", of independent features in {_pooled([one.bases for one in controls])}"
         text += (
@@ -121,7 +123,9 @@ def _bases(
         statements.append(Statement(words, text, share.verdict()))
     more = [
         blocks.paragraph(*(f"{statement.found}." for statement in statements)),
-        *studied.figures.blocks(studied.figures.of_module("set_cosines", experiment=experiment.name)),
+        *studied.figures.blocks(
+            studied.figures.of_module("set_cosines", experiment=experiment.name), floats=False
+        ),
         _set_table(experiment, facts),
     ]
     return statements, facts, more
@@ -213,7 +217,9 @@ def _learning(
             "orthogonal to the rest, as the corners of an octahedron are.",
             *(f"{statement.found}." for statement in statements),
         ),
-        *studied.figures.blocks(studied.figures.of_module("set_learning", experiment=experiment.name)),
+        *studied.figures.blocks(
+            studied.figures.of_module("set_learning", experiment=experiment.name), floats=False
+        ),
         _learning_table(experiment, facts),
     ]
     return statements, facts, more

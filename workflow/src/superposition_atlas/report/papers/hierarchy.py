@@ -97,7 +97,8 @@ def _of_experiment(experiment: Experiment, studied: Studied) -> tuple[list[State
         ),
         Statement(
             "Children of one parent share a dimension, antipodal (the best solution says so)",
-            f"They are antipodal in {facts.siblings}, mean cosine {facts.cosine_sibling.words()}",
+            f"All children of one parent are antipodal in {facts.siblings}, mean cosine "
+            f"{facts.cosine_sibling.words()}",
             facts.siblings.verdict(
                 "at least mostly" if facts.best_sibling == "antipodal" else "at most seldom"
             ),
@@ -106,6 +107,7 @@ def _of_experiment(experiment: Experiment, studied: Studied) -> tuple[list[State
     reached = f"{facts.reaches} toy models reach the best solution." if facts.reaches else ""
     more = [blocks.paragraph(*(f"{statement.found}." for statement in statements), reached)]
     if experiment.saes:
+        figures = studied.figures.of_module("children", experiment=experiment.name)
         path = experiment_table(experiment.name, "children")
         table = studied.ledger.read(path, _CHILDREN)
         means = over_children(table)
@@ -115,7 +117,7 @@ def _of_experiment(experiment: Experiment, studied: Studied) -> tuple[list[State
         statements += of_saes
         more += [
             blocks.paragraph(*(_extremes(saes, one, words) for one, words in _EXTREMES.items())),
-            *studied.figures.blocks(studied.figures.of_module("children", experiment=experiment.name)),
+            *studied.figures.blocks(figures, floats=False),
             _sae_table(experiment, saes),
             _child_table(experiment, table[(table["case"] == tree) & table["represented"].astype(bool)]),
         ]
@@ -207,20 +209,30 @@ def _sae_statements(
         words = "A narrow SAE hedges: the parent's latent takes up a child's direction [@hedging]"
         words = f"{words}: {_named(sae)}"
         found.append(_against_control(table, sae, tree, control, "largest_child_in_parent", words))
+        found += [
+            _against_other(
+                table,
+                (sae, other),
+                tree,
+                "largest_child_in_parent",
+                "larger",
+                "A narrow SAE mixes more [@hedging]",
+            )
+            for other in flat
+            if other.architecture == sae.architecture
+        ]
     for sae in nested:
-        for other in flat:
-            average, verdict = _compared(
-                table, (tree, sae.name), (tree, other.name), "parent_in_child", "smaller"
+        found += [
+            _against_other(
+                table,
+                (sae, other),
+                tree,
+                "parent_in_child",
+                "smaller",
+                "Matryoshka SAEs absorb less [@matryoshka]",
             )
-            own, others = (one.of_tree["parent_in_child"].words() for one in (sae, other))
-            found.append(
-                Statement(
-                    f"Matryoshka SAEs absorb less [@matryoshka]: {_named(sae)} against {_named(other)}",
-                    f"The excess cosine of the child's latent and the parent is {own} in {_named(sae)}, "
-                    f"{others} in {_named(other)} (difference {average.words()})",
-                    verdict,
-                )
-            )
+            for other in flat
+        ]
     return found
 
 
@@ -235,6 +247,21 @@ _FOUND = {
     "largest_child_in_parent": "The excess cosine of the parent's latent and the child that it leans to "
     "most is",
 }
+
+
+def _against_other(
+    table: pd.DataFrame, both: tuple[SAEOfTree, SAEOfTree], tree: str, measure: str, wanted: str, words: str
+) -> Statement:
+    """One kind of SAEs against another on the same toy models."""
+    first, second = both
+    average, verdict = _compared(table, (tree, first.name), (tree, second.name), measure, wanted)
+    own, others = (one.of_tree[measure].words() for one in both)
+    return Statement(
+        f"{words}: {_named(first)} against {_named(second)}",
+        f"{_FOUND[measure]} {own} in {_named(first)}, {others} in {_named(second)} (difference "
+        f"{average.words()})",
+        verdict,
+    )
 
 
 def _against_control(

@@ -110,7 +110,9 @@ def section(studied: Studied) -> Written:
         found += [
             blocks.heading(literal(experiment.title), 2),
             blocks.paragraph(*(f"{statement.found}." for statement in own), _best(schedules)),
-            *studied.figures.blocks(studied.figures.of_module("pair_planes", experiment=experiment.name)),
+            *studied.figures.blocks(
+                studied.figures.of_module("pair_planes", experiment=experiment.name), floats=False
+            ),
             _table(experiment, schedules),
         ]
     return Written(found, statements)
