@@ -97,6 +97,17 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
             "metrics/{experiment}/children.parquet",
             (_OF_SECTION, "cli.commands.children: run", "metrics.children: child_table"),
         ),
+        *(
+            Table(f"metrics/{{experiment}}/{name}.parquet", ("cli.model_tables: write_model_tables", place))
+            for name, place in (
+                ("polytopes", "metrics.polytopes: polytope_table"),
+                ("fractions", "metrics.polytopes: fraction_table"),
+                ("jumps", "metrics.jumps: jump_table"),
+                ("learning", "metrics.jumps: learning_table"),
+                ("jump_rates", "metrics.jumps: rate_table"),
+                ("attacks", "metrics.attacks: attack_table"),
+            )
+        ),
     ),
     "Maps": (
         Table("maps/{map}/points/", ("maps.points: points_of",)),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from superposition_atlas import config
-from superposition_atlas.config.sections import PAPERS
+from superposition_atlas.config.sections import PAPERS, TABLES
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import targets
@@ -74,3 +74,18 @@ def test_children_are_of_saes() -> None:
 def test_an_unknown_section_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"experiments\.paired\.section.*geometry"):
         config.load(_raw(section="geometri"))
+
+
+@pytest.mark.parametrize("section", ["geometry", "energy_levels", "vulnerability"])
+def test_sections_about_fractions_of_a_dimension_need_no_structure_and_no_matching(section: str) -> None:
+    raw = _raw(section=section, figures=False, n_features=12)
+    raw["experiments"]["paired"]["structure"] = []
+    loaded = config.load(raw)
+    files = targets.all_files(loaded)
+    for table in TABLES[loaded.experiments["paired"].section]:
+        assert layout.experiment_table("paired", table) in files
+    assert layout.experiment_table("paired", layout.MATCHING) not in files
+    modules = {figure.module for figure in catalogue.figures(loaded) if figure.section == section}
+    assert modules
+    raw["experiments"]["paired"]["figures"] = ["matching"]
+    assert layout.experiment_table("paired", layout.MATCHING) in targets.all_files(config.load(raw))

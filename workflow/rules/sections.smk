@@ -79,3 +79,78 @@ rule children:
     shell:
         "python -m superposition_atlas children --models {input.models:q} --like {input.like:q}"
         " --saes {params.saes} --case {wildcards.case:q} --output {output:q} 2> {log:q}"
+
+
+rule polytopes:
+    """Fractions of a dimension and polytopes in the toy models of one case, and what chance gives."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+    output:
+        polytopes=layout.case_table("{experiment}", "{case}", "polytopes"),
+        fractions=layout.case_table("{experiment}", "{case}", "fractions"),
+    log:
+        layout.log("polytopes/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("polytopes/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("polytopes"),
+    shell:
+        "python -m superposition_atlas polytopes --models {input.models:q} --case {wildcards.case:q}"
+        " --polytopes {output.polytopes:q} --fractions {output.fractions:q} 2> {log:q}"
+
+
+rule jumps:
+    """Jumps of the features' fractions of a dimension while the toy models of one case were trained."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+    output:
+        jumps=layout.case_table("{experiment}", "{case}", "jumps"),
+        learning=layout.case_table("{experiment}", "{case}", "learning"),
+        jump_rates=layout.case_table("{experiment}", "{case}", "jump_rates"),
+    log:
+        layout.log("jumps/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("jumps/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("jumps"),
+    shell:
+        "python -m superposition_atlas jumps --models {input.models:q} --case {wildcards.case:q}"
+        " --jumps {output.jumps:q} --learning {output.learning:q} --jump-rates {output.jump_rates:q} 2> {log:q}"
+
+
+rule attacks:
+    """What adversarial attacks do to the toy models of one case."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+    output:
+        attacks=layout.case_table("{experiment}", "{case}", "attacks"),
+    log:
+        layout.log("attacks/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("attacks/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(10),
+    params:
+        code=command_digest("attacks"),
+    shell:
+        "python -m superposition_atlas attacks --models {input.models:q} --case {wildcards.case:q}"
+        " --attacks {output.attacks:q} 2> {log:q}"

@@ -53,6 +53,9 @@ FOR_RULES = {
     "pairs": "measure how features that depend on one another lie in a case's toy models",
     "sets": "measure the sets of correlated features of a case's toy models",
     "children": "measure what a case's SAEs make of children and their parents",
+    "polytopes": "measure fractions of a dimension and polytopes in a case's toy models",
+    "jumps": "find jumps of fractions of a dimension while a case's toy models were trained",
+    "attacks": "attack a case's toy models with adversarial examples",
     "paper": "compile the PDF of a further paper",
     "explorer": "put the explorer's page together",
 }

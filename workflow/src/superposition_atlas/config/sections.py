@@ -36,6 +36,9 @@ PAPERS: Mapping[str, tuple[Section, ...]] = {
 *Toy Models of Superposition* (Elhage et al. 2022), `structure` about features that depend on one another."""
 
 TABLES: Mapping[Section, tuple[str, ...]] = {
+    "geometry": ("polytopes", "fractions"),
+    "energy_levels": ("jumps", "learning", "jump_rates"),
+    "vulnerability": ("attacks",),
     "pairs": ("pairs",),
     "correlated_sets": ("sets",),
     "hierarchy": ("pairs", "children"),

@@ -24,7 +24,10 @@ SAE_HISTORY = "history"
 """A table of a case's SAEs that no experiment has joined."""
 SAE_COMPARISON = ("sae_levels", "sae_contrasts")
 """Tables of an experiment that compares architectures: levels chosen apart, and paired contrasts."""
-SECTION_TABLES = ("pairs", "sets", "children")
+SECTION_TABLES = (
+    *("pairs", "sets", "children"),
+    *("polytopes", "fractions", "jumps", "learning", "jump_rates", "attacks"),
+)
 """Tables that a case has only where its experiment is of a section of a further paper, see
 `config.sections`; the experiment has the same ones."""
 LOSS_TABLES = ("losses", "solutions")
@@ -79,6 +82,12 @@ class Entry:
 
 _KEPT = "what training keeps for the next run"
 
+
+def _of_case(kind: str, command: str, *tables: str) -> Entry:
+    """Tables of one case."""
+    return Entry("metrics/{experiment}/cases/{case}/{table}.parquet", kind, command, tables)
+
+
 ENTRIES: Mapping[str, Entry] = {
     "case_schedules": Entry("schedules/{experiment}/{case}.parquet", "schedules of a case", "schedules"),
     "schedules": Entry("schedules/{experiment}.parquet", "schedules of an experiment", "schedules"),
@@ -87,42 +96,22 @@ ENTRIES: Mapping[str, Entry] = {
     ),
     "models": Entry("models/{experiment}/{case}.safetensors", "toy models of a case", "train"),
     "saes": Entry("saes/{experiment}/{case}/{sae}.safetensors", "SAEs of a case", "saes"),
-    "toy_model_table": Entry(
-        "metrics/{experiment}/cases/{case}/{table}.parquet",
-        "measures of a case's toy models",
-        "features",
-        TOY_MODEL_TABLES,
-    ),
-    "sae_table": Entry(
-        "metrics/{experiment}/cases/{case}/{table}.parquet",
-        "measures of a case's SAEs",
-        "recovery",
-        (*SAE_TABLES, SAE_HISTORY),
-    ),
+    "toy_model_table": _of_case("measures of a case's toy models", "features", *TOY_MODEL_TABLES),
+    "sae_table": _of_case("measures of a case's SAEs", "recovery", *SAE_TABLES, SAE_HISTORY),
     "experiment_table": Entry(
         "metrics/{experiment}/{table}.parquet",
         "measures of all cases of an experiment",
         "collect",
         (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY, *SECTION_TABLES),
     ),
-    "pairs": Entry(
-        "metrics/{experiment}/cases/{case}/{table}.parquet",
-        "how features that depend on one another lie",
-        "pairs",
-        ("pairs",),
+    "pairs": _of_case("how features that depend on one another lie", "pairs", "pairs"),
+    "sets": _of_case("how sets of correlated features lie", "sets", "sets"),
+    "children": _of_case("what SAEs make of children and their parents", "children", "children"),
+    "polytopes": _of_case("fractions of a dimension and polytopes", "polytopes", "polytopes", "fractions"),
+    "jumps": _of_case(
+        "jumps of fractions of a dimension while learning", "jumps", "jumps", "learning", "jump_rates"
     ),
-    "sets": Entry(
-        "metrics/{experiment}/cases/{case}/{table}.parquet",
-        "how sets of correlated features lie",
-        "sets",
-        ("sets",),
-    ),
-    "children": Entry(
-        "metrics/{experiment}/cases/{case}/{table}.parquet",
-        "what SAEs make of children and their parents",
-        "children",
-        ("children",),
-    ),
+    "attacks": _of_case("what adversarial attacks do to toy models", "attacks", "attacks"),
     "sae_comparison": Entry(
         "metrics/{experiment}/{table}.parquet",
         "an experiment's SAEs compared on the same toy models",

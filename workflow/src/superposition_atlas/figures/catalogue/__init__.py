@@ -12,6 +12,7 @@ from superposition_atlas.figures.catalogue import (
     atlas_maps,
     attention,
     experiments,
+    fractional_dimensions,
     norms,
     observations,
     playground,
@@ -70,6 +71,7 @@ def figures(config: Config) -> list[FigureTarget]:
         atlas_maps.over_schedules,
         source_paper.source_paper,
         structure.dependent_features,
+        fractional_dimensions.fractional_dimensions,
     )
     return [
         replace(figure, section=figure.section or _section(config, figure))

@@ -45,8 +45,11 @@ def is_plain(case: Case) -> bool:
 def matched_cases(experiment: Experiment) -> list[Case]:
     """Cases whose toy models are compared with the matching: its costs hold for a trained bias and ReLUs.
 
-    Its table compares with the same number of features by rank, which is about independent features.
+    Its table compares with the same number of features by rank, which is about independent features. An
+    experiment of a further paper has none unless its key `figures` includes the matching.
     """
+    if experiment.section and "matching" not in experiment.figures:
+        return []
     return [
         case
         for case in experiment.cases.values()

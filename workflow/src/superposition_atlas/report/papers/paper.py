@@ -10,7 +10,14 @@ from superposition_atlas.report.blocks import Block
 from superposition_atlas.report.citation import Imprint
 from superposition_atlas.report.figures_shown import Figures
 from superposition_atlas.report.ledger import Ledger
-from superposition_atlas.report.papers import correlated_sets, hierarchy, pairs
+from superposition_atlas.report.papers import (
+    correlated_sets,
+    energy_levels,
+    geometry,
+    hierarchy,
+    pairs,
+    vulnerability,
+)
 from superposition_atlas.report.papers.basic_results import basic_results
 from superposition_atlas.report.papers.perturbation import perturbation
 from superposition_atlas.report.papers.phase_diagram import phase_diagrams
@@ -21,7 +28,10 @@ from superposition_atlas.report.sources import Sources
 SECTIONS: Mapping[Section, Callable[[Studied], Written]] = {
     "basic_results": basic_results,
     "phase_diagram": phase_diagrams,
+    "geometry": geometry.section,
     "perturbation": perturbation,
+    "energy_levels": energy_levels.section,
+    "vulnerability": vulnerability.section,
     "pairs": pairs.section,
     "correlated_sets": correlated_sets.section,
     "hierarchy": hierarchy.section,

@@ -10,6 +10,14 @@ REFERENCES: dict[str, str] = {
         "N. Elhage, T. Hume, C. Olsson, N. Schiefer, et al. Toy models of superposition. Transformer "
         "Circuits Thread, 2022. <https://arxiv.org/abs/2209.10652>"
     ),
+    "notebook": (
+        "Anthropic. Notebook *toy_models.ipynb* of *Toy models of superposition*, commit 562710e, 2022. "
+        "<https://github.com/anthropics/toy-models-of-superposition>"
+    ),
+    "counted": (
+        "djhulme1. *ecdysis-core*, tms/test_check.py: counts in the figures that this notebook has saved, "
+        "commit c07692d. <https://github.com/djhulme1/ecdysis-core>"
+    ),
     "capacity": (
         "A. Scherlis, K. Sachan, A. S. Jermyn, J. Benton, B. Shlegeris. Polysemanticity and capacity in "
         "neural networks. 2022. <https://arxiv.org/abs/2210.01892>"
