@@ -22,6 +22,7 @@ _ABOUT_SAE = ("metrics.recovery: Evaluation.levels",)
 _OF_SAES = ("cli.commands.recovery: _labelled", *_ABOUT_SAE)
 _OF_SECTION = "cli.section_tables: write_section_table"
 _OF_WEIGHTS = ("maps.measures: kept_names", "maps.measures: looks")
+_NEURONS = "cli.commands.neurons: run"
 _PLAYGROUND = "playground.run_tables"
 _ATTENTION = ("cli.commands.pivot_tables: run", "attention.cell_tables: _frame")
 
@@ -51,6 +52,19 @@ SECTIONS: dict[str, tuple[Table, ...]] = {
         Table(
             "metrics/{experiment}/features.parquet",
             ("cli.commands.features: with_case", "metrics.features: feature_table"),
+        ),
+        Table("metrics/{experiment}/neuron_models.parquet", (_NEURONS, "metrics.neurons: _model_rows")),
+        Table(
+            "metrics/{experiment}/neurons.parquet",
+            (_NEURONS, "metrics.neurons: _rows", "metrics.neurons: _neuron_rows"),
+        ),
+        Table(
+            "metrics/{experiment}/neuron_features.parquet",
+            (_NEURONS, "metrics.neurons: _rows", "metrics.neurons: _of_features"),
+        ),
+        Table(
+            "metrics/{experiment}/motifs.parquet",
+            ("cli.commands.motifs: run", "metrics.motifs: motif_table"),
         ),
         Table(
             "metrics/{experiment}/losses.parquet",

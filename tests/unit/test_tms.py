@@ -124,8 +124,13 @@ def build() -> None:
 
 def paper() -> dict[str, Any]:
     """The paper's document, typeset again."""
+    return paper_of(SPEC)
+
+
+def paper_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """The document of the paper of a configuration, typeset again."""
     arguments = {
-        "spec": json.dumps(SPEC),
+        "spec": json.dumps(spec),
         "paper": "tms",
         "template": ROOT / "workflow" / "report" / "report.typ",
         "captions": ROOT / "workflow" / "report" / "captions",

@@ -154,3 +154,54 @@ rule attacks:
     shell:
         "python -m superposition_atlas attacks --models {input.models:q} --case {wildcards.case:q}"
         " --attacks {output.attacks:q} 2> {log:q}"
+
+
+rule neurons:
+    """What the neurons of one case's toy models represent, and which toy model is kept."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+    output:
+        models=layout.case_table("{experiment}", "{case}", "neuron_models"),
+        neurons=layout.case_table("{experiment}", "{case}", "neurons"),
+        features=layout.case_table("{experiment}", "{case}", "neuron_features"),
+    log:
+        layout.log("neurons/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("neurons/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(10),
+    params:
+        code=command_digest("neurons"),
+    shell:
+        "python -m superposition_atlas neurons --models {input.models:q} --case {wildcards.case:q}"
+        " --output-models {output.models:q} --output-neurons {output.neurons:q}"
+        " --output-features {output.features:q} 2> {log:q}"
+
+
+rule motifs:
+    """Neurons of one case's toy models that represent two features, and how."""
+    input:
+        models=layout.models("{experiment}", "{case}"),
+    output:
+        layout.case_table("{experiment}", "{case}", "motifs"),
+    log:
+        layout.log("motifs/{experiment}/{case}"),
+    benchmark:
+        layout.benchmark("motifs/{experiment}/{case}")
+    priority: PRIORITIES.of_experiment
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=RESOURCES.ensemble_megabytes,
+        runtime=minutes(5),
+    params:
+        code=command_digest("motifs"),
+    shell:
+        "python -m superposition_atlas motifs --models {input.models:q} --case {wildcards.case:q}"
+        " --output {output:q} 2> {log:q}"

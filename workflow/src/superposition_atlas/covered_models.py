@@ -1,6 +1,6 @@
 """Which toy models a function is about: others are refused in one line."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from superposition_atlas.errors import ArgumentError, value_text
@@ -19,7 +19,7 @@ ENCODES: dict[str, tuple[object, ...]] = {"hidden": ("linear",), **POSITIVE}
 """Settings of toy models whose h is a sum of the directions of active features, each times its magnitude."""
 
 
-def other_setting(settings: Any, allowed: dict[str, tuple[object, ...]]) -> str:
+def other_setting(settings: Any, allowed: Mapping[str, tuple[object, ...]]) -> str:
     """The first of these settings that has another value than is allowed; empty if none has.
 
     Args:
@@ -30,7 +30,7 @@ def other_setting(settings: Any, allowed: dict[str, tuple[object, ...]]) -> str:
     return next((name for name, own in allowed.items() if values.get(name, own[0]) not in own), "")
 
 
-def require_settings(given: Any, what: str, allowed: dict[str, tuple[object, ...]]) -> None:
+def require_settings(given: Any, what: str, allowed: Mapping[str, tuple[object, ...]]) -> None:
     """Raises ArgumentError if toy models were trained with other settings than `what` is about.
 
     Args:

@@ -50,6 +50,8 @@ FOR_RULES = {
     "playground": "train and measure slide 4's networks",
     "figure": "draw one figure",
     "report": "compile the PDF",
+    "neurons": "measure what the neurons of a case's toy models represent",
+    "motifs": "measure neurons of a case's toy models that represent two features",
     "pairs": "measure how features that depend on one another lie in a case's toy models",
     "sets": "measure the sets of correlated features of a case's toy models",
     "children": "measure what a case's SAEs make of children and their parents",

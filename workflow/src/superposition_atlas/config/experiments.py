@@ -13,7 +13,7 @@ from superposition_atlas.config.declaration import ExperimentFigure
 from superposition_atlas.config.figures import figure_kinds
 from superposition_atlas.config.messages import Key, refused
 from superposition_atlas.config.schedule_rows import RANGES, schedule_rows
-from superposition_atlas.config.sections import PAPERS
+from superposition_atlas.config.sections import PAPERS, TRAINED
 from superposition_atlas.config.training import check_record_steps, training_settings
 from superposition_atlas.covered_models import ENCODES, PLAIN, POSITIVE, other_setting
 from superposition_atlas.errors import ConfigError, SettingError
@@ -72,6 +72,10 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
             (*key, "section"), filled["section"], "the empty text with a role or claims: the report has those"
         )
     _check_other_models(key, filled, cases.values())
+    for case in cases.values():
+        if setting := other_setting(case.training, TRAINED.get(filled["section"], {})):
+            has = f" with {setting} {getattr(case.training, setting)} in case {case.name}"
+            raise refused((*key, "section"), filled["section"], "a section that is about it", has)
     if filled["section"] in PAPERS["structure"] and all(case.structure is None for case in cases.values()):
         raise refused(
             (*key, "section"),

@@ -42,5 +42,13 @@ TABLES: Mapping[Section, tuple[str, ...]] = {
     "pairs": ("pairs",),
     "correlated_sets": ("sets",),
     "hierarchy": ("pairs", "children"),
+    "privileged_basis": ("neuron_models", "neurons", "neuron_features"),
+    "absolute_value": ("neuron_models", "neurons", "neuron_features", "motifs"),
 }
 """Tables of `storage.layout.SECTION_TABLES` that each case of a section's experiments has."""
+
+TRAINED: Mapping[Section, Mapping[str, tuple[object, ...]]] = {
+    "privileged_basis": {"hidden": ("relu",), "output_weights": ("tied",), "target": ("inputs",)},
+    "absolute_value": {"hidden": ("relu",), "output_weights": ("untied",), "target": ("absolute",)},
+}
+"""Settings of training that a section is about, with their values."""

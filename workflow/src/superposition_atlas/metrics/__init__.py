@@ -24,6 +24,8 @@ _WHERE = {
     "history_table": "sae_history",
     "latent_units": "polysemanticity",
     "neuron_table": "polysemanticity",
+    "neuron_tables": "neurons",
+    "motif_table": "motifs",
     "exact_interval": "intervals",
     "t_interval": "intervals",
 }

@@ -35,6 +35,7 @@ STAGES = frozenset(
             "schedules",
         ),
         *("pairs", "sets", "children", "polytopes", "jumps", "attacks", "paper"),
+        *("neurons", "motifs"),
         *("matching", "pair_phases", "train", "train_shard", "join_models"),
         *("map_points", "map_weights", "map_solutions", "map_measures", "map_norms"),
         *("map_matching", "map_predictions", "map_branches", "map_phases"),

@@ -19,6 +19,7 @@ FORMULAS: dict[str, Formula] = {
         "k": ("k", "k", "k"),
         "n": ("n", "n", "n"),
         "m": ("m", "m", "m"),
+        "p": ("p", "p", "p"),
         "W": ("W", "W", "W"),
         "p_i": ("p_i", "p i", "p_i"),
         "I_i": ("I_i", "I i", "I_i"),
@@ -48,6 +49,8 @@ FORMULAS: dict[str, Formula] = {
             "p_i = p_0 + (p_{n−1} − p_0) i/(n−1)",
         ),
         "h=Wx": ("h = W x", "h equals W x", "h = W x"),
+        "h=ReLU(Wx)": ('h = op("ReLU")(W x)', "h equals ReLU of W x", "h = ReLU(W x)"),
+        "|x|": ("abs(x)", "the absolute value of x", "|x|"),
         "model": (
             'x\' = op("ReLU")(W^top h + b)',
             "x prime equals ReLU of W transposed h plus b",

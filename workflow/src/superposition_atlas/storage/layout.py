@@ -27,6 +27,7 @@ SAE_COMPARISON = ("sae_levels", "sae_contrasts")
 SECTION_TABLES = (
     *("pairs", "sets", "children"),
     *("polytopes", "fractions", "jumps", "learning", "jump_rates", "attacks"),
+    *("neuron_models", "neurons", "neuron_features", "motifs"),
 )
 """Tables that a case has only where its experiment is of a section of a further paper, see
 `config.sections`; the experiment has the same ones."""
@@ -112,6 +113,10 @@ ENTRIES: Mapping[str, Entry] = {
         "jumps of fractions of a dimension while learning", "jumps", "jumps", "learning", "jump_rates"
     ),
     "attacks": _of_case("what adversarial attacks do to toy models", "attacks", "attacks"),
+    "neurons": _of_case(
+        "what neurons of toy models do", "neurons", "neuron_models", "neurons", "neuron_features"
+    ),
+    "motifs": _of_case("neurons that represent two features", "motifs", "motifs"),
     "sae_comparison": Entry(
         "metrics/{experiment}/{table}.parquet",
         "an experiment's SAEs compared on the same toy models",

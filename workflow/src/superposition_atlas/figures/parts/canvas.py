@@ -29,3 +29,14 @@ class Canvas:
     def text(self, left: float, top: float, text: str, **style: object) -> Text:
         """Text at a place; `style` as for Matplotlib's text."""
         return self.figure.text(left / WIDTH, 1 - top / self.height, text, **style)  # type: ignore[arg-type]
+
+
+def columns_of(n_panels: int, most: int = 4) -> int:
+    """Columns in which so many panels fill their rows as evenly as they can.
+
+    Args:
+        n_panels: number of panels, at least 1.
+        most: panels a row at most.
+    """
+    n_rows = -(-n_panels // most)
+    return -(-n_panels // n_rows)

@@ -15,6 +15,7 @@ from superposition_atlas.report.papers import (
     energy_levels,
     geometry,
     hierarchy,
+    neuron_sections,
     pairs,
     vulnerability,
 )
@@ -32,6 +33,8 @@ SECTIONS: Mapping[Section, Callable[[Studied], Written]] = {
     "perturbation": perturbation,
     "energy_levels": energy_levels.section,
     "vulnerability": vulnerability.section,
+    "privileged_basis": neuron_sections.privileged_basis,
+    "absolute_value": neuron_sections.absolute_value,
     "pairs": pairs.section,
     "correlated_sets": correlated_sets.section,
     "hierarchy": hierarchy.section,
