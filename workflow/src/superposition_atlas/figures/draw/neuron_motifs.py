@@ -29,7 +29,7 @@ def draw(paths: Mapping[str, Path]) -> Figure:
     cases = [case for case in experiment.cases.values() if (table["case"] == case.name).any()]
     n_columns = columns_of(max(len(cases), 1))
     n_rows = max(-(-len(cases) // n_columns), 1)
-    canvas = Canvas(n_rows * (_ABOVE + _HEIGHT + _BELOW) + 0.1)
+    canvas = Canvas(n_rows * (_ABOVE + _HEIGHT + _BELOW) + 0.24)
     width = (style.WIDTH - _LEFT - 0.05) / n_columns - _GAP
     for place, case in enumerate(cases):
         row, column = divmod(place, n_columns)
