@@ -78,8 +78,19 @@ def test_a_line_of_another_polytope_is_said():
     facts = geometry.facts_of(fractions(levels=4, near=40, chance=5, in_polytope=0.1))
     found = geometry._statements(SIZE, facts)[3]
     assert found.verdict == "contradicted"
-    assert "2/5 10\u202f%, mostly digons" in found.found
-    assert "1/2 10\u202f%," in found.found
+    assert "2/5 10\u202f% (mostly digons, contradicted)" in found.found
+    assert "1/2 10\u202f% (contradicted)" in found.found
+
+
+def test_one_line_of_another_polytope_is_enough_to_contradict():
+    table = fractions(levels=4, near=40, chance=5)
+    of_eights = table["fraction"] == "3/8"
+    table.loc[of_eights, "n_in_polytope"] = 0
+    table.loc[of_eights, "polytope_on_line"] = "pentagon"
+    found = geometry._statements(SIZE, geometry.facts_of(table))[3]
+    assert found.verdict == "contradicted"
+    assert "3/8 0\u202f% (mostly pentagons, contradicted)" in found.found
+    assert "1/2 100\u202f% (supported)" in found.found
 
 
 def rates(n_jumps, n_smooth, rank, n=8):

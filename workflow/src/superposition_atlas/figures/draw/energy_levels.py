@@ -21,7 +21,7 @@ _LOSS_SHOWN = 0.08
 """The loss is drawn from the record on at which this share of the training is over."""
 _COLOURS = ("#20639b", "#d1681c", "#3c8d5a", "#7b4f9d", "#b2182b", "#6f6f6f")
 # Inches.
-_LEFT, _GAP, _ABOVE, _PATHS, _BETWEEN, _LOSS, _AXIS = 0.52, 0.5, 0.26, 2.3, 0.12, 0.9, 0.42
+_LEFT, _RIGHT, _GAP, _ABOVE, _PATHS, _BETWEEN, _LOSS, _AXIS = 0.52, 0.22, 0.48, 0.26, 2.3, 0.12, 0.9, 0.42
 
 
 def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
@@ -37,7 +37,7 @@ def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:
     n_columns = min(_COLUMNS, len(cases))
     n_rows = -(-len(cases) // n_columns)
     block = _ABOVE + _PATHS + _BETWEEN + _LOSS + _AXIS
-    width = (style.WIDTH - _LEFT - 0.1 - (n_columns - 1) * _GAP) / n_columns
+    width = (style.WIDTH - _LEFT - _RIGHT - (n_columns - 1) * _GAP) / n_columns
     canvas = Canvas(n_rows * block)
     for number, case in enumerate(cases):
         row, column = divmod(number, n_columns)

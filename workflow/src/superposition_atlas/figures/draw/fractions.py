@@ -26,7 +26,7 @@ _CHANCE: dict[str, Any] = {"color": style.MUTED, "marker": "|"}
 _SHAPE: dict[str, Any] = {"color": "#d1681c", "marker": "s"}
 _WITHIN = {"near": NEAR_FRACTION, "on_line": LINE_FRACTION}
 # Inches.
-_LABELS, _PANEL, _GAP, _ROW, _ABOVE, _AXIS, _LEGEND = 1.32, 1.62, 0.14, 0.24, 0.26, 0.42, 0.24
+_LABELS, _PANEL, _GAP, _ROW, _ABOVE, _AXIS, _LEGEND = 1.32, 1.55, 0.18, 0.24, 0.26, 0.42, 0.24
 
 
 def draw(paths: Mapping[str, Path], titles: Mapping[str, str]) -> Figure:

@@ -44,7 +44,10 @@ _LEVELS, _SHARE, _LINE, _HALF = 0.5, 0.02, 0.005, 0.05
 """Smallest differences of interest: levels; shares of features at any fraction, and at one; and of shares in
 the polytope from a half."""
 _OF_A_HALF = "1/2"
-_NOUNS = {polytope.name: f"{polytope.name}s" for polytope in POLYTOPES[1:]} | {"alone": "features alone"}
+_NOUNS = {polytope.name: f"{polytope.name}s" for polytope in POLYTOPES} | {
+    "alone": "features alone",
+    "tetrahedron": "tetrahedra",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class FractionFacts:
     """The same of its line."""
     in_polytope: Average
     """Share of the features on the line; NaN where no run has any."""
+    is_polytope: State
+    """Whether that is more than half."""
     found_on_line: str
     """What most of the features on the line belong to in most runs; empty where none is."""
     polytope_mean: float
@@ -102,7 +107,6 @@ class GeometryFacts:
     every: FractionFacts
     each: list[FractionFacts]
     """Without the first, which stands for features alone: superposition has none."""
-    is_polytope: State
 
 
 def facts_of(fractions: pd.DataFrame) -> GeometryFacts:
@@ -111,7 +115,6 @@ def facts_of(fractions: pd.DataFrame) -> GeometryFacts:
     every = fractions[fractions["fraction"] == EVERY]
     near, chance = half["n_levels_near"].to_numpy(float), half["n_levels_by_chance"].to_numpy(float)
     named = [polytope.written for polytope in POLYTOPES[1:]]
-    shares = _in_polytope(every)
     return GeometryFacts(
         n_runs=len(half),
         n_levels=int(half["n_levels"].max()),
@@ -122,7 +125,6 @@ def facts_of(fractions: pd.DataFrame) -> GeometryFacts:
         sticks=difference_of(near, chance, _LEVELS, "larger")[1],
         every=_fraction(every, EVERY, 1),
         each=[_fraction(fractions[fractions["fraction"] == name], name, len(named)) for name in named],
-        is_polytope=difference_of(shares, np.full(len(shares), 0.5), _HALF, "larger")[1],
     )
 
 
@@ -181,6 +183,7 @@ def _sentences(experiment: Experiment, facts: GeometryFacts) -> list[str]:
         f"Taken one by one, more features than by chance are on the lines of {enumerated(lines)}."
         if lines
         else "No line has more features than by chance.",
+        _means(facts),
         beside if _is_published(experiment) else "",
     ]
 
@@ -190,10 +193,11 @@ def _is_published(experiment: Experiment) -> bool:
 
 
 def _levels(facts: GeometryFacts) -> str:
+    fewest, most = facts.fewest_levels, facts.most_levels
+    by_run = f"from {fewest} to {most} by run" if fewest < most else "as many in every run"
     return (
-        f"{facts.levels_near_half.words(1)} of {facts.n_levels} levels are near 1/2, from "
-        f"{facts.fewest_levels} to {facts.most_levels} by run; {facts.levels_by_chance.words(1)} would be by "
-        "chance"
+        f"{facts.levels_near_half.words(1)} of {facts.n_levels} levels are near 1/2, {by_run}; "
+        f"{facts.levels_by_chance.words(1)} would be by chance"
     )
 
 
@@ -230,9 +234,8 @@ def _statements(experiment: Experiment, facts: GeometryFacts) -> list[Statement]
         ),
         Statement(
             "Each line is a polytope: tetrahedron, triangle, antipodal pair, pentagon, square antiprism.",
-            f"{_percents(facts.every.in_polytope)}{THIN}% of the features on a line belong to its polytope "
-            f"({', '.join(shapes)})",
-            facts.is_polytope,
+            f"{sentence(_shapes(facts))}: {', '.join(shapes)}",
+            _all_of([own.is_polytope for own in facts.each if not np.isnan(own.in_polytope.mean)]),
         ),
     ]
 
@@ -241,7 +244,22 @@ def _shape(own: FractionFacts) -> str:
     """`2/5 48 %`, and what else is on the line."""
     text = f"{own.fraction} {percent(own.in_polytope.mean)}"
     named = {polytope.written: polytope.name for polytope in POLYTOPES}[own.fraction]
-    return text if own.found_on_line == named else f"{text}, mostly {_NOUNS.get(own.found_on_line, 'others')}"
+    others = "" if own.found_on_line == named else f"mostly {_NOUNS.get(own.found_on_line, 'others')}, "
+    return f"{text} ({others}{own.is_polytope})"
+
+
+def _shapes(facts: GeometryFacts) -> str:
+    return f"{_percents(facts.every.in_polytope)}{THIN}% of the features on a line belong to its polytope"
+
+
+def _means(facts: GeometryFacts) -> str:
+    """Where polytopes are, whatever their fraction."""
+    means = [
+        f"{fixed(own.polytope_mean, 3)} in {_NOUNS[polytope.name]} ({polytope.written})"
+        for own, polytope in zip(facts.each, POLYTOPES[1:], strict=True)
+        if not np.isnan(own.polytope_mean)
+    ]
+    return f"The mean $D_i$ is {enumerated(means)}." if means else ""
 
 
 def _table(name: str, facts: GeometryFacts) -> Block:
@@ -276,6 +294,7 @@ def _fraction(rows: pd.DataFrame, name: str, n_tests: int) -> FractionFacts:
         rows[column].to_numpy(float) / n
         for column in ("n_near", "n_near_by_chance", "n_on_line", "n_on_line_by_chance")
     )
+    shares = _in_polytope(rows)
     names = rows.loc[rows["n_on_line"] > 0, "polytope_on_line"].dropna()
     of_it = rows[rows["mean_of_polytope"].notna()]
     n_of_it = int(of_it["n_of_polytope"].sum())
@@ -287,7 +306,8 @@ def _fraction(rows: pd.DataFrame, name: str, n_tests: int) -> FractionFacts:
         on_line=average_of(line),
         on_line_by_chance=average_of(line_chance),
         is_line=_more(line - line_chance, _LINE, n_tests),
-        in_polytope=average_of(_in_polytope(rows)),
+        in_polytope=average_of(shares),
+        is_polytope=_more(shares - 0.5, _HALF, n_tests),
         found_on_line=str(names.mode().iloc[0]) if len(names) else "",
         polytope_mean=float((of_it["n_of_polytope"] * of_it["mean_of_polytope"]).sum() / n_of_it)
         if n_of_it
@@ -306,6 +326,7 @@ def _in_polytope(rows: pd.DataFrame) -> Float[np.ndarray, " run"]:
 
 
 def _all_of(verdicts: Sequence[State]) -> State:
+    """The verdict on a statement that makes several; open where it makes none."""
     if "contradicted" in verdicts:
         return "contradicted"
     return "supported" if set(verdicts) == {"supported"} else "open"
