@@ -115,7 +115,7 @@ def _outcome(statements: Sequence[Statement]) -> str:
     if not statements:
         return ""
     supported, contradicted, undecided = (
-        spelled(sum(statement.verdict == word for statement in statements))
+        spelled(n) if (n := sum(statement.verdict == word for statement in statements)) else "none"
         for word in ("supported", "contradicted", "open")
     )
     return (
