@@ -226,7 +226,8 @@ try:
     )
 except KeyboardInterrupt as interrupt:
     sys.exit(f"error: {interrupt}")
-recorded = {f"recorded_{name}": array for name, array in vars(models.history).items()}
+arrays = {name: array for name, array in vars(models.history).items() if array is not None}
+recorded = {f"recorded_{name}": array for name, array in arrays.items()}
 np.savez(output, W=models.W, b=models.b, loss=models.loss, **recorded)
 """
 
