@@ -22,7 +22,12 @@ settings.load_profile("atlas")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One of pytest's workers runs all tests of a file: what they share is built, and compiled, once."""
+    """One of pytest's workers runs all tests of a file: what they share is built, and compiled, once.
+
+    Files whose tests run whole workflows come first, so that no worker is left with one when the others have
+    ended.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -1,6 +1,7 @@
 """A copy of the repository in a folder of its own, with the whole chain built once at the smallest size."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -101,12 +102,19 @@ def checkout(folder: Path) -> Workflow:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
-    """Built once; tests that change anything take a `workflow` of their own."""
-    workflow = checkout(tmp_path_factory.mktemp("built"))
-    result = workflow.run("all", within=without_network())
-    assert result.returncode == 0, result.stdout + result.stderr
-    return workflow
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workflow:
+    """Built once, by whichever of pytest's workers comes first; tests that change it take a `workflow`."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine if worker_id == "master" else mine.parent) / "built"
+    said = folder.with_suffix(".txt")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            folder.mkdir()
+            result = checkout(folder).run("all", within=without_network())
+            said.write_text("" if result.returncode == 0 else result.stdout + result.stderr or "it failed")
+    assert not said.read_text(), said.read_text()
+    return Workflow(folder)
 
 
 def without_network() -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from superposition_atlas.storage.parquet import read_table, table_provenance, wr
 
 from .conftest import Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from superposition_atlas.maps.points import points_of, shard_of
 
 from .conftest import ROOT, Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 STEEPNESS = "steepness: [1, 9]"
 TRAINING = "    seeds: 2\n    training: {steps: 20,"

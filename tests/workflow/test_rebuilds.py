@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 PACKAGE = "workflow/src/superposition_atlas"
 

@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 SNAKEMAKE = 400
 """MB of the two Snakemakes around a job's command on a cluster."""

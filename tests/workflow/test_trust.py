@@ -10,7 +10,7 @@ import yaml
 
 from .conftest import Workflow, checkout, without_network
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 HOSTILE = "a b 'c' \"d\" $(touch pwned) `touch pwned` ; touch pwned & \n touch pwned # é☃"
 BRACES = "{wildcards.case} {{7*7}}"
