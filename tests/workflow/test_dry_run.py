@@ -4,7 +4,7 @@ import pytest
 
 from .conftest import Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 def test_lines_are_short_and_nothing_is_written(unbuilt: Workflow) -> None:

@@ -9,7 +9,7 @@ from tests.unit.test_site import tables_page
 
 from .conftest import Workflow
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 SOMETIMES = {
     *("group", "interval_start", "density", "feature", "varied"),
