@@ -122,7 +122,9 @@ def configurations(page: Path) -> set[str]:
 def check_snakemake(words: list[str], page: Path) -> None:
     """Configuration files are in the checkout or written on the page; targets are rules or parts."""
     written = {"config/mine.yaml", *configurations(page)}
-    parts = set(load(read(ROOT / "config/config.yaml")).experiments)
+    named = [read(ROOT / word) for word in words if (ROOT / word).is_file() and word.endswith(".yaml")]
+    loaded = load(laid_over(*named))
+    parts = {*loaded.experiments, *loaded.maps, *loaded.papers()}
     for block in code_blocks(page, "yaml"):
         parts |= set(load(laid_over(yaml.safe_load(block))).experiments)
     rest = words[words.index("--") + 1 :] if "--" in words else [words[-1]]
