@@ -1,6 +1,7 @@
 """What the rules ask for, without Snakemake."""
 
 import ast
+import inspect
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snakemake.scheduling.job_scheduler import JobScheduler
 from superposition_atlas import config
 from superposition_atlas.errors import ArtefactError, ConfigError
 from superposition_atlas.figures import catalogue
@@ -23,6 +25,7 @@ from superposition_atlas.plan.braces import braces
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
+from superposition_atlas.plan.rate_limit import lift_rate_limit
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.spec_files import SpecFiles
 from superposition_atlas.plan.specs import JobSpecs, command_digest
@@ -413,3 +416,11 @@ def test_a_file_written_as_another_is_no_damage(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ArtefactError, match="is whole, but was written as another file") as error:
         preflight.refuse_damaged(names)
     assert "delete" not in str(error.value)
+
+
+def test_no_limit_on_the_rate_of_jobs_is_left_to_the_scheduler() -> None:
+    """Snakemake reads it from this attribute: a version that calls it otherwise would have it back."""
+    scheduler = SimpleNamespace(job_rate_limiter=object())
+    lift_rate_limit(scheduler)
+    assert scheduler.job_rate_limiter is None
+    assert "self.job_rate_limiter is None" in inspect.getsource(JobScheduler.job_selector)

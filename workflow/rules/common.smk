@@ -9,6 +9,7 @@ from superposition_atlas.plan import adoption, braces, parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
+from superposition_atlas.plan.rate_limit import lift_rate_limit
 from superposition_atlas.plan.resources import JobResources, megabytes, minutes
 from superposition_atlas.plan.spec_files import SpecFiles
 from superposition_atlas.plan.specs import JobSpecs, command_digest
@@ -20,9 +21,9 @@ preflight.name_checkout(ROOT)
 # With --directory, the checkout is not the working directory.
 AS_SEEN_FROM_HERE = os.path.relpath(ROOT)
 
-# Five attributes of `workflow` have no other way: which values --config gave (Snakemake's merged `config` does not
+# Six attributes of `workflow` have no other way: which values --config gave (Snakemake's merged `config` does not
 # tell), the files of --configfile, whether this process is the run itself or one of its jobs, whether jobs go to a
-# cluster, and how many cores they share.
+# cluster, how many cores they share, and the scheduler.
 try:
     preflight.check_checkout(ROOT)
     RAW, CONFIG = configured(
@@ -54,14 +55,7 @@ wildcard_constraints:
     experiment=one_of(CONFIG.experiments),
     case="[A-Za-z][A-Za-z0-9_-]*",
     sae="[A-Za-z][A-Za-z0-9_-]*",
-    table=one_of(
-        [
-            *layout.TOY_MODEL_TABLES,
-            *layout.SAE_TABLES,
-            layout.SAE_HISTORY,
-            *layout.SECTION_TABLES,
-        ]
-    ),
+    table=one_of(layout.JOINED_TABLES),
     figure=one_of(FIGURES),
     map=one_of(CONFIG.maps),
     shard="[0-9]+",
@@ -76,4 +70,6 @@ def prepare_run():
         SPEC_FILES.write()
     except AtlasError as error:
         sys.exit(f"error: {error}")
+    if workflow.local_exec:
+        lift_rate_limit(workflow.scheduler)
     preflight.date_back([*ALL_FILES, *preflight.sources(ROOT)])

@@ -31,6 +31,8 @@ SECTION_TABLES = (
 )
 """Tables that a case has only where its experiment is of a section of a further paper, see
 `config.sections`; the experiment has the same ones."""
+JOINED_TABLES = (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY, *SECTION_TABLES)
+"""Tables of cases that an experiment has as well, all cases together."""
 LOSS_TABLES = ("losses", "solutions")
 """Tables of an experiment that compare its toy models with the best solutions."""
 MAP_PARTS = ("points", "weights", "solutions")
@@ -103,7 +105,7 @@ ENTRIES: Mapping[str, Entry] = {
         "metrics/{experiment}/{table}.parquet",
         "measures of all cases of an experiment",
         "collect",
-        (*TOY_MODEL_TABLES, *SAE_TABLES, SAE_HISTORY, *SECTION_TABLES),
+        JOINED_TABLES,
     ),
     "pairs": _of_case("how features that depend on one another lie", "pairs", "pairs"),
     "sets": _of_case("how sets of correlated features lie", "sets", "sets"),
