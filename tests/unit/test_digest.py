@@ -160,7 +160,7 @@ def test_documentation_added_or_taken_away_does_not_count(tmp_path: Path) -> Non
     assert code_digest(root, "superposition_atlas.a") == before
 
 
-SEARCHING = {"map-solutions", "losses", "pair-phases"}
+SEARCHING = {"map-solutions", "losses", "pair-phases", "pairs", "paper"}
 MATCHING = {"matching", "map-matching", "prospective"}
 """Commands that ask the predictor whether a pentagon pays."""
 

@@ -1,7 +1,6 @@
 """What a map's tables say of toy models beside the best solutions: against definitions and other ways."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -484,28 +483,6 @@ def test_the_variance_is_the_loss_of_representing_nothing(tables: Tables, points
     for row in tables["points"].to_dict("records"):
         importance, p = schedules.loc[row["key"], ["importance", "probability"]]
         assert row["variance"] == pytest.approx(np.sum(importance * (p / 3 - p**2 / 4)))
-
-
-README = Path(__file__).resolve().parents[2] / "config" / "README.md"
-
-
-def test_the_readme_names_every_column(tables: Tables) -> None:
-    text = README.read_text(encoding="utf-8")
-    section = text[text.index("### What comes out") : text.index("## Attention")]
-    *rows, looked_at = (
-        section[section.index(start) :].partition(end)[0]
-        for start, end in (
-            *((f"| `{name}.parquet` |", "\n") for name in TABLES),
-            ("The columns of weights are", "\n\n"),
-        )
-    )
-    axes = set(GRID)
-    for name, row in zip(TABLES, rows, strict=True):
-        named = set(re.findall(r"`(\w+)`", row))
-        if "the columns of weights" in row:
-            named |= set(re.findall(r"`(\w+)`", looked_at))
-        columns = set(tables[name]) - {"key"} - (axes if name == "points" else set())
-        assert columns <= named, columns - named
 
 
 # --- what may be missing -----------------------------------------------------------------------------------

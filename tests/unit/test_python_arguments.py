@@ -118,6 +118,9 @@ SAES = sa.train_saes(MODELS, n_latents=2, engine="torch", **TINY)
 ALONE = [{"form": "together", "features": [0]}]
 TOGETHER = [{"form": "together", "features": [0, 1]}]
 STRUCTURED = sa.random_dictionaries(SCHEDULE.with_structure(TOGETHER), 2, 2)
+NEURONS = sa.train(
+    SCHEDULE, 2, 2, hidden="relu", output_weights="untied", engine="torch", device="cpu", **TINY
+)
 W, B = MODELS.W, MODELS.b
 X = MODELS.sample(0, 3)
 H = MODELS.encode(X)
@@ -297,6 +300,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         metrics.child_table,
         {"models": STRUCTURED, "saes": SAES, "n_samples": 8, "like": STRUCTURED},
     ),
+    "neuron_tables": (metrics.neuron_tables, {"models": NEURONS, "n_samples": 8}),
+    "motif_table": (metrics.motif_table, {"models": NEURONS}),
     "feature_table": (metrics.feature_table, {"models": MODELS}),
     "metrics.evaluate": (metrics.evaluate, {"models": MODELS, "saes": SAES, "n_samples": 8}),
     "sae_table": (metrics.sae_table, {"evaluation": EVALUATION}),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.workflow
 
 SOMETIMES = {
     *("group", "interval_start", "density", "feature", "varied"),
-    *("first", "last", "order", "importance_ratio"),
+    *("first", "last", "order", "importance_ratio", "relative_importance"),
 }
 """Columns of dependent features, and axes that only some kinds of map have."""
 
