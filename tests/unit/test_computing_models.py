@@ -255,7 +255,7 @@ def test_theory_and_geometry_refuse_them_in_one_line(function, name, value):
         sa.match,
         neuron_table,
         lambda models: sa.train_saes(models, n_latents=5, steps=1),
-        lambda models: sa.evaluate(models, sa.train_saes(one(), n_latents=5, steps=1)),
+        lambda models: sa.evaluate(models, sa.train_saes(one(), n_latents=5, steps=1, engine="torch")),
     ],
 )
 def test_values_below_0_are_refused_where_magnitudes_are_meant(function):
@@ -268,7 +268,8 @@ def test_values_below_0_are_refused_where_magnitudes_are_meant(function):
 def test_saes_refuse_neurons():
     with pytest.raises(ArgumentError, match="hidden of the toy models is 'relu': must be 'linear' for SAEs"):
         sa.train_saes(one(hidden="relu"), n_latents=5, steps=1)
-    assert len(sa.train_saes(one(output_weights="untied"), n_latents=5, steps=1)) == 1
+    models = one(output_weights="untied")
+    assert len(sa.train_saes(models, n_latents=5, steps=1, engine="torch")) == 1
 
 
 @pytest.mark.parametrize(("name", "value"), NOT_PLAIN.items())

@@ -20,8 +20,11 @@ from superposition_atlas.report.papers.paper import paper_document
 from superposition_atlas.report.papers.shares import Share, average_of, difference_of
 from superposition_atlas.report.papers.studied import Statement, Studied
 from superposition_atlas.report.sources import Sources
+from superposition_atlas.sae.train_saes import train_saes
 from superposition_atlas.storage import layout
+from superposition_atlas.storage.model_files import read_models
 from superposition_atlas.storage.parquet import read_table, write_table
+from superposition_atlas.storage.sae_files import write_saes
 
 from .map_chain import run
 
@@ -124,6 +127,13 @@ def _measure(name: str, experiment: config.Experiment, table: str) -> None:
     run("collect", "--tables", *parts, "--output", layout.experiment_table(name, table))
 
 
+def _fit(models: str, spec: dict[str, Any], output: str) -> None:
+    """SAEs as the command `saes` writes them, by the engine that compiles nothing."""
+    settings = {name: value for name, value in spec.items() if name != "seeds"}
+    saes = train_saes(read_models(Path(models)).of_seeds(spec["seeds"]), engine="torch", **settings)
+    write_saes(saes, Path(output), {"models": models, **spec}, "0" * 16)
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables and figures of all three sections, by the rules' commands."""
@@ -138,10 +148,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             for case in experiment.cases:
                 models = layout.models(name, case)
-                run("train", "--schedules", layout.schedules(name), "--case", case, "--output", models)
+                given = ("--schedules", layout.schedules(name), "--case", case, "--engine", "torch")
+                run("train", *given, "--output", models)
                 for sae, settings in experiment.saes.items():
-                    spec = json.dumps(config.sae_spec(settings))
-                    run("saes", "--models", models, "--spec", spec, "--output", layout.saes(name, case, sae))
+                    _fit(models, config.sae_spec(settings), layout.saes(name, case, sae))
                 outputs = [
                     word
                     for table in layout.TOY_MODEL_TABLES
