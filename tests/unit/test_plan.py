@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -39,6 +40,7 @@ PLAN = ROOT / "workflow/src/superposition_atlas/plan"
 RAW, CONFIG = configured(ROOT / "config/config.yaml", [], {})
 INPUTS = JobInputs(CONFIG)
 SPECS = JobSpecs(RAW, CONFIG, INPUTS)
+RESOURCES = JobResources(CONFIG, SPECS, 2)
 EXPERIMENT = next(name for name, own in CONFIG.experiments.items() if own.saes and own.claims)
 MAP = next(name for name, own in CONFIG.maps.items() if own.seeds and own.shards > 1)
 
@@ -115,6 +117,10 @@ def test_cases_with_the_same_schedule_and_training_share_what_is_trained() -> No
     assert layout.store(f"experiments/{linear.name}/{aligned.name}") not in alike[slides.name, aligned.name]
     for (name, case_name), stores in alike.items():
         assert layout.store(f"experiments/{name}/{case_name}") not in stores
+        # They wait for one another, so that the later one finds the store full.
+        assert RESOURCES.twins(job(experiment=name, case=case_name)) == bool(stores)
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    assert "twin=1" in profile["resources"]
 
 
 def test_an_empty_configuration_asks_for_the_report_alone() -> None:

@@ -24,6 +24,7 @@ rule train:
         mem_mb=RESOURCES.train_megabytes,
         runtime=RESOURCES.train_minutes,
         gpu=RESOURCES.gpus,
+        twin=RESOURCES.twins,
     params:
         code=command_digest("train"),
         engine=CONFIG.engine,

@@ -72,6 +72,13 @@ class JobResources:
         """GPUs of a training job: one if the configuration asks for it."""
         return int(gpu_is_asked_for(self.config.engine, self.config.device))
 
+    def twins(self, wildcards: Wildcards) -> int:
+        """One where another case has the same toy models: of such jobs the profile lets one run at a time.
+
+        The later one then finds in the other's store what it would train.
+        """
+        return int(bool(self.specs.stores_of_same(wildcards, None)))
+
     def _training_seconds(self, n_models: int, size: Size, training: TrainingSettings) -> float:
         work = costs.training_operations(
             n_models, size.n_features, size.n_hidden, training.steps, training.batch_size
