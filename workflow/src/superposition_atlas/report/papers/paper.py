@@ -142,6 +142,7 @@ def _summary(statements: Sequence[Statement]) -> list[Block]:
 
 def _reproduce(name: str) -> list[Block]:
     return [
+        {"kind": "flush"},  # figures that float stand before the references
         blocks.heading("Reproduce it"),
         blocks.paragraph(
             f"`snakemake --cores all --configfile config/{name}.yaml -- {name}` trains, measures, draws and "
