@@ -1,5 +1,8 @@
 """Further papers: a configuration's sections decide which there are; the report leaves those out."""
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +11,12 @@ from superposition_atlas.config.sections import PAPERS, TABLES
 from superposition_atlas.errors import ConfigError
 from superposition_atlas.figures import catalogue
 from superposition_atlas.plan import targets
+from superposition_atlas.plan.inputs import JobInputs
+from superposition_atlas.plan.layers import configured
+from superposition_atlas.plan.specs import JobSpecs
 from superposition_atlas.storage import layout
+
+ROOT = Path(__file__).parents[2]
 
 
 def _raw(**keys: Any) -> dict[str, Any]:
@@ -89,3 +97,15 @@ def test_sections_about_fractions_of_a_dimension_need_no_structure_and_no_matchi
     assert modules
     raw["experiments"]["paired"]["figures"] = ["matching"]
     assert layout.experiment_table("paired", layout.MATCHING) in targets.all_files(config.load(raw))
+
+
+@pytest.mark.parametrize("name", ["structure", "tms"])
+def test_a_papers_configuration_has_its_figures_and_nothing_of_the_rest(name: str) -> None:
+    raw, loaded = configured(ROOT / "config/config.yaml", [ROOT / f"config/{name}.yaml"], {})
+    specs = JobSpecs(raw, loaded, JobInputs(loaded))
+    spec = json.loads(specs.paper(SimpleNamespace(paper=name), None))
+    own = config.load(spec)
+    assert targets.paper_figures(own, name) == targets.paper_figures(loaded, name)
+    assert set(own.papers()) == set(loaded.papers())
+    assert not own.playground
+    assert len(own.experiments) < len(loaded.experiments)

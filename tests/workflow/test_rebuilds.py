@@ -153,5 +153,5 @@ def test_a_deleted_figure_is_drawn_again_and_nothing_else_but_the_report(workflo
 def test_changed_training_code_trains_again(workflow: Workflow) -> None:
     workflow.edit(f"{PACKAGE}/toy_model.py", "sqrt(2.0 / (", "sqrt(2.5 / (")
     plan = workflow.planned("all")
-    assert len(plan["train"]) == 6
+    assert len(plan["train"]) == 7
     assert "schedules" in plan  # the description of training is part of the schedules' file

@@ -4,6 +4,7 @@ import re
 
 import pyarrow.parquet as pq
 import pytest
+from superposition_atlas.storage import layout
 
 from tests.unit.test_site import tables_page
 
@@ -33,4 +34,5 @@ def test_every_column_of_every_table_is_explained(built: Workflow) -> None:
         assert explained - columns <= SOMETIMES, (table.path, explained - columns)
     # No experiment of the tiny configuration compares architectures, or is of a further paper.
     of_few = {f"metrics/{{experiment}}/{name}.parquet" for name in ("sae_levels", "sae_contrasts")}
+    of_few |= {f"metrics/{{experiment}}/{name}.parquet" for name in layout.SECTION_TABLES}
     assert absent <= of_few | {table.path for table in page.SECTIONS["Sections of further papers"]}

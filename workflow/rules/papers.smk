@@ -40,7 +40,7 @@ rule paper:
         runtime=minutes(5),
     params:
         code=command_digest("paper"),
-        spec=SPEC_FILES.of(SPECS.whole),
+        spec=SPEC_FILES.of(SPECS.paper),
         captions=INPUTS.caption_folder,
         results=INPUTS.results_folder,
     shell:

@@ -38,6 +38,23 @@ class JobSpecs:
         """The whole configuration, as it is written."""
         return json.dumps(self.raw)
 
+    def paper(self, wildcards: Wildcards, input: Any) -> str:
+        """The configuration of a further paper: its experiments and maps, and what those are like."""
+        sections = self.config.papers()[wildcards.paper]
+        kept = {name for name, one in self.config.experiments.items() if one.section in sections}
+        # A configuration has one experiment at least.
+        names = list(kept or list(self.config.experiments)[:1])
+        for name in names:
+            origin = (self.raw["experiments"][name] or {}).get("like")
+            if origin and origin not in names:
+                names.append(origin)
+        maps = {name for name, one in self.config.maps.items() if one.section in sections}
+        parts = {
+            "experiments": {key: one for key, one in self.raw["experiments"].items() if key in names},
+            "maps": {key: one for key, one in self.raw.get("maps", {}).items() if key in maps},
+        }
+        return json.dumps(parts)
+
     def experiment(self, wildcards: Wildcards, input: Any) -> str:
         """An experiment as a configuration of its own; its cases stay in order, as in figures and tables."""
         return json.dumps(configuration.schedule_source(self.raw, wildcards.experiment))
