@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 _LETTER, _SMALL, _LINE = 7.6, 6.2, 17.0
 """Widths of a letter of a node's name and of its second line, and the height of a line, in pixels."""
@@ -45,6 +46,11 @@ class Box:
 def with_pictures(markdown: str) -> str:
     """The text with a picture for each flowchart."""
     return FENCE.sub(lambda match: f'<div class="diagram">{picture(match[1])}</div>', markdown)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this with each page, as the configuration's second hook."""
+    return with_pictures(markdown)
 
 
 def picture(text: str) -> str:

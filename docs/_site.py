@@ -1,16 +1,12 @@
 """Hooks of the site: pages that lie beside docs/ join it, and links to files of the checkout become text."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs"))  # a hook is no module of a package
-
-from _diagrams import with_pictures  # noqa: E402
 
 BESIDE = {
     "configuration.md": "config/README.md",
@@ -28,9 +24,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Points links at the site's pages, and draws flowcharts."""
+    """Points links at the site's pages."""
     source = BESIDE.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    return with_pictures(linked(markdown, source))
+    return linked(markdown, source)
 
 
 def on_post_page(output: str, **_: Any) -> str:
