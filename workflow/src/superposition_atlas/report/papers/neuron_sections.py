@@ -4,18 +4,15 @@ The source keeps the best of many toy models. What it says of those is judged on
 of each of which the best is kept: a single best one has no interval.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 import pandas as pd
 
 from superposition_atlas.config import Experiment
-from superposition_atlas.metrics.verdicts import Verdict, difference_verdict, share_verdict
+from superposition_atlas.metrics.verdicts import Verdict, difference_verdict
 from superposition_atlas.report import blocks
 from superposition_atlas.report.blocks import Block
+from superposition_atlas.report.papers.shares import Share, shares_of
 from superposition_atlas.report.papers.studied import Statement, Studied, Written
-from superposition_atlas.report.phrases import count, fixed, of, percent
+from superposition_atlas.report.phrases import count, fixed, percent
 from superposition_atlas.storage import layout
 
 _GROUPS = 20
@@ -26,23 +23,14 @@ _MODELS = ("case", "seed", "probability", "held_out_loss", "n_neurons", "n_monos
 _CHANCE = "monosemantic_by_chance"
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """How many toy models show something, with the verdict on the share of all of them."""
+def _kept(holds: "pd.Series[bool]", n_tests: int = 1) -> Share:
+    """How many groups of seeds have a best toy model that shows something."""
+    return shares_of(holds, n_tests, "groups" if len(holds) > 1 else "")
 
-    n_holding: int
-    n_models: int
-    verdict: Verdict
 
-    @classmethod
-    def of(cls, holds: "pd.Series[bool] | Sequence[bool]", n_tests: int = 1) -> "_Shown":
-        values = np.asarray(holds, dtype=bool)
-        n = len(values)
-        return cls(int(values.sum()), n, share_verdict(int(values.sum()), n, n_tests))
-
-    def __str__(self) -> str:
-        low, high = self.verdict.low, self.verdict.high
-        return f"{of(self.n_holding, self.n_models)} ({percent(low)} to {percent(high)} of all)"
+def _mostly(words: str, found: str, share: Share) -> Statement:
+    """A statement of the paper that requires something of most."""
+    return Statement(f"{words} [@tms]", found, share.verdict())
 
 
 def privileged_basis(studied: Studied) -> Written:
@@ -69,14 +57,14 @@ def _of_basis(studied: Studied, experiment: Experiment) -> tuple[list[Statement]
     by_density = {p: best[best["probability"] == p] for p in sorted(map(float, best["probability"].unique()))}
     dense, rare = by_density[max(by_density)], by_density[min(by_density)]
     share = best["n_monosemantic"] / best["n_neurons"]
-    alone = _Shown.of(dense["n_monosemantic"] == dense["n_neurons"])
-    shared = _Shown.of(2 * rare["n_monosemantic"] < rare["n_neurons"])
+    alone = _kept(dense["n_monosemantic"] == dense["n_neurons"])
+    shared = _kept(2 * rare["n_monosemantic"] < rare["n_neurons"])
     mixed = {
         p: (own["n_monosemantic"] > 0) & (own["n_monosemantic"] < own["n_neurons"])
         for p, own in by_density.items()
     }
     between = max(mixed, key=lambda p: float(mixed[p].mean()))
-    both = _Shown.of(mixed[between], len(mixed))
+    both = _kept(mixed[between], len(mixed))
     over_chance = difference_verdict((share - best[_CHANCE])[dense.index].to_numpy(), _SHARE_DIFFERENCE)
     facts = {
         "dense": alone, "rare": shared, "both": both, "between": between, "over_chance": over_chance,
@@ -92,21 +80,9 @@ def _of_basis(studied: Studied, experiment: Experiment) -> tuple[list[Statement]
         f"ones would have {percent(float(dense[_CHANCE].mean()))} monosemantic neurons."
     )
     statements = [
-        Statement(
-            "Dense features get a neuron each [@tms]",
-            f"all neurons monosemantic in {alone}",
-            alone.verdict.of_claim("at least mostly"),
-        ),
-        Statement(
-            "Rare features share neurons [@tms]",
-            f"most neurons polysemantic in {shared}",
-            shared.verdict.of_claim("at least mostly"),
-        ),
-        Statement(
-            "In between, both kinds stand side by side [@tms]",
-            f"at $p$ = {_number(between)} in {both}",
-            both.verdict.of_claim("at least mostly"),
-        ),
+        _mostly("Dense features get a neuron each", f"all neurons monosemantic in {alone}", alone),
+        _mostly("Rare features share neurons", f"most neurons polysemantic in {shared}", shared),
+        _mostly("In between, both kinds stand side by side", f"at $p$ = {_number(between)} in {both}", both),
         Statement(
             "The ReLU makes neurons special directions [@tms]",
             f"monosemantic, over a random basis: {_interval(over_chance)}",
@@ -148,13 +124,13 @@ def _of_enough(studied: Studied, experiment: Experiment) -> list[Statement]:
     is_computed = best["n_computed"] == experiment.n_features
     is_alone = best["n_monosemantic"] == best["n_neurons"]
     dense = best["probability"] == best["probability"].max()
-    shown = _Shown.of((is_computed & is_alone)[dense])
+    shown = _kept((is_computed & is_alone)[dense])
     studied.ledger.note(path, f"absolute_value.{experiment.name}.alone", shown)
     return [
-        Statement(
-            "Where two neurons a feature are there, each computes one side [@tms]",
+        _mostly(
+            "Where two neurons a feature are there, each computes one side",
             f"all features computed by monosemantic neurons in {shown}",
-            shown.verdict.of_claim("at least mostly"),
+            shown,
         )
     ]
 
@@ -167,8 +143,8 @@ def _of_few(studied: Studied, experiment: Experiment) -> list[Statement]:
         models[models["probability"] == end]
         for end in (models["probability"].max(), models["probability"].min())
     )
-    alone = _Shown.of(dense["n_monosemantic"] > 0.5 * dense["n_neurons"])
-    shared = _Shown.of(rare["n_monosemantic"] < 0.5 * rare["n_neurons"])
+    alone = shares_of(dense["n_monosemantic"] > 0.5 * dense["n_neurons"])
+    shared = shares_of(rare["n_monosemantic"] < 0.5 * rare["n_neurons"])
     motifs = layout.experiment_table(experiment.name, "motifs")
     pairs = studied.ledger.read(
         motifs,
@@ -179,26 +155,14 @@ def _of_few(studied: Studied, experiment: Experiment) -> list[Statement]:
         "inhibited": _over_chance(pairs[pairs["asymmetric"].to_numpy(dtype=bool)], "inhibited"),
     }
     n_motifs = pairs[pairs["asymmetric"] & pairs["inhibited"]].groupby("seed").size()
-    has_motif = _Shown.of([seed in n_motifs.index for seed in experiment.seeds])
+    has_motif = shares_of([seed in n_motifs.index for seed in experiment.seeds])
     facts = {"alone": alone, "shared": shared, "has_motif": has_motif}
     studied.ledger.note(path, f"absolute_value.{experiment.name}", facts)
     studied.ledger.note(motifs, f"absolute_value.{experiment.name}.over_chance", over)
     statements = [
-        Statement(
-            "Dense: most neurons compute for one feature [@tms]",
-            f"in {alone}",
-            alone.verdict.of_claim("at least mostly"),
-        ),
-        Statement(
-            "Rare: neurons compute for many features [@tms]",
-            f"most neurons polysemantic in {shared}",
-            shared.verdict.of_claim("at least mostly"),
-        ),
-        Statement(
-            "The asymmetric motif with inhibition occurs [@tms]",
-            f"at some density, in {has_motif}",
-            has_motif.verdict.of_claim("at least mostly"),
-        ),
+        _mostly("Dense: most neurons compute for one feature", f"in {alone}", alone),
+        _mostly("Rare: neurons compute for many features", f"most neurons polysemantic in {shared}", shared),
+        _mostly("The asymmetric motif with inhibition occurs", f"at some density, in {has_motif}", has_motif),
     ]
     words = {
         "asymmetric": "Output weights compensate for unequal input weights",

@@ -17,25 +17,30 @@ class Share:
 
     n_holding: int
     n: int
+    n_tests: int = 1
+    """Tests of which this is the most favourable; the interval is simultaneous over them."""
+    unit: str = ""
+    """What is counted, in the plural, where it is not toy models."""
 
     @property
     def interval(self) -> tuple[float, float]:
         """The exact 95 % interval."""
-        return exact_interval(self.n_holding, self.n)
+        return exact_interval(self.n_holding, self.n, self.n_tests)
 
     def verdict(self, requirement: str = "at least mostly") -> State:
         """The verdict on a statement that requires this of all toy models, see `metrics.verdicts`."""
-        return share_verdict(self.n_holding, self.n).of_claim(requirement)
+        return share_verdict(self.n_holding, self.n, self.n_tests).of_claim(requirement)
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{of(self.n_holding, self.n)} (95\u202f%: {percent(low)} to {percent(high)})"
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{of(self.n_holding, self.n)}{unit} (95\u202f%: {percent(low)} to {percent(high)})"
 
 
-def shares_of(holds: ArrayLike) -> Share:
-    """The share of those that hold, from truth values."""
+def shares_of(holds: ArrayLike, n_tests: int = 1, unit: str = "") -> Share:
+    """The share of those that hold, from truth values; see `Share`."""
     values = np.asarray(holds, dtype=bool)
-    return Share(int(values.sum()), len(values))
+    return Share(int(values.sum()), len(values), n_tests, unit)
 
 
 @dataclass(frozen=True)
