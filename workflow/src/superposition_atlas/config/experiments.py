@@ -80,7 +80,7 @@ def _experiment(key: Key, filled: Mapping[str, Any], written: Mapping[str, Any])
         raise refused(
             (*key, "section"),
             filled["section"],
-            "another section where no case has a structure: it is about one",
+            "another section, or a case with a structure: this section is about features with one",
         )
     return Experiment(
         name=name,
