@@ -20,6 +20,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,8 +95,11 @@ def measure(checkout: Path, kind: str, snakemake: Sequence[str], folder: Path) -
         process = subprocess.Popen(
             command, cwd=checkout, env=environment, stdout=file, stderr=subprocess.STDOUT
         )
-        with _PeakMemory(process.pid) as peak:
-            failed = process.wait()
+        try:
+            with _PeakMemory(process.pid) as peak:
+                failed = process.wait()
+        finally:
+            process.terminate()  # else it would go on, and slow what is measured next
     if failed:
         sys.exit(f"error: {' '.join(command)} failed in {checkout}; see {log}")
     drawn = [path.stat().st_mtime - began for path in (checkout / "results/figures").glob("slide*.png")]
@@ -195,6 +199,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--table", action="store_true", help="print what the JSON file has, and run nothing")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended by SIGTERM"))
     path = arguments.json
     record: dict[str, Any] = (
         json.loads(path.read_text()) if path and path.exists() else measuring.machine(arguments.cores)
