@@ -14,7 +14,7 @@ rule paper:
     """The PDF of a further paper, and beside it its words and numbers."""
     input:
         template=INPUTS.source("workflow/report/report.typ"),
-        captions=INPUTS.captions(),
+        captions=INPUTS.paper_captions,
         citation=INPUTS.source("CITATION.cff"),
         figures=INPUTS.paper_figures,
         sources=INPUTS.paper,

@@ -5,7 +5,7 @@ rule report:
     """The PDF, and beside it its words and numbers."""
     input:
         template=INPUTS.source("workflow/report/report.typ"),
-        captions=INPUTS.captions(),
+        captions=INPUTS.report_captions(),
         citation=INPUTS.source("CITATION.cff"),
         prospective=INPUTS.source("docs/prospective/summary.csv"),
         figures=INPUTS.report_figures(),

@@ -157,10 +157,19 @@ class JobInputs:
             for role, paths in explorer_inputs(self.config).items()
         }
 
-    def captions(self) -> list[str]:
-        """Captions of all figures."""
-        modules = sorted({figure.module for figure in self.figures.values()})
-        return [self.source(f"workflow/report/captions/{module}.rst") for module in modules]
+    def report_captions(self) -> list[str]:
+        """Captions of the figures that the PDF may show."""
+        return self._captions(targets.report_figures(self.config))
+
+    def paper_captions(self, wildcards: Wildcards) -> list[str]:
+        """Captions of the figures of a further paper."""
+        return self._captions(self.paper_figures(wildcards))
+
+    def _captions(self, drawn: list[str]) -> list[str]:
+        modules = {
+            figure.module for figure in self.figures.values() if layout.figure(figure.name, "svg") in drawn
+        }
+        return [self.source(f"workflow/report/captions/{module}.rst") for module in sorted(modules)]
 
     # Folders and files of params, as functions of the wildcards: what Snakemake's linter asks for.
 
