@@ -53,7 +53,7 @@ def compile_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     Args:
         options: of `numba.njit`, in place of these.
     """
-    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FAST_MATH}
+    settings: dict[str, Any] = {"nogil": True, "fastmath": FAST_MATH, "no_cpython_wrapper": False}
 
     def compile_it(function: Callable[..., Any]) -> Any:
         dispatcher = compile_function(**(settings | options))(function)
@@ -66,10 +66,12 @@ def compile_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def compile_function(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit` without a cache, for functions that kernels call.
+    """`numba.njit` without a cache, for functions that only kernels call: no error model, not for Python.
+
+    numba's wrappers, in which Python or C would call a function, take as long to compile as a short function.
 
     Args:
-        options: of `numba.njit`.
+        options: of `numba.njit`, in place of these.
 
     Raises:
         DeviceError: under NUMBA_DISABLE_JIT, which is for debugging one's own functions: much of what kernels
@@ -77,7 +79,12 @@ def compile_function(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba makes it at run time
         raise DeviceError("NUMBA_DISABLE_JIT is set: must be 0 or left out, as kernels are machine code only")
-    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(**options)
+    settings: dict[str, Any] = {
+        "error_model": "numpy",
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(**(settings | options))
     return decorator
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from superposition_atlas.objects.ensemble import html
 from superposition_atlas.sampling.structure import Intervals
-from superposition_atlas.theory.exact_loss import objective_of
+from superposition_atlas.theory.exact_loss import memory_for, objective_of
 from superposition_atlas.theory.quasi_newton import minimise
 from superposition_atlas.theory.structures import PerFeature, drop_costs
 from superposition_atlas.theory.supports import exact_probability, frequent_states
@@ -90,9 +90,10 @@ class Landscape:
             for share in (_NEGLECTED, _ROUGHLY_NEGLECTED)
         )
         self.n_rough_states = len(self._few.starts) - 1
-        self._held = np.empty((0, len(probability))) if held is None else held[None]
+        self._memory = memory_for(self._many, len(probability))
+        self._held = np.empty((0, len(probability))) if held is None else np.array(held[None])
         exact = exact_probability(probability, structure)
-        self._schedule = tuple(np.array(array, np.float64)[None] for array in (importance, exact))
+        self._schedule = np.array(importance, np.float64)[None], np.array(exact, np.float64)[None]
 
     def descend(self, W: Float[np.ndarray, "hidden feature"], b: PerFeature) -> Minimum:
         """Where it is downhill from W and b to: a minimum, or now and then a saddle point."""
@@ -116,6 +117,7 @@ class Landscape:
             self._held,
             *self._schedule,
             self._few,
+            self._memory,
             len(W),
             self._scale,
             _GRADIENT,
@@ -153,6 +155,7 @@ class Landscape:
                 self._held,
                 *self._schedule,
                 self._many,
+                self._memory,
                 len(W),
                 self._scale,
                 _GRADIENT,

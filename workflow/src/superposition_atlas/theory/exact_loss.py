@@ -12,14 +12,14 @@ import numpy as np
 from jaxtyping import Float
 
 from superposition_atlas import arguments
-from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_function, compile_kernel
 from superposition_atlas.covered_models import PLAIN, POSITIVE, require_settings
 from superposition_atlas.errors import ArgumentError, TheoryError
 from superposition_atlas.sampling.structure import Intervals, intervals_of
 from superposition_atlas.schedules.schedule import Schedule, as_schedule, one_schedule
 from superposition_atlas.theory.moments import States, go_down, go_up
 from superposition_atlas.theory.supports import exact_probability, states_for
-from superposition_atlas.theory.vectors import LANES, empty_rows, load, store
+from superposition_atlas.theory.vectors import LANES, empty_rows, load, spread, store
 
 if TYPE_CHECKING:
     from superposition_atlas.toy_model import ToyModels
@@ -31,6 +31,9 @@ LARGEST_N_FEATURES = 10
 _COVERED = {"output": ("relu",), "magnitudes": ("uniform",), "centred_inputs": (False,), **PLAIN}
 _NO_NORM = 1e-250
 """A squared norm below which a column counts as 0."""
+
+Memory = tuple[Float[np.ndarray, "row lane"], Float[np.ndarray, " support"]]
+"""What `fill_losses` works in: rows for `moments`, and P(support)."""
 
 
 def exact_loss(
@@ -195,14 +198,15 @@ def _checked(
     rows = []
     for name, array in (("importance", importance), ("probability", probability)):
         try:
-            rows.append(np.ascontiguousarray(np.broadcast_to(array, b.shape)))
+            rows.append(np.array(np.broadcast_to(array, b.shape)))
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
     if structure is not None:
         structure = intervals_of(structure, rows[1])
     if structure is not None:
         structure = np.ascontiguousarray(np.broadcast_to(structure, (*b.shape, 2)))
-    return [W, b, *rows], structure
+    # Arrays that can't be written would be another type, for which the kernel would be compiled again.
+    return [array if array.flags.writeable else array.copy() for array in (W, b)] + rows, structure
 
 
 def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
@@ -213,36 +217,37 @@ def _of_models(models: Any, *others: Any) -> tuple[Any, Any, Any, Any]:
     return models.W, models.b, models.importance, models.probability
 
 
-@compile_kernel(fastmath={"contract"})
-def memory_for(states, n_features):  # type: ignore[no-untyped-def]
-    """What `fill_losses` works in."""
-    return empty_rows(5 * (len(states.starts) - 1) + 2 * n_features + 4)
+def memory_for(states: States, n_features: int) -> Memory:
+    """For these states, or fewer, of so many features."""
+    n_rows = 5 * (len(states.starts) - 1) + 2 * n_features + 3
+    return empty_rows(n_rows), np.empty(len(states.members))
 
 
 @compile_kernel(fastmath={"contract"})
 def fill_losses(W, b, importance, probability, states, memory, gradient, loss, dW, db):  # type: ignore[no-untyped-def]
     """Fill loss, and dW and db where `gradient` says so. Arrays as `_checked` returns them."""
     n_instances, n_hidden, n = W.shape
+    lanes, weight = memory
     n_states = len(states.starts) - 1
     squares, firsts, lows, highs, slopes = (
-        memory[:n_states],
-        memory[n_states : 2 * n_states],
-        memory[2 * n_states : 3 * n_states],
-        memory[3 * n_states : 4 * n_states],
-        memory[4 * n_states : 5 * n_states],
+        lanes,
+        lanes[n_states:],
+        lanes[2 * n_states :],
+        lanes[3 * n_states :],
+        lanes[4 * n_states :],
     )
-    rest = memory[5 * n_states :]
-    g, dg, bias, dbias, total = rest[:n], rest[n : 2 * n], rest[2 * n :], rest[2 * n + 1 :], rest[2 * n + 2 :]
-    weight = np.empty(len(states.members))
+    rest = lanes[5 * n_states :]
+    g, dg, bias, dbias, total = rest, rest[n:], rest[2 * n :], rest[2 * n + 1 :], rest[2 * n + 2 :]
+    nothing = spread(0.0)
     for k in range(n_instances):
-        if len(states.weight) > 0:
-            weight[:] = states.weight[k]
-        else:
-            _fill_weights(probability[k], states.members, weight)
-        dW[k] = 0.0
+        _fill_weights(k, probability, states, weight)
+        for h in range(n_hidden):
+            for i in range(n):
+                dW[k, h, i] = 0.0
         for start in range(0, n, LANES):
             n_own = min(LANES, n - start)
-            rest[:] = 0.0
+            for row in range(2 * n + 3):
+                store(rest, row, nothing)
             for i in range(n_own):
                 bias[0, i] = b[k, start + i]
                 for j in range(n):
@@ -250,9 +255,11 @@ def fill_losses(W, b, importance, probability, states, memory, gradient, loss, d
                         g[j, i] += W[k, h, start + i] * W[k, h, j]
                 # Squares that are no more than rounding of the smallest numbers would be divided by.
                 if g[start + i, i] < _NO_NORM:
-                    g[:, i] = 0.0
+                    for j in range(n):
+                        g[j, i] = 0.0
             go_up(states, g, bias, squares, firsts, lows, highs)
-            slopes[:] = 0.0
+            for state in range(n_states):
+                store(slopes, state, nothing)
             _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, total, dg, dbias)
             if gradient:
                 go_down(states, g, firsts, lows, highs, slopes, dg, dbias)
@@ -269,7 +276,7 @@ def fill_losses(W, b, importance, probability, states, memory, gradient, loss, d
                         dW[k, h, j] += slope * W[k, h, i]
 
 
-@compile_kernel(fastmath={"contract"})
+@compile_function(fastmath={"contract"})
 def _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, total, dg, db):  # type: ignore[no-untyped-def]
     """Add up E z₊² - 2 E x_i z₊ over the supports, and fill its slopes with respect to each E z₊².
 
@@ -305,10 +312,14 @@ def _fill_slopes(states, weight, start, n_own, g, squares, lows, highs, slopes, 
                     dg[program[other], own] -= w / 2
 
 
-@compile_kernel(fastmath={"contract"})
-def _fill_weights(probability, members, weight):  # type: ignore[no-untyped-def]
+@compile_function(fastmath={"contract"})
+def _fill_weights(instance, probability, states, weight):  # type: ignore[no-untyped-def]
     """P(support) of each support."""
-    for support in range(len(members)):
+    for support in range(len(states.members)):
+        if len(states.weight) > 0:
+            weight[support] = states.weight[instance, support]
+            continue
         weight[support] = 1.0
-        for j in range(len(probability)):
-            weight[support] *= probability[j] if members[support, j] else 1.0 - probability[j]
+        for j in range(probability.shape[1]):
+            p = probability[instance, j]
+            weight[support] *= p if states.members[support, j] else 1.0 - p

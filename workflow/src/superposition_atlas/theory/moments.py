@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.backends.numba_cache import compile_function
 from superposition_atlas.theory.vectors import is_any_around_zero, load, spread, store, where_positive
 
 _HEAD = 6
@@ -128,7 +128,7 @@ def _states_of(n_features: int, supports: bytes | None) -> States:
     return States(program, starts, members, np.empty((0, len(members))))
 
 
-@compile_kernel(fastmath={"contract"})
+@compile_function(fastmath={"contract"})
 def go_up(states, g, b, squares, firsts, lows, highs):  # type: ignore[no-untyped-def]
     """Fill E z₊², E z₊ and the least and the largest z of every state, a lane each output.
 
@@ -181,7 +181,7 @@ def go_up(states, g, b, squares, firsts, lows, highs):  # type: ignore[no-untype
         store(firsts, state, where_positive(high, first, nothing))
 
 
-@compile_kernel(fastmath={"contract"})
+@compile_function(fastmath={"contract"})
 def go_down(states, g, firsts, lows, highs, slopes, dg, db):  # type: ignore[no-untyped-def]
     """Add to dg and db the slopes of Σ slopes · E z₊² over the states; slopes are used up.
 

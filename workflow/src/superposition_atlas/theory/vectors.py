@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite has no types
 from numba import types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
-
-from superposition_atlas.backends.numba_cache import compile_kernel
 
 LANES = 8
 """Numbers of a vector."""
@@ -154,8 +153,7 @@ def is_any_around_zero(typing_context, low, high):  # type: ignore[no-untyped-de
     return types.boolean(_vector, _vector), generate
 
 
-@compile_kernel()
-def empty_rows(n_rows):  # type: ignore[no-untyped-def]
+def empty_rows(n_rows: int) -> Float[np.ndarray, "row lane"]:
     """An array of rows that `load` and `store` take, with any content."""
     flat = np.empty((n_rows + 1) * LANES)
     start = (-(flat.ctypes.data // 8)) % LANES
