@@ -38,19 +38,29 @@ KINDS = ("cold", "warm", "again")
 _NOTE = """
 import atexit, json, os, resource, sys, time
 
-def note(start=time.time()):
+def since_start():
+    with open("/proc/self/stat") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+def note():
     used = resource.getrusage(resource.RUSAGE_SELF)
     is_job = os.path.basename(os.path.dirname(sys.argv[0])) == "superposition_atlas"
     name = sys.argv[1] if is_job and sys.argv[1:] else os.path.basename(sys.argv[0])
     if name in ("__main__.py", "snakemake"):
         name = "snakemake"
-    line = [name, used.ru_utime + used.ru_stime, time.time() - start, used.ru_maxrss / 1024]
+    elif name == "fork_server.py" or is_job and "superposition_atlas.cli.main" not in sys.modules:
+        name = "fork server"
+    line = [name, used.ru_utime + used.ru_stime, since_start(), used.ru_maxrss / 1024]
     with open(os.environ["WHOLE_NOTES"], "a") as file:
         file.write(json.dumps(line) + "\\n")
 
 atexit.register(note)
 """
-"""As sitecustomize.py: each Python process notes command, CPU and wall seconds, and largest memory in MB."""
+"""As sitecustomize.py: each Python process notes command, CPU and wall seconds, and largest memory in MB.
+
+`fork server`: the server of forks, and the processes that wait for a fork.
+"""
 
 
 def clone(repository: Path, commit: str, folder: Path) -> Path:

@@ -4,8 +4,10 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake import benchmark as snakemake_benchmark
+
 from superposition_atlas.errors import AtlasError
-from superposition_atlas.plan import adoption, braces, parts, preflight, targets
+from superposition_atlas.plan import adoption, braces, forks, parts, preflight, targets
 from superposition_atlas.plan.inputs import JobInputs
 from superposition_atlas.plan.layers import configured, one_of
 from superposition_atlas.plan.priorities import JobPriorities
@@ -72,4 +74,6 @@ def prepare_run():
         sys.exit(f"error: {error}")
     if workflow.local_exec:
         lift_rate_limit(workflow.scheduler)
+        if fork_server := forks.start_fork_server():
+            forks.count_forks(snakemake_benchmark, fork_server)
     preflight.date_back([*ALL_FILES, *preflight.sources(ROOT)])

@@ -3,6 +3,10 @@
 import sys
 
 from superposition_atlas.backends.process import make_independent
+from superposition_atlas.cli.fork_request import ending_of_fork
+
+if (ending := ending_of_fork()) is not None:
+    sys.exit(ending)
 
 make_independent()  # before numpy and torch read the environment, which what follows imports
 

@@ -2,6 +2,9 @@
 
 import os
 
+FORK_SERVER = "SUPERPOSITION_ATLAS_FORK_SERVER"
+"""Names the socket of a run's fork server (`cli.fork_server`) to its jobs; `no` for none."""
+
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

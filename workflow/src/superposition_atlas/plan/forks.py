@@ -1,0 +1,87 @@
+"""Starts the fork server of a run on this machine, and counts forks in Snakemake's benchmarks."""
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from superposition_atlas.backends.process import FORK_SERVER
+
+_SERVER = "superposition_atlas.cli.fork_server"
+_LONGEST_ADDRESS = 100  # Linux has room for 107 bytes
+
+
+def start_fork_server() -> "subprocess.Popen[bytes] | None":
+    """Starts the server that jobs of this process ask for a fork; None where there is none.
+
+    It ends with this process. Without it, jobs import by themselves what they need.
+    """
+    if sys.platform != "linux" or os.environ.get(FORK_SERVER) == "no":
+        return None
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as listening:
+        # Only this user may enter it.
+        folder = tempfile.mkdtemp(prefix="superposition-atlas-")
+        address = str(Path(folder, "socket"))
+        if len(os.fsencode(address)) > _LONGEST_ADDRESS:
+            os.rmdir(folder)
+            return None
+        listening.bind(address)
+        listening.listen(128)
+        server = subprocess.Popen(
+            [sys.executable, "-m", _SERVER, str(listening.fileno()), folder],
+            stdin=subprocess.PIPE,
+            pass_fds=[listening.fileno()],
+            start_new_session=True,
+        )
+        os.environ[FORK_SERVER] = address
+        atexit.register(server.communicate)
+        return server
+    return None
+
+
+def count_forks(benchmark: Any, server: "subprocess.Popen[bytes]") -> None:
+    """Lets Snakemake's benchmarks count what the fork server runs for a job as the job's own.
+
+    Args:
+        benchmark: Snakemake's module.
+        server: its process.
+    """
+
+    class Timer(benchmark.BenchmarkTimer):  # type: ignore[misc]
+        main: Any
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            process: Any = self.main
+            self.main = _WithForks(process, type(process)(server.pid))
+
+    benchmark.BenchmarkTimer = Timer
+
+
+class _WithForks:
+    """A process of psutil's whose children are also the forks that work for it or for one of its own."""
+
+    def __init__(self, process: Any, server: Any) -> None:
+        self._process = process
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._process, name)
+
+    def children(self, recursive: bool = False) -> list[Any]:
+        own = self._process.children(recursive=recursive)
+        names = {f"job {process.pid}" for process in chain([self._process], own)}
+        return [*own, *(fork for fork in self._server.children() if _name(fork) in names)]
+
+
+def _name(process: Any) -> str | None:
+    try:
+        return str(process.name())
+    except Exception:  # psutil's: the process has ended
+        return None
