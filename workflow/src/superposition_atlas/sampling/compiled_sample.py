@@ -46,8 +46,10 @@ def fill_structured(out, seeds, step, purpose, threshold, scale, offset, structu
             number, start = structure[instance, feature, 0], structure[instance, feature, 1]
             for quad in range((batch_size + 3) // 4):
                 words[0], words[1], words[2], words[3] = philox_quad(quad, feature, step, purpose, key0, key1)
-                deciding[:] = words
-                if number != feature:
+                if number == feature:
+                    for k in range(4):
+                        deciding[k] = words[k]
+                else:
                     deciding[0], deciding[1], deciding[2], deciding[3] = philox_quad(
                         quad, number, step, purpose, key0, key1
                     )
