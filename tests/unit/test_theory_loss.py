@@ -1,5 +1,7 @@
 """The exact loss: beside samples, beside exact fractions, and by what holds of any expected loss."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import superposition_atlas as sa
@@ -432,3 +434,15 @@ def test_trained_models_have_the_loss_that_training_saw(variant: dict) -> None:
     assert np.all(np.abs(errors.mean(axis=1) - exact) < 4 * spread / 50_000**0.5)
     # Training reports the mean over its last hundred batches, in which weights hardly move any more.
     assert np.all(np.abs(models.loss - exact) < 4 * spread / (100 * 256) ** 0.5 + 1e-3 * exact)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, np.array])
+def test_one_kernel_serves_arrays_of_every_layout(kind: Callable[..., np.ndarray], shared: bool) -> None:
+    toy = draw(np.random.default_rng(7), 3, 2)
+    expected = sa.exact_loss(*toy.arguments)
+    n_compiled = len(fill_losses.signatures)
+    W, b, *schedule = (kind(np.broadcast_to(values, (4, *values.shape))) for values in toy.arguments)
+    rows = (toy.importance, toy.probability[None]) if shared else schedule
+    np.testing.assert_array_equal(sa.exact_loss(W, b, *rows), np.tile(expected, (4, 1)))
+    assert len(fill_losses.signatures) == n_compiled

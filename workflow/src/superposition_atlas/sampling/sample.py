@@ -60,14 +60,14 @@ def sample(
     check_memory(4.0 * len(seed) * batch_size * p.shape[1], batch_size=batch_size, n_features=p.shape[1])
     shape = (len(seed), p.shape[1])
     # Arrays that can't be written would be another type, for which kernels would be compiled again.
-    threshold = np.array(np.broadcast_to(thresholds(p), shape))
+    threshold = np.array(np.broadcast_to(thresholds(p), shape), order="C")
     shared = intervals_of(structure, p)
     x = np.empty((len(seed), batch_size, p.shape[1]), dtype=np.float32)
     if shared is None:
         scale = scales(threshold, None)
         fill_sample(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes))
     else:
-        shared = np.array(np.broadcast_to(shared, (*shape, 2)))
+        shared = np.array(np.broadcast_to(shared, (*shape, 2)), order="C")
         scale = scales(threshold, shared)
         fill_structured(x, seed, step, int(purpose), threshold, scale, offsets(scale, magnitudes), shared)
     if magnitudes != "uniform":

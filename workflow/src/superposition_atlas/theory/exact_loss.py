@@ -198,7 +198,7 @@ def _checked(
     rows = []
     for name, array in (("importance", importance), ("probability", probability)):
         try:
-            rows.append(np.array(np.broadcast_to(array, b.shape)))
+            rows.append(np.array(np.broadcast_to(array, b.shape), order="C"))
         except ValueError:
             raise TheoryError(f"{name} has shape {array.shape}: must fit b's, {b.shape}") from None
     if structure is not None:
