@@ -14,6 +14,7 @@ A fork is in a session of its own, so Ctrl-C reaches it by its job's process alo
 or with the server. It is named `job PID`, after that process: by the name `plan.forks` finds it.
 """
 
+import atexit
 import ctypes
 import gc
 import json
@@ -29,7 +30,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from superposition_atlas.backends.process import make_independent
 from superposition_atlas.cli.fork_request import ACCEPTED, ENDING, LENGTH, SIGNAL, identity
@@ -219,6 +220,22 @@ def _run(request: dict[str, Any], streams: list[int], report: int) -> int:
             os.write(report, json.dumps([next(iter(sys.argv[1:]), ""), new]).encode())
 
 
+def _end(command: Callable[[], int]) -> NoReturn:
+    """Runs a command and ends as Python does, but frees no memory: that would first copy what forks share."""
+    status = 1
+    try:
+        status = command()
+    except SystemExit as ending:  # of argparse
+        status = ending.code if isinstance(ending.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
 def _renew_streams() -> None:
     """Opens Python's streams anew: those of the server know of its own files whether they can seek."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
@@ -241,7 +258,7 @@ def serve(descriptor: int, folder: Path) -> int:
     with socket.socket(fileno=descriptor) as listening:
         command = ForkServer(listening, life).serve()
     if command is not None:
-        return command()
+        _end(command)
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 

@@ -168,7 +168,9 @@ def _step_kernel(
         n_outputs = batch_size * n_features
         to_mean = np.float32(2.0 / n_outputs)
         for instance in range(first, end):
-            w[:], m[:], v[:] = weights[instance], mean[instance], square[instance]
+            # By element: for whole rows numba compiles the text of an error that can't come, which takes 2 s.
+            for i in range(n_weights):
+                w[i], m[i], v[i] = weights[instance, i], mean[instance, i], square[instance, i]
             total = loss_sum[instance]
             for turn in range(len(rates)):
                 gradient[:] = np.float32(0.0)
@@ -198,7 +200,8 @@ def _step_kernel(
                         m[i] = beta_1 * m[i] + new_1 * slope
                         v[i] = beta_2 * v[i] + new_2 * slope * slope
                         w[i] -= rate * m[i] / (np.sqrt(v[i]) * correction + epsilon)
-            weights[instance], mean[instance], square[instance] = w, m, v
+            for i in range(n_weights):
+                weights[instance, i], mean[instance, i], square[instance, i] = w[i], m[i], v[i]
             loss_sum[instance] = total
 
     compiled: Callable[..., None] = take_steps
@@ -230,7 +233,8 @@ def _feature_loss_kernel(variant: Variant) -> Callable[..., None]:
                 weights[instance], importance[instance], threshold[instance], scale[instance],
                 offset[instance], centre[instance], groups[instance], sums, scratch,
             )  # fmt: skip
-            losses[instance] = sums
+            for i in range(n_features):
+                losses[instance, i] = sums[i]
 
     compiled: Callable[..., None] = sum_losses
     return compiled
