@@ -16,7 +16,7 @@ from typing import Any
 from superposition_atlas.backends.process import FORK_SERVER
 
 LENGTH = struct.Struct("!I")
-"""Of a request in bytes, before it."""
+"""The number of bytes of a request, before it."""
 ENDING = struct.Struct("!i")
 """How the process ended: its exit status, or less than 0, the signal that ended it."""
 ACCEPTED = 1 << 16

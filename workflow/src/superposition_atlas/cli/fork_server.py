@@ -56,7 +56,7 @@ class ForkServer:
         self._events = selectors.DefaultSelector()
         self._ended, self._wake_up = os.pipe()
         self._forks: dict[int, tuple[socket.socket, int]] = {}
-        """Of each fork's process: whom to tell, and a file in memory in which it says what it imported."""
+        """For each fork, whom to tell of its end, and a file in memory in which it says what it imported."""
         self._learned: dict[str, list[str]] = {}
         """Modules by command, that the server has still to import."""
 
