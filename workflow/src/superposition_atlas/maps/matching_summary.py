@@ -10,7 +10,7 @@ from superposition_atlas.maps.comparison import search_of
 from superposition_atlas.maps.matchings import compared
 from superposition_atlas.metrics.features import dedicated, represented
 from superposition_atlas.theory.beyond_pairs import pentagon_gain
-from superposition_atlas.theory.matching import match
+from superposition_atlas.theory.matching import Matching, match
 from superposition_atlas.theory.rankings import RANKINGS, greedy, most_valuable
 from superposition_atlas.theory.structures import PerFeature
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
@@ -133,15 +133,20 @@ def matching_row(
         "share_alone": [],
         "share_shared": [],
     }
-    return row if models is None else row | _trained(importance, probability, models, n_shown)
+    return row if models is None else row | _trained(importance, probability, found, gain, models, n_shown)
 
 
 def _trained(
-    importance: PerFeature, probability: PerFeature, models: ToyModels, n_shown: int
+    importance: PerFeature,
+    probability: PerFeature,
+    rule: Matching,
+    gain: float,
+    models: ToyModels,
+    n_shown: int,
 ) -> dict[str, Any]:
     """What is measured of toy models of one schedule."""
     some = models.select(slice(MOST_COMPARED))
-    means = compared(importance, probability, some)[list(_MEANS)].astype(float).mean()
+    means = compared(importance, probability, rule, gain, some)[list(_MEANS)].astype(float).mean()
     W = some.W.astype(np.float64)
     present, alone = represented(W), dedicated(W)
     squared_norm = (W**2).sum(axis=(1, 2))

@@ -8,7 +8,7 @@ import pandas as pd
 from superposition_atlas.metrics.agreement import jaccard, mean_jaccard_with_others
 from superposition_atlas.metrics.features import dedicated, dimensionality, represented
 from superposition_atlas.theory.beyond_pairs import pentagon_gain
-from superposition_atlas.theory.matching import match
+from superposition_atlas.theory.matching import Matching, match
 from superposition_atlas.theory.rankings import RANKINGS, greedy, most_valuable
 from superposition_atlas.theory.structures import PerFeature
 from superposition_atlas.toy_model import ToyModels
@@ -67,12 +67,16 @@ def matching_table(schedules: Iterable[tuple[str, PerFeature, PerFeature]], n_hi
     return pd.concat(frames, ignore_index=True)
 
 
-def compared(importance: PerFeature, probability: PerFeature, models: ToyModels) -> pd.DataFrame:
+def compared(
+    importance: PerFeature, probability: PerFeature, rule: Matching, gain: float, models: ToyModels
+) -> pd.DataFrame:
     """One row a toy model of one schedule: the numbers of the rule and of the toy model, and their overlap.
 
     Args:
         importance: I_i of the schedule.
         probability: p_i of the schedule.
+        rule: the matching of the schedule.
+        gain: its `pentagon_gain`.
         models: toy models trained on it.
 
     Returns:
@@ -88,7 +92,6 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
         `pentagon_gain` and `pairs_suffice`, whether that is 0, both known before any training; `is_best`, the
         lowest loss; mean and largest probability.
     """
-    rule = match(importance, probability, models.n_hidden)
     W = models.W.astype(np.float64)
     present, alone = represented(W), dedicated(W)
     n_kept, n_alone, D = present.sum(axis=1), alone.sum(axis=1), dimensionality(W)
@@ -102,7 +105,6 @@ def compared(importance: PerFeature, probability: PerFeature, models: ToyModels)
     chosen[list(greedy(importance, probability, models.n_hidden).kept)] = True
     odd = present & ~alone & (np.abs(D - 0.5) > PAIR_TOLERANCE)
     nothing = rule.cost + rule.saved
-    gain = pentagon_gain(importance, probability, rule)
     loss_share = models.loss * models.n_features / nothing
     overlap, ceiling = jaccard(present, rule.is_kept), mean_jaccard_with_others(present)
     return pd.DataFrame(

@@ -9,6 +9,8 @@ import pandas as pd
 
 from superposition_atlas.maps.matchings import compared
 from superposition_atlas.metrics.intervals import t_interval
+from superposition_atlas.theory.beyond_pairs import pentagon_gain
+from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.random_schedules import RandomSchedule
 from superposition_atlas.theory.rankings import RANKINGS
 from superposition_atlas.toy_model import ToyModels, TrainingSettings
@@ -96,7 +98,9 @@ def comparison(schedules: Sequence[RandomSchedule], models: ToyModels) -> pd.Dat
     frames = []
     for k, schedule in enumerate(schedules):
         trained = models.select(slice(k * n_seeds, (k + 1) * n_seeds))
-        frame = compared(schedule.importance, schedule.probability, trained)
+        drawn = schedule.importance, schedule.probability
+        rule = match(*drawn, models.n_hidden)
+        frame = compared(*drawn, rule, pentagon_gain(*drawn, rule), trained)
         frame.insert(0, "schedule", schedule.index)
         frame.insert(1, "family", schedule.family)
         frame.insert(2, "importance_family", schedule.importance_family)

@@ -107,10 +107,7 @@ def predict(
         TheoryError: if an argument is not as above, or there are too many features for an exact loss.
     """
     importance, probability, n_hidden = checked_schedule(importance, probability, n_hidden)
-    pairs = {
-        pair: _best_pair(importance[list(pair)], probability[list(pair)])
-        for pair in combinations(range(len(probability)), 2)
-    }
+    pairs = _best_pairs(importance, probability)
     paired = np.zeros((len(probability), len(probability)))
     for pair, (cost, _, _) in pairs.items():
         paired[pair] = paired[pair[::-1]] = cost
@@ -122,12 +119,21 @@ def predict(
     return min([axes, *polygon], key=lambda prediction: prediction.cost)
 
 
-def _best_pair(importance: PerFeature, probability: PerFeature) -> tuple[float, PerFeature, PerFeature]:
-    """Cost, weights and biases of two features in one dimension, in the best of the scales."""
-    W = np.array([[[first, -second]] for first, second in product(PAIR_NORMS, repeat=2)])
-    losses, b = with_best_biases(W, importance, probability)
-    best = losses.sum(axis=1).argmin()
-    return float(losses[best].sum()), W[best, 0], b[best]
+def _best_pairs(
+    importance: PerFeature, probability: PerFeature
+) -> dict[tuple[int, ...], tuple[float, PerFeature, PerFeature]]:
+    """Cost, weights and biases of any two features in one dimension, in the best of the scales."""
+    pairs = list(combinations(range(len(probability)), 2))
+    if not pairs:
+        return {}
+    scales = np.array([[[first, -second]] for first, second in product(PAIR_NORMS, repeat=2)])
+    rows = np.array(pairs)[:, None]
+    W = np.broadcast_to(scales, (len(pairs), *scales.shape))
+    losses, b = with_best_biases(W, importance[rows], probability[rows])
+    found: dict[tuple[int, ...], tuple[float, PerFeature, PerFeature]] = {}
+    for k, best in enumerate(losses.sum(axis=-1).argmin(axis=1)):
+        found[pairs[k]] = float(losses[k, best].sum()), scales[best, 0], b[k, best]
+    return found
 
 
 def ranked_polygons(
