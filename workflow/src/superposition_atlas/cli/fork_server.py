@@ -172,6 +172,9 @@ class ForkServer:
             with suppress(Exception), warnings.catch_warnings(action="ignore"):
                 import_module(module)
         if modules:
+            kernels = sys.modules.get("superposition_atlas.backends.numba_cache")
+            if kernels is not None:
+                kernels.prepare_to_load()  # for all forks at once
             # Objects that no fork's collector looks at stay in memory that all forks share.
             gc.collect()
             gc.freeze()
