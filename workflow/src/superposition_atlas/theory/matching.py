@@ -235,6 +235,9 @@ def _groups(n_of: np.ndarray, worth: np.ndarray, cost: np.ndarray) -> _Groups:
 
 def _solve(groups: _Groups, n_of: np.ndarray, n_hidden: int) -> tuple[np.ndarray, float]:
     """How many of each group, and a bound that no choice exceeds; both in scaled weights."""
+    if n_hidden == 1:  # one group: the one that saves most
+        largest = groups.weight.argmax()
+        return (np.arange(len(groups)) == largest).astype(int), float(groups.weight[largest])
     price, of_dimension, upper = _prices(groups, n_of, n_hidden)
     reduced = groups.weight - groups.prices(price, of_dimension)
     counts, value, best = np.zeros(len(groups), dtype=int), -np.inf, upper
