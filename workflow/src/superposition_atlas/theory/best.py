@@ -8,6 +8,7 @@ Minima are told apart up to rotation (by WᵀW) and up to permutation of feature
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -187,10 +188,16 @@ def _slack(minimum: Minimum, landscape: Landscape) -> float:
 def _groups(kinds: Float[np.ndarray, "quantity feature"]) -> Integer[np.ndarray, " number"]:
     """Which of `_numbers` may change places: those of like features, or of like pairs of them."""
     kinds = np.unique(kinds, axis=1, return_inverse=True)[1].reshape(-1)
-    first, second = np.triu_indices(len(kinds), 1)
+    first, second = _pairs(len(kinds))
     low, high = np.minimum(kinds[first], kinds[second]), np.maximum(kinds[first], kinds[second])
     n_kinds = len(kinds)
     return np.concatenate([kinds, n_kinds + kinds, (2 + low) * n_kinds + high])
+
+
+@cache
+def _pairs(n_features: int) -> tuple[Integer[np.ndarray, " pair"], ...]:
+    """The first and the second feature of each pair."""
+    return np.triu_indices(n_features, 1)
 
 
 def _numbers(
@@ -199,5 +206,5 @@ def _numbers(
     """What neither rotations nor permutations of like features change: WᵀW and b, sorted in each group."""
     G = end.W.T @ end.W
     b = end.b * (importance > 0)  # an output that does not count has any bias
-    numbers = np.concatenate([np.diag(G), b, G[np.triu_indices(len(b), 1)]])
+    numbers = np.concatenate([np.diag(G), b, G[_pairs(len(b))]])
     return numbers[np.lexsort((numbers, groups))]
