@@ -194,3 +194,41 @@ def test_disabled_compilation_is_one_line(package: Path, tmp_path: Path) -> None
     done = run(package, CALL, tmp_path / "cache", NUMBA_DISABLE_JIT="1")
     assert done.returncode != 0
     assert "DeviceError: NUMBA_DISABLE_JIT is set: must be 0" in done.stderr.splitlines()[-1]
+
+
+def test_machine_code_is_keyed_by_the_parts_of_a_kernel(package: Path, tmp_path: Path) -> None:
+    """By what they are made from: another constant, or an edit of their module, is another kernel."""
+    part = """
+from superposition_atlas.backends.numba_cache import compile_part
+
+def scaled_by(factor):
+    @compile_part
+    def scaled(x):
+        return x * factor
+    return scaled
+"""
+    (package / "part.py").write_text(part)
+    (package / "kernel.py").write_text(
+        """
+from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.part import scaled_by
+
+def made_for(factor):
+    scaled = scaled_by(factor)
+    @compile_kernel()
+    def kernel(x):
+        return scaled(x)
+    return kernel
+"""
+    )
+
+    def answer(factor: int) -> str:
+        code = (
+            f"from superposition_atlas.kernel import made_for; kernel = made_for({factor}); "
+            "print(kernel(1), sum(kernel.stats.cache_hits.values()))"
+        )
+        return run(package, code, tmp_path / "cache").stdout.strip()
+
+    assert [answer(2), answer(3), answer(2)] == ["2 0", "3 0", "2 1"]
+    (package / "part.py").write_text(part.replace("x * factor", "x * factor + 1"))
+    assert [answer(2), answer(2)] == ["3 0", "3 1"]

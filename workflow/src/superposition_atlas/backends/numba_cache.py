@@ -31,6 +31,7 @@ from uuid import uuid4
 import numba
 import numpy as np
 from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
@@ -43,6 +44,9 @@ logger = logging.getLogger(__name__)
 # Sums may be reordered into vector lanes, the same way in every run of the same machine code. NaN and
 # infinity keep their meaning: training must notice them.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+
+# For code that allocates nothing. Else numba counts references to each array that is passed on, atomically.
+UNCOUNTED = {"_nrt": False}
 
 _LOADED_NS = time.time_ns()
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
@@ -92,6 +96,15 @@ def compile_function(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 def prepare_to_load() -> None:
     """Does what numba does before it loads machine code for the first time, a tenth of a second's work."""
     cpu_target.target_context.refresh()
+
+
+def compile_part(function: Callable[..., Any]) -> Any:
+    """`numba.njit` for a part of a kernel: compiled by itself, with the constants that it closes over.
+
+    It allocates nothing. LLVM inlines it into the kernel, so there is one machine code of it, and bits do not
+    depend on whether a process compiled the kernel or loaded it.
+    """
+    return compile_function(forceinline=True, fastmath=FAST_MATH, **UNCOUNTED)(function)
 
 
 class KernelCache:
@@ -164,11 +177,10 @@ class KernelCache:
     def _entry(self, signature: Any, codegen: Any) -> tuple[Path | None, Any]:
         """The file of an entry, None where there is none, and all that it was compiled from."""
         folder = cache_folder()
-        values = tuple(cell.cell_contents for cell in self._function.__closure__ or ())
-        modules = [value.__name__ for value in values if isinstance(value, ModuleType)]
+        values, modules = _closed_over(self._function)
         if not all(name.startswith(f"{PACKAGE}.") for name in modules):
             return None, None
-        digest = _digest_of_loaded(self._function.__module__, *modules)
+        digest = _digest_of_loaded(*modules)
         if folder is None or digest is None:
             return None, None
         constants = dumps(values)  # type: ignore[no-untyped-call]
@@ -185,6 +197,23 @@ class KernelCache:
         )
         name = hashlib.sha256(str(key).encode()).hexdigest()[:32]
         return folder / f"{self._function.__name__}-{name}.nbc", key
+
+
+def _closed_over(function: Any) -> tuple[tuple[Any, ...], list[str]]:
+    """What a kernel closes over, parts as what they are made from, and the modules that code is from."""
+    values: list[Any] = []
+    modules = [function.__module__]
+    for cell in function.__closure__ or ():
+        value = cell.cell_contents
+        if isinstance(value, ModuleType):
+            modules.append(value.__name__)
+        elif isinstance(value, Dispatcher):
+            part = value.py_func
+            its_values, its_modules = _closed_over(part)
+            value = (part.__qualname__, part.__code__.co_firstlineno, part.__code__.co_code, its_values)
+            modules += its_modules
+        values.append(value)
+    return tuple(values), list(dict.fromkeys(modules))
 
 
 def cache_folder() -> Path | None:

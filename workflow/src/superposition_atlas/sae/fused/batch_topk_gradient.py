@@ -17,6 +17,7 @@ from superposition_atlas.sae.fused.fused_selection import (
 
 RECTIFIES = False
 SELECTS_FROM_BATCH = True
+HAS_PREFIXES = True
 HAS_GATE = False
 HAS_AUXILIARY = True
 THRESHOLD_RATE = 0.01
@@ -38,18 +39,17 @@ def select(bits, k, batch_size, n_blocks, n_latents, guess):  # type: ignore[no-
 
 
 @inlined
-def activate(rows, sizes, model, goal, p_at):  # type: ignore[no-untyped-def]
+def activate(rows, sizes, model, goal):  # type: ignore[no-untyped-def]
     """a, of what reaches the bound."""
-    bits = rows.pre_activations.view(np.int32)
     for s in range(sizes.n_latents * BLOCK):
-        is_in = bits[p_at + s] >= np.int32(goal.bound)
-        rows.activations[s] = rows.pre_activations[p_at + s] if is_in else np.float32(0.0)
+        is_in = rows.bits[s] >= np.int32(goal.bound)
+        rows.activations[s] = rows.pre_activations[s] if is_in else np.float32(0.0)
 
 
 @inlined
-def after_step(sizes, model, rows, least):  # type: ignore[no-untyped-def]
+def after_step(sizes, parameters, held, least):  # type: ignore[no-untyped-def]
     """Moves the threshold towards the least positive activation of the step, if there was one."""
     if least < LARGEST_BITS:
-        rows.slope.view(np.int32)[0] = least  # the float of these bits
-        threshold = model.parameters[sizes.particular]
-        model.parameters[sizes.particular] += np.float32(THRESHOLD_RATE) * (rows.slope[0] - threshold)
+        held.bits[0, 0] = least  # the float of these bits, in a place that the step no longer needs
+        threshold = parameters[sizes.particular]
+        parameters[sizes.particular] += np.float32(THRESHOLD_RATE) * (held.pre_activations[0, 0] - threshold)

@@ -5,6 +5,7 @@ flat arrays, and an argument such as `start` is the index at which a row begins.
 """
 
 import numpy as np
+from numba import uint64
 
 from superposition_atlas.backends.numba_cache import compile_function
 from superposition_atlas.sampling.philox import philox_quad
@@ -15,7 +16,7 @@ TILE = 8
 """Rows that a weighted sum takes in at a time, at most."""
 
 inlined = compile_function(inline="always")
-"""For numbers of rows that are constants to the compiler."""
+"""For small functions: a part (`fused_parts`) holds a copy for each call, with its constants."""
 # For integers only. A process that compiles a kernel holds two machine codes of a function that it calls, one
 # of them inside the kernel, and either may run; a process that loads the kernel holds one. The two may round
 # sums differently, so whatever sums floats is inlined.
@@ -61,8 +62,8 @@ def draw_groups(x, shared, n_features, first_quad, step, purpose, threshold, gro
 
 
 @inlined
-def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, start, count, rectifies):  # type: ignore[no-untyped-def]
-    """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[start + k], summed over `count` rows.
+def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, count, rectifies):  # type: ignore[no-untyped-def]
+    """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[k], summed over `count` rows.
 
     With `minus_at` ≥ 0, that row of `minus` is subtracted. With `rectifies`, ReLU is applied last.
     """
@@ -78,7 +79,7 @@ def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, s
             else:
                 total = bias
             for k in range(size):
-                total += weights[first + (done + k) * stride] * rows[start + (done + k) * BLOCK + s]
+                total += weights[first + (done + k) * stride] * rows[(done + k) * BLOCK + s]
             out[at + s] = total
     for s in range(BLOCK):
         if whole > 0:
@@ -88,24 +89,25 @@ def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, s
         else:
             total = bias
         for k in range(count - whole):
-            total += weights[first + (whole + k) * stride] * rows[start + (whole + k) * BLOCK + s]
+            total += weights[first + (whole + k) * stride] * rows[(whole + k) * BLOCK + s]
         out[at + s] = zero if rectifies and total < zero else total
 
 
 @inlined
-def correlate(sums, first, stride, row, at, rows, start, count):  # type: ignore[no-untyped-def]
-    """sums[first + k stride] += Σ_s row[at + s] · rows[start + k][s] for k < count, two at a time."""
+def correlate(sums, first, stride, row, at, rows, count):  # type: ignore[no-untyped-def]
+    """sums[first + k stride] += Σ_s row[at + s] · rows[k][s] for k < count, two at a time."""
     for k in range(0, count - 1, 2):
         one, two = np.float32(0.0), np.float32(0.0)
         for s in range(BLOCK):
-            one += row[at + s] * rows[start + k * BLOCK + s]
-            two += row[at + s] * rows[start + (k + 1) * BLOCK + s]
+            value = row[uint64(at + s)]
+            one += value * rows[uint64(k * BLOCK + s)]
+            two += value * rows[uint64((k + 1) * BLOCK + s)]
         sums[first + k * stride] += one
         sums[first + (k + 1) * stride] += two
     if count % 2 == 1:
         last = np.float32(0.0)
         for s in range(BLOCK):
-            last += row[at + s] * rows[start + (count - 1) * BLOCK + s]
+            last += row[uint64(at + s)] * rows[uint64((count - 1) * BLOCK + s)]
         sums[first + (count - 1) * stride] += last
 
 
@@ -113,14 +115,14 @@ def correlate(sums, first, stride, row, at, rows, start, count):  # type: ignore
 def add_scaled(out, at, factor, rows, start):  # type: ignore[no-untyped-def]
     """out[at] += factor · rows[start]."""
     for s in range(BLOCK):
-        out[at + s] += factor * rows[start + s]
+        out[uint64(at + s)] += factor * rows[uint64(start + s)]
 
 
 @inlined
-def clear_behind_batch(rows, start, count, n_samples, value):  # type: ignore[no-untyped-def]
+def clear_behind_batch(rows, count, n_samples, value):  # type: ignore[no-untyped-def]
     """Overwrites the places of a block beyond its first n_samples samples."""
     for w in range(4):
         for q in range(QUADS):
             if 4 * q + w >= n_samples:
                 for k in range(count):
-                    rows[start + k * BLOCK + w * QUADS + q] = value
+                    rows[k * BLOCK + w * QUADS + q] = value

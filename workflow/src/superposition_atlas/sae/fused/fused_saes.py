@@ -4,8 +4,8 @@ Instances share nothing: each is trained from first to last step of a call by on
 neither on the other instances nor on the number of threads. A batch is processed in blocks that stay in the
 first-level cache; within a block, arrays are rows of BLOCK samples, which fill the vector lanes.
 
-What all architectures share is in `fused_gradient`. What is particular to one is in a module of its own,
-which its file in `architectures` names, and whose functions the compiler inlines:
+A step is made of parts (`fused_parts`). What is particular to one architecture is in a module of its own,
+which its file in `architectures` names, and whose functions the parts inline:
 
     prepare         once a step, before the batch: `Model.level`
     select          once a step, with SELECTS_FROM_BATCH: the bound of what is active
@@ -15,62 +15,47 @@ which its file in `architectures` names, and whose functions the compiler inline
     after_step      once a step, after the optimizer
     RECTIFIES            whether the activations are ReLU(π) and stand in the place of π
     SELECTS_FROM_BATCH   whether what is active depends on the whole batch
+    HAS_PREFIXES         whether prefixes of the latents reconstruct by themselves
     HAS_GATE             whether `Rows.other_activations` are reconstructed as well
     HAS_AUXILIARY        whether dead latents are told apart, for AuxK
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
 from functools import cache
-from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from superposition_atlas.backends.numba_cache import compile_kernel
+from superposition_atlas.backends.numba_cache import UNCOUNTED, compile_kernel
 from superposition_atlas.backends.threads import run_in_groups
-from superposition_atlas.sae.architecture import NORM_EPSILON, Architecture, SAEState, TrainingData, warmup
+from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, warmup
 from superposition_atlas.sae.ensemble import SAESettings
-from superposition_atlas.sae.fused.fused_gradient import (
-    Goal,
-    Model,
-    Rows,
-    Sizes,
-    Sums,
-    add_b_dec,
-    add_biases,
-    add_longer_prefixes,
-    begin_along,
-    mark_dead,
-    normalise_decoder,
-    reconstruct,
+from superposition_atlas.sae.fused.fused_gradient import Goal, Model, Rows, Sums
+from superposition_atlas.sae.fused.fused_parts import (
+    Form,
+    add_gradients,
+    begin_step,
+    encode_block,
+    end_step,
+    reconstruct_block,
     reconstruct_prefixes,
-    store_unit_rows,
-    take_adam_step,
-    through_normalisation,
 )
-from superposition_atlas.sae.fused.fused_rows import (
-    BLOCK,
-    QUADS,
-    TILE,
-    clear_behind_batch,
-    correlate,
-    draw,
-    draw_groups,
-    weighted_sum,
-)
+from superposition_atlas.sae.fused.fused_rows import BLOCK, QUADS
 from superposition_atlas.sae.fused.fused_selection import (
     LARGEST_BITS,
     add_slopes_of_dead,
+    mark_dead,
     reconstruct_by_dead,
 )
 from superposition_atlas.sampling import stream
 from superposition_atlas.sampling.structure import ALL, independent, is_shared, scales, shared_words
-from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
+from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2
 
 _LOW_WORD = np.uint64(0xFFFFFFFF)
 _MOST_PRODUCTS = 150_000
+_ALIGNED = 16
+"""Floats of a vector register, at most."""
 
 
 def fits(n_features: int, n_hidden: int, n_latents: int) -> bool:
@@ -80,23 +65,6 @@ def fits(n_features: int, n_hidden: int, n_latents: int) -> bool:
     512 → 128 → 512, .7 times at 512 → 256 → 1024.
     """
     return n_hidden * (n_features + n_latents) <= _MOST_PRODUCTS
-
-
-@dataclass(frozen=True)
-class Form:
-    """Constants that a kernel is compiled for."""
-
-    gradient: str
-    """Name of the architecture's module."""
-    tied: bool
-    n_features: int
-    n_hidden: int
-    n_latents: int
-    n_parameters: int
-    n_prefixes: int
-    """Number of prefixes of matryoshka, all latents together among them; else 1."""
-    structured: bool
-    """Whether features share words."""
 
 
 def advance(
@@ -118,18 +86,18 @@ def advance(
         n_hidden=n_hidden,
         n_latents=settings.n_latents,
         n_parameters=sum(map(prod, architecture.shapes(n_hidden, settings.n_latents).values())),
-        n_prefixes=len(ends),
         structured=data.structure is not None,
     )
     threshold = stream.thresholds(data.probability)
     structure = independent(threshold.shape) if data.structure is None else data.structure
     seeds = data.seeds.astype(np.uint64)
+    steps = state.step + 1.0 + np.arange(n_steps)
     arguments = (
         state.parameters,
         state.first_moment,
         state.second_moment,
         state.last_fired,
-        np.ascontiguousarray(data.W, dtype=np.float32),
+        data.W.reshape(n_instances, -1).astype(np.float32),
         np.where(is_shared(structure), np.uint32(ALL - 1), threshold),
         threshold,
         scales(threshold, structure),
@@ -140,206 +108,133 @@ def advance(
         np.searchsorted(ends, np.arange(settings.n_latents), side="right"),
         state.step,
         np.array([warmup(settings, state.step + turn) for turn in range(n_steps)]),
+        (settings.learning_rate / (1.0 - ADAM_BETA_1**steps)).astype(np.float32),
+        (1.0 / np.sqrt(1.0 - ADAM_BETA_2**steps)).astype(np.float32),
         settings.batch_size,
-        float(settings.learning_rate),
         settings.bandwidth,
         settings.auxiliary_coefficient,
         settings.dead_window,
         "W_dec" in architecture.trained,
+        n_hidden,
     )
 
     # The kernel releases the GIL: Python's threads are all it takes.
     kernel = _kernel(form)
-    run_in_groups(lambda first, end: kernel(first, end, *arguments), n_instances, threads)
+
+    def advance_some(first: int, end: int) -> None:
+        kernel(first, end, *_workspace(form, settings.batch_size, len(ends)), *arguments)
+
+    run_in_groups(advance_some, n_instances, threads)
     state.step += n_steps
+
+
+def _workspace(form: Form, batch_size: int, n_prefixes: int) -> tuple[Any, ...]:
+    """What a thread computes with: x and shared words, `Rows` of the blocks held, `Sums`, arrays of `Model`.
+
+    Rows begin where a vector register's worth of memory does, which makes steps up to a quarter faster.
+    """
+    n_hidden, n_latents = form.n_hidden, form.n_latents
+    n_held = -(-batch_size // BLOCK) if form.module.SELECTS_FROM_BATCH else 1
+    shapes = (
+        (form.n_features * BLOCK,),
+        (n_held, n_hidden * BLOCK),
+        (n_held, n_latents * BLOCK),
+        (n_latents * BLOCK,),
+        (n_latents * BLOCK,),
+        (n_prefixes, n_hidden * BLOCK),
+        (n_hidden * BLOCK,),
+        (BLOCK,),
+        (BLOCK,),
+        (form.n_parameters,),
+        (n_latents,),
+        (n_latents,),
+        (n_latents * n_hidden,),
+        (n_latents,),
+        (n_latents,),
+    )
+    lengths = [-(-prod(shape) // _ALIGNED) * _ALIGNED for shape in shapes]
+    whole = np.empty(sum(lengths) + _ALIGNED, np.float32)
+    at = -(whole.ctypes.data // whole.itemsize) % _ALIGNED
+    arrays = []
+    for shape, length in zip(shapes, lengths, strict=True):
+        arrays.append(whole[at : at + prod(shape)].reshape(shape))
+        at += length
+    x, centred, pre_activations, *others = arrays
+    bits = pre_activations.view(np.int32)
+    shared = np.empty(form.n_features // 2 * BLOCK if form.structured else 0, np.uint32)
+    held = Rows(centred, pre_activations, bits, *others[:6])
+    return x, shared, held, bits.reshape(-1), Sums(*others[6:9]), *others[9:], np.zeros(n_latents, np.bool_)
 
 
 @cache
 def _kernel(form: Form) -> Callable[..., Any]:
     """The compiled loop over steps of the instances from `first_instance` to before `end`."""
-    # Constants of other files belong to the factory: the cache of machine code is keyed by what it holds.
-    # A module is held by its name, a function would be held by an identity that differs in each process.
-    (
-        gradient_name, TIED, N_FEATURES, N_HIDDEN, N_LATENTS, N_PARAMETERS, N_PREFIXES, STRUCTURED,
-    ) = astuple(form)  # fmt: skip
-    own = import_module(gradient_name)
-    RECTIFIES, SELECTS = own.RECTIFIES, own.SELECTS_FROM_BATCH
-    HAS_GATE, HAS_AUXILIARY = own.HAS_GATE, own.HAS_AUXILIARY
-    IN_PLANE, IS_TILED = N_HIDDEN == 2, N_HIDDEN > TILE
-    SAE_INPUTS = int(stream.Purpose.SAE_INPUTS)
-    BETA_1, BETA_2, EPSILON, SMALL = ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, NORM_EPSILON
-    # Parameters lie in the order W_enc, W_dec, b_enc, b_dec, the architecture's own.
-    W_DEC = N_HIDDEN * N_LATENTS
-    B_ENC = 2 * W_DEC
-    B_DEC = B_ENC + N_LATENTS
-    OWN = B_DEC + N_HIDDEN
-    # Where the weight of latent j and dimension d of the decoder is stored: in W_enc if tied.
-    WHOLE = (N_PREFIXES - 1) * N_HIDDEN * BLOCK  # where the residual of all latents begins
-    FIRST, ROW, COLUMN = (0, 1, N_LATENTS) if TIED else (W_DEC, N_HIDDEN, 1)
+    # Constants belong to the factory: the cache of machine code is keyed by what the kernel closes over. A
+    # module is held by its name, a function of one would be held by an identity that differs in each process.
+    own, sizes = form.module, form.sizes
+    N_HIDDEN, N_LATENTS = form.n_hidden, form.n_latents
+    SELECTS, HAS_AUXILIARY, HAS_PREFIXES = own.SELECTS_FROM_BATCH, own.HAS_AUXILIARY, own.HAS_PREFIXES
+    begin, encode, reconstruct = begin_step(form), encode_block(form), reconstruct_block(form)
+    reconstruct_each, add, end_it = reconstruct_prefixes(form), add_gradients(form), end_step(form)
+    mark, reconstruct_dead, add_dead = mark_dead(form), reconstruct_by_dead(form), add_slopes_of_dead(form)
 
-    @compile_kernel()
+    @compile_kernel(**UNCOUNTED)
     def advance_instances(  # type: ignore[no-untyped-def]
-        first_instance, end, all_parameters, all_first_moments, all_second_moments, all_last_fired, all_W,
-        all_own_thresholds, all_thresholds, all_scales, all_groups, seed_words, all_coefficients, all_k,
-        first_prefix, first_step, warm,
-        batch_size, learning_rate, bandwidth, auxiliary_coefficient, dead_window,
-        trains_decoder,
+        first_instance, end, x, shared, held, bits, sums, unit, norm, level, is_dead, all_parameters,
+        all_first_moments, all_second_moments, all_last_fired, all_W, all_own_thresholds, all_thresholds,
+        all_scales, all_groups, seed_words, all_coefficients, all_k, first_prefix, first_step, warm, rates,
+        corrections, batch_size, bandwidth, auxiliary_coefficient, dead_window, trains_decoder, n_hidden,
     ):  # fmt: skip
-        zero = np.float32(0.0)
         n_blocks = (batch_size + BLOCK - 1) // BLOCK
-        n_held = n_blocks if SELECTS else 1  # blocks that are held at a time
-        x = np.empty(N_FEATURES * BLOCK, np.float32)
-        shared = np.empty(N_FEATURES // 2 * BLOCK if STRUCTURED else 0, np.uint32)
-        rows = Rows(
-            np.empty(n_held * N_HIDDEN * BLOCK, np.float32),
-            np.empty(n_held * N_LATENTS * BLOCK, np.float32),
-            np.empty(N_LATENTS * BLOCK, np.float32),
-            np.empty(N_LATENTS * BLOCK, np.float32),
-            np.empty(N_PREFIXES * N_HIDDEN * BLOCK, np.float32),
-            np.empty(N_HIDDEN * BLOCK, np.float32),
-            np.empty(BLOCK, np.float32),
-            np.empty(BLOCK, np.float32),
-        )
-        sums = Sums(
-            np.empty(N_PARAMETERS, np.float32),
-            np.empty(N_LATENTS, np.float32),
-            np.empty(N_LATENTS, np.float32),
-        )
-        sizes = Sizes(N_HIDDEN, N_LATENTS, W_DEC, OWN)
-        residual, gradient = rows.residual, sums.gradient
-        unit, level = np.empty(N_LATENTS * N_HIDDEN, np.float32), np.empty(N_LATENTS, np.float32)
-        norm, is_dead = np.empty(N_LATENTS, np.float32), np.zeros(N_LATENTS, np.bool_)
-        bits = rows.pre_activations.view(np.int32)
-        never = zero if RECTIFIES else np.float32(-np.inf)
         gradient_scale = np.float32(2.0 / (N_HIDDEN * batch_size))
         half_width, alpha = np.float32(0.5 * bandwidth), np.float32(auxiliary_coefficient)
-        norm_epsilon = np.float32(SMALL)
-        adam_constants = (
-            np.float32(BETA_1), np.float32(BETA_2), np.float32(1.0 - BETA_1), np.float32(1.0 - BETA_2),
-            np.float32(EPSILON),
-        )  # fmt: skip
-
         for instance in range(first_instance, end):
-            parameters = all_parameters[instance]
-            W = all_W[instance].reshape(N_HIDDEN * N_FEATURES)
-            own_threshold, threshold = all_own_thresholds[instance], all_thresholds[instance]
-            scale, groups = all_scales[instance], all_groups[instance]
-            key0, key1 = seed_words[instance]
+            model = Model(all_parameters[instance], unit, norm, level, first_prefix, is_dead)
+            last_fired = all_last_fired[instance]
             k = all_k[instance]
-            model = Model(parameters, unit, level, first_prefix, is_dead)
             bound, least = 0, LARGEST_BITS
-
             for turn in range(len(warm)):
                 step = first_step + turn
-                normalise_decoder(
-                    unit, norm, parameters, FIRST, ROW, COLUMN, N_HIDDEN, N_LATENTS, norm_epsilon
-                )
-                gradient[:] = zero
-                sums.slopes[:] = zero
-                sums.activity[:] = zero
+                begin(model, sums)
                 n_dead = 0
-                if HAS_AUXILIARY and alpha > zero:
-                    n_dead = mark_dead(is_dead, all_last_fired[instance], step, dead_window)
-                own.prepare(sizes, model)
+                if HAS_AUXILIARY and alpha > np.float32(0.0):
+                    n_dead = mark(is_dead, last_fired, step, dead_window)
                 sparsity_slope = np.float32(0.5 * N_HIDDEN * all_coefficients[instance] * warm[turn])
 
                 # Two rounds where what is active depends on the whole batch: π of it, then the rest.
                 for part in range(2 * n_blocks if SELECTS else n_blocks):
                     block = part % n_blocks
-                    n_samples = min(batch_size - block * BLOCK, BLOCK)
-                    c_at = block * N_HIDDEN * BLOCK if SELECTS else 0
-                    p_at = block * N_LATENTS * BLOCK if SELECTS else 0
+                    place = block if SELECTS else 0
+                    rows = Rows(
+                        held.centred[place], held.pre_activations[place], held.bits[place], held.activations,
+                        held.other_activations, held.residual, held.other_residual, held.slope,
+                        held.other_slope,
+                    )  # fmt: skip
                     if not SELECTS or part < n_blocks:
-                        draw(x, N_FEATURES, block * QUADS, step, SAE_INPUTS, own_threshold, scale, key0, key1)
-                        if STRUCTURED:
-                            draw_groups(
-                                x, shared, N_FEATURES, block * QUADS, step, SAE_INPUTS, threshold, groups,
-                                key0, key1,
-                            )  # fmt: skip
-                        for d in range(N_HIDDEN):
-                            weighted_sum(
-                                rows.centred, c_at + d * BLOCK, -parameters[B_DEC + d], x, -1, W,
-                                d * N_FEATURES, 1, x, 0, N_FEATURES, False,
-                            )  # fmt: skip
-                        for j in range(N_LATENTS):
-                            weighted_sum(
-                                rows.pre_activations, p_at + j * BLOCK, parameters[B_ENC + j], x, -1,
-                                parameters, j, N_LATENTS, rows.centred, c_at, N_HIDDEN, RECTIFIES,
-                            )  # fmt: skip
-                        if n_samples < BLOCK:
-                            clear_behind_batch(rows.centred, c_at, N_HIDDEN, n_samples, zero)
-                            clear_behind_batch(rows.pre_activations, p_at, N_LATENTS, n_samples, never)
+                        encode(
+                            rows.centred, rows.pre_activations, x, shared, all_W[instance],
+                            all_own_thresholds[instance], all_thresholds[instance], all_scales[instance],
+                            all_groups[instance], seed_words[instance], model.parameters, block * QUADS, step,
+                            batch_size - block * BLOCK,
+                        )  # fmt: skip
                     if SELECTS and part < n_blocks:
                         if part == n_blocks - 1:
                             bound, least = own.select(bits, k, batch_size, n_blocks, N_LATENTS, bound)
                         continue
-
-                    goal = Goal(sparsity_slope, half_width, k, bound)
-                    own.activate(rows, sizes, model, goal, p_at)
-                    activations = rows.pre_activations if RECTIFIES else rows.activations
-                    if N_PREFIXES == 1:
-                        reconstruct(residual, rows.centred, c_at, activations, unit, N_HIDDEN, N_LATENTS)
-                    if N_PREFIXES > 1:
-                        reconstruct_prefixes(rows, c_at, model, N_HIDDEN, N_LATENTS)
-                    if HAS_GATE:
-                        reconstruct(
-                            rows.other_residual, rows.centred, c_at, rows.other_activations, unit, N_HIDDEN,
-                            N_LATENTS,
-                        )  # fmt: skip
+                    goal = Goal(sparsity_slope, half_width, k, BLOCK, bound)
+                    reconstruct(rows, model, goal)
+                    if HAS_PREFIXES and len(held.residual) > 1:
+                        reconstruct_each(rows, model, n_hidden)
                     if HAS_AUXILIARY and n_dead > 0:
-                        reconstruct_by_dead(rows, p_at, WHOLE, model, n_dead, N_HIDDEN, N_LATENTS)
-                    if N_PREFIXES > 1:
-                        add_longer_prefixes(residual, N_HIDDEN, N_PREFIXES)
-                    add_b_dec(sums, B_DEC, residual, N_HIDDEN)
-                    for j in range(N_LATENTS):
-                        r_at = first_prefix[j] * N_HIDDEN * BLOCK if N_PREFIXES > 1 else 0
-                        if IS_TILED:
-                            begin_along(rows.slope, unit, j, residual, r_at, N_HIDDEN)
-                        if IS_TILED and HAS_GATE:
-                            begin_along(rows.other_slope, unit, j, rows.other_residual, 0, N_HIDDEN)
-                        slopes, active, encoder_0, encoder_1, decoder_0, decoder_1 = own.add_gradient(
-                            (zero, zero, zero, zero, zero, zero),
-                            sums,
-                            sizes,
-                            model,
-                            goal,
-                            rows,
-                            j,
-                            c_at,
-                            r_at,
-                        )
-                        if IN_PLANE:
-                            gradient[j] += encoder_0
-                            gradient[N_LATENTS + j] += encoder_1
-                            gradient[W_DEC + 2 * j] += decoder_0
-                            gradient[W_DEC + 2 * j + 1] += decoder_1
-                        else:
-                            row = W_DEC + j * N_HIDDEN
-                            correlate(gradient, j, N_LATENTS, rows.slope, 0, rows.centred, c_at, N_HIDDEN)
-                            correlate(gradient, row, 1, activations, j * BLOCK, residual, r_at, N_HIDDEN)
-                        sums.slopes[j] += slopes
-                        sums.activity[j] += active
+                        reconstruct_dead(rows, model, n_dead, n_hidden)
+                    add(rows, sums, model, goal, n_hidden)
                     if HAS_AUXILIARY and n_dead > 0:
-                        add_slopes_of_dead(sums, sizes, model, alpha, rows, c_at)
-
-                add_biases(sums, sizes, parameters)
-                own.finish(sums, sizes, model, bandwidth)
-                through_normalisation(
-                    sums, sizes, model, norm, FIRST, ROW, COLUMN, norm_epsilon, TIED, trains_decoder
-                )
-                for j in range(N_LATENTS):
-                    if sums.activity[j] > zero:
-                        all_last_fired[instance, j] = step
-                for p in range(N_PARAMETERS):
-                    gradient[p] *= gradient_scale
-                take_adam_step(
-                    parameters, all_first_moments[instance], all_second_moments[instance], gradient,
-                    adam_constants, np.float32(learning_rate / (1.0 - BETA_1 ** (step + 1))),
-                    np.float32(1.0 / np.sqrt(1.0 - BETA_2 ** (step + 1))),
+                        add_dead(rows, sums, model, alpha, n_hidden)
+                end_it(
+                    model, sums, all_first_moments[instance], all_second_moments[instance], last_fired, step,
+                    bandwidth, gradient_scale, rates[turn], corrections[turn], trains_decoder,
                 )  # fmt: skip
-                if trains_decoder:
-                    store_unit_rows(parameters, W_DEC, FIRST, ROW, COLUMN, N_HIDDEN, N_LATENTS, norm_epsilon)
-                own.after_step(sizes, model, rows, least)
+                own.after_step(sizes, model.parameters, held, least)
 
     kernel: Callable[..., Any] = advance_instances
     return kernel

@@ -5,6 +5,8 @@ Among equal values the first in order of sample and latent wins, as in the refer
 
 import numpy as np
 
+from superposition_atlas.backends.numba_cache import compile_part
+from superposition_atlas.sae.fused.fused_parts import Form, Part
 from superposition_atlas.sae.fused.fused_rows import BLOCK, QUADS, add_scaled, called, correlate, inlined
 
 LARGEST_BITS = 2**31 - 1
@@ -104,55 +106,80 @@ def least_from(bits, bound):  # type: ignore[no-untyped-def]
     return least
 
 
-@inlined
-def reconstruct_by_dead(rows, p_at, r_at, model, n_dead, n_hidden, n_latents):  # type: ignore[no-untyped-def]
-    """AuxK's activations of the dead latents, and its residual ê - e; the error -e stands at `r_at`."""
-    zero = np.float32(0.0)
-    pre, rank = rows.pre_activations, rows.slope
-    k_aux = max(1, n_hidden // 2)
-    for s in range(n_hidden * BLOCK):
-        rows.other_residual[s] = rows.residual[r_at + s]
-    for j in range(n_latents):
-        if not model.is_dead[j]:
-            continue
-        own = p_at + j * BLOCK
-        for s in range(BLOCK):
-            rank[s] = zero
-        if n_dead > k_aux:
-            for i in range(n_latents):
-                if model.is_dead[i]:
-                    _count_before(rank, pre, p_at + i * BLOCK, own, i < j)
-        for s in range(BLOCK):
-            is_in = rank[s] < np.float32(k_aux) and pre[own + s] > zero
-            rows.other_activations[j * BLOCK + s] = pre[own + s] if is_in else zero
-        for d in range(n_hidden):
-            weight = model.unit[j * n_hidden + d]
-            add_scaled(rows.other_residual, d * BLOCK, weight, rows.other_activations, j * BLOCK)
+def mark_dead(form: Form) -> Part:
+    """Marks the latents that fired in none of the last steps, and counts them."""
+    N_LATENTS = form.n_latents
+
+    @compile_part
+    def mark_them(is_dead, last_fired, step, dead_window):  # type: ignore[no-untyped-def]
+        first = step - dead_window if step > dead_window else 0
+        n_dead = 0
+        for j in range(N_LATENTS):
+            is_dead[j] = last_fired[j] < first
+            n_dead += is_dead[j]
+        return n_dead
+
+    return mark_them
 
 
-@inlined
-def add_slopes_of_dead(sums, sizes, model, alpha, rows, c_at):  # type: ignore[no-untyped-def]
+def reconstruct_by_dead(form: Form) -> Part:
+    """AuxK's activations of the dead latents, and its residual ê - e; -e is the residual of all latents."""
+    N_HIDDEN, N_LATENTS = form.n_hidden, form.n_latents
+    K_AUX = max(1, form.n_hidden // 2)
+
+    @compile_part
+    def reconstruct_it(rows, model, n_dead, n_hidden):  # type: ignore[no-untyped-def]
+        zero = np.float32(0.0)
+        pre, rank, residual = rows.pre_activations, rows.slope, rows.residual[len(rows.residual) - 1]
+        for s in range(N_HIDDEN * BLOCK):
+            rows.other_residual[s] = residual[s]
+        for j in range(N_LATENTS):
+            if not model.is_dead[j]:
+                continue
+            own = j * BLOCK
+            for s in range(BLOCK):
+                rank[s] = zero
+            if n_dead > K_AUX:
+                for i in range(N_LATENTS):
+                    if model.is_dead[i]:
+                        _count_before(rank, pre, i * BLOCK, own, i < j)
+            for s in range(BLOCK):
+                is_in = rank[s] < np.float32(K_AUX) and pre[own + s] > zero
+                rows.other_activations[own + s] = pre[own + s] if is_in else zero
+            for d in range(n_hidden):
+                weight = model.unit[j * N_HIDDEN + d]
+                add_scaled(rows.other_residual, d * BLOCK, weight, rows.other_activations, own)
+
+    return reconstruct_it
+
+
+def add_slopes_of_dead(form: Form) -> Part:
     """AuxK's gradient, α times that of ‖ê - e‖² / 2.
 
     With f the dead latents' activations and q = α (f Ŵ_dec + r) it adds 1[f_j > 0] Σ_d q_d Ŵ_dec[j, d] to
     δ_j, and Σ f_j q_d to the gradient of Ŵ_dec[j, d].
     """
-    zero = np.float32(0.0)
-    n_hidden, n_latents = sizes.n_hidden, sizes.n_latents
-    slope, activations, error = rows.slope, rows.other_activations, rows.other_residual
-    for j in range(n_latents):
-        if not model.is_dead[j]:
-            continue
-        own = j * BLOCK
-        for s in range(BLOCK):
-            slope[s] = zero
-        for d in range(n_hidden):
-            add_scaled(slope, 0, alpha * model.unit[j * n_hidden + d], error, d * BLOCK)
-        slopes = zero
-        for s in range(BLOCK):
-            slope[s] = slope[s] if activations[own + s] > zero else zero
-            slopes += slope[s]
-            activations[own + s] *= alpha
-        sums.slopes[j] += slopes
-        correlate(sums.gradient, j, n_latents, slope, 0, rows.centred, c_at, n_hidden)
-        correlate(sums.gradient, sizes.W_dec + j * n_hidden, 1, activations, own, error, 0, n_hidden)
+    N_HIDDEN, N_LATENTS, W_DEC = form.n_hidden, form.n_latents, form.sizes.W_dec
+
+    @compile_part
+    def add_them(rows, sums, model, alpha, n_hidden):  # type: ignore[no-untyped-def]
+        zero = np.float32(0.0)
+        slope, activations, error = rows.slope, rows.other_activations, rows.other_residual
+        for j in range(N_LATENTS):
+            if not model.is_dead[j]:
+                continue
+            own = j * BLOCK
+            for s in range(BLOCK):
+                slope[s] = zero
+            for d in range(n_hidden):
+                add_scaled(slope, 0, alpha * model.unit[j * N_HIDDEN + d], error, d * BLOCK)
+            slopes = zero
+            for s in range(BLOCK):
+                slope[s] = slope[s] if activations[own + s] > zero else zero
+                slopes += slope[s]
+                activations[own + s] *= alpha
+            sums.slopes[j] += slopes
+            correlate(sums.gradient, j, N_LATENTS, slope, 0, rows.centred, n_hidden)
+            correlate(sums.gradient, W_DEC + j * N_HIDDEN, 1, activations, own, error, n_hidden)
+
+    return add_them

@@ -1,4 +1,4 @@
-"""The compiled gradient of `gated`; see `fused_gradient` for the notation.
+"""The compiled gradient of `gated`; see `fused_parts` for the notation.
 
 δ_j = g_j + exp(r_mag) m_j   with m_j = 1[a_j > 0] ρ_j and
 g_j = 1[gate_j > 0] (s + Σ_d (ReLU(gate) Ŵ_dec - c)_d Ŵ_dec[j, d]),  s = λ n_hidden / 2
@@ -12,6 +12,7 @@ from superposition_atlas.sae.fused.fused_rows import BLOCK, inlined
 
 RECTIFIES = False
 SELECTS_FROM_BATCH = False
+HAS_PREFIXES = False
 HAS_GATE = True
 HAS_AUXILIARY = False
 
@@ -26,7 +27,7 @@ def prepare(sizes, model):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def activate(rows, sizes, model, goal, p_at):  # type: ignore[no-untyped-def]
+def activate(rows, sizes, model, goal):  # type: ignore[no-untyped-def]
     """a, and ReLU(gate) as the other activations."""
     zero = np.float32(0.0)
     b_mag = sizes.particular + sizes.n_latents
@@ -42,22 +43,22 @@ def activate(rows, sizes, model, goal, p_at):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # type: ignore[no-untyped-def]
+def add_gradient(of_latent, sums, sizes, model, goal, rows, residual, j):  # type: ignore[no-untyped-def]
     """Adds a block to the sums of latent j and to its r_mag and b_mag."""
     zero = np.float32(0.0)
     gain = model.level[j]
     magnitude_slopes, scaled_slopes = zero, zero
-    for s in range(BLOCK):
+    for s in range(goal.block):
         value = rows.activations[j * BLOCK + s]
-        rho = along(rows.slope, model.unit, j, rows.residual, r_at, s, sizes.n_hidden)
-        gate_slope = along(rows.other_slope, model.unit, j, rows.other_residual, 0, s, sizes.n_hidden)
+        rho = along(rows.slope, model.unit, j, residual, s, sizes.n_hidden)
+        gate_slope = along(rows.other_slope, model.unit, j, rows.other_residual, s, sizes.n_hidden)
         is_open = rows.other_activations[j * BLOCK + s] > zero
         gate_slope = gate_slope + goal.sparsity_slope if is_open else zero
         magnitude_slope = rho if value > zero else zero
         magnitude_slopes += magnitude_slope
         scaled_slopes += magnitude_slope * value
         delta = gate_slope + gain * magnitude_slope
-        of_latent = accumulate(of_latent, delta, value, rows, c_at, r_at, s, sizes.n_hidden)
+        of_latent = accumulate(of_latent, delta, value, rows, residual, s, sizes.n_hidden)
     sums.gradient[sizes.particular + j] += scaled_slopes
     sums.gradient[sizes.particular + sizes.n_latents + j] += magnitude_slopes
     return of_latent

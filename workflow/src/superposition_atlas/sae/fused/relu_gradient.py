@@ -14,6 +14,7 @@ from superposition_atlas.sae.fused.fused_rows import BLOCK, inlined
 
 RECTIFIES = True
 SELECTS_FROM_BATCH = False
+HAS_PREFIXES = False
 HAS_GATE = False
 HAS_AUXILIARY = False
 
@@ -24,11 +25,11 @@ after_step = no_more
 
 
 @inlined
-def add_gradient(of_latent, sums, sizes, model, goal, rows, j, c_at, r_at):  # type: ignore[no-untyped-def]
+def add_gradient(of_latent, sums, sizes, model, goal, rows, residual, j):  # type: ignore[no-untyped-def]
     """Adds a block to the sums of latent j."""
-    for s in range(BLOCK):
+    for s in range(goal.block):
         value = rows.pre_activations[j * BLOCK + s]
-        rho = along(rows.slope, model.unit, j, rows.residual, r_at, s, sizes.n_hidden)
+        rho = along(rows.slope, model.unit, j, residual, s, sizes.n_hidden)
         delta = rho + goal.sparsity_slope if value > np.float32(0.0) else np.float32(0.0)
-        of_latent = accumulate(of_latent, delta, value, rows, c_at, r_at, s, sizes.n_hidden)
+        of_latent = accumulate(of_latent, delta, value, rows, residual, s, sizes.n_hidden)
     return of_latent

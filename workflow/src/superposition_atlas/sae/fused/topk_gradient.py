@@ -11,6 +11,7 @@ from superposition_atlas.sae.fused.fused_selection import choose_largest
 
 RECTIFIES = False
 SELECTS_FROM_BATCH = False
+HAS_PREFIXES = False
 HAS_GATE = False
 HAS_AUXILIARY = True
 
@@ -21,6 +22,6 @@ after_step = no_more
 
 
 @inlined
-def activate(rows, sizes, model, goal, p_at):  # type: ignore[no-untyped-def]
+def activate(rows, sizes, model, goal):  # type: ignore[no-untyped-def]
     """a, the k largest of each sample."""
     choose_largest(rows.activations, rows.slope, rows.pre_activations, goal.k, sizes.n_latents)
