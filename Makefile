@@ -9,7 +9,9 @@ CORES ?= all
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+# Python compiles modules when it imports them; pip would compile all of every package, which takes half a minute.
+PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --constraint constraints.txt \
+  $(PIP_FLAGS)
 
 # The scripts of an environment name its folder. In a checkout that was moved or copied, they would run the Python of
 # the other folder.
