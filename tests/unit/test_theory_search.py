@@ -11,6 +11,7 @@ from superposition_atlas.maps.points import make_points
 from superposition_atlas.metrics.features import dimensionality
 from superposition_atlas.theory.best import N_FOLLOWED, best_solutions
 from superposition_atlas.theory.descent import Landscape, Minimum
+from superposition_atlas.theory.exact_loss import fill_losses
 from superposition_atlas.theory.matching import match
 from superposition_atlas.theory.predictor import (
     Prediction,
@@ -315,6 +316,15 @@ def test_a_held_bias_is_held(held: np.ndarray) -> None:
     assert found[0].loss >= free.loss
     at_its_own = best_solutions(*schedule, 2, n_starts=4, bias=free.b)[0]
     assert at_its_own.loss == pytest.approx(free.loss, rel=1e-6)
+
+
+def test_one_kernel_serves_all_searches() -> None:
+    schedule, held = NAMED["geometric"], np.zeros(5)
+    best_solutions(*schedule, 2, n_starts=0)
+    n_compiled = len(fill_losses.signatures)
+    held.setflags(write=False)
+    best_solutions(*(np.broadcast_to(values, (1, 5))[0] for values in schedule), 2, n_starts=0, bias=held)
+    assert len(fill_losses.signatures) == n_compiled
 
 
 def test_dead_outputs_are_revived() -> None:

@@ -75,7 +75,9 @@ class Landscape:
         structure: Intervals | None = None,
     ) -> None:
         """The loss is taken in units of `nothing`, so that tolerances mean the same for rare features."""
-        self.probability, self.held = probability, held
+        self.probability = probability
+        # A copy: kernels would be compiled again for an array that can't be written.
+        self.held = None if held is None else np.array(held)
         shared = () if structure is None else (*structure.T.astype(np.float64),)
         self.kinds = np.stack([importance, probability, *shared])
         """What features have for themselves, [quantity, feature]: alike are those with equal columns."""
@@ -91,7 +93,7 @@ class Landscape:
         )
         self.n_rough_states = len(self._few.starts) - 1
         self._memory = memory_for(self._many, len(probability))
-        self._held = np.empty((0, len(probability))) if held is None else np.array(held[None])
+        self._held = np.empty((0, len(probability))) if self.held is None else self.held[None]
         exact = exact_probability(probability, structure)
         self._schedule = np.array(importance, np.float64)[None], np.array(exact, np.float64)[None]
 
