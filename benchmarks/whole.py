@@ -49,7 +49,9 @@ def note():
     name = sys.argv[1] if is_job and sys.argv[1:] else os.path.basename(sys.argv[0])
     if name in ("__main__.py", "snakemake"):
         name = "snakemake"
-    elif name == "fork_server.py" or is_job and "superposition_atlas.cli.main" not in sys.modules:
+    package = "superposition_atlas.cli"
+    is_client = package + ".fork_request" in sys.modules and package + ".main" not in sys.modules
+    if name == "fork_server.py" or is_client:
         name = "fork server"
     line = [name, used.ru_utime + used.ru_stime, since_start(), used.ru_maxrss / 1024]
     with open(os.environ["WHOLE_NOTES"], "a") as file:

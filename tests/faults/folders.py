@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from superposition_atlas.figures import catalogue
 from superposition_atlas.storage import checksums
 
 from tests.workflow.conftest import Workflow, checkout
@@ -60,7 +61,9 @@ def set_report(workflow: Workflow, reference: Workflow) -> dict[str, bytes]:
         [
             *(sys.executable, "-m", "superposition_atlas", "report", "--spec", spec),
             *("--template", "workflow/report/report.typ", "--captions", "workflow/report/captions"),
-            *("--results", "results", "--benchmarks", str(reference.folder / "results" / "benchmarks")),
+            *("--published", catalogue.PUBLISHED_NORMS, "--prospective", "docs/prospective/summary.csv"),
+            *("--citation", "CITATION.cff", "--results", "results"),
+            *("--benchmarks", str(reference.folder / "results" / "benchmarks")),
             *("--output", str(folder / "report.pdf")),
         ],
         cwd=workflow.folder,

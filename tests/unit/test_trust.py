@@ -37,6 +37,10 @@ MAY_IMPORT = {
     "backends/numba_cache.py": {"pickle"},
     "explorer/notebook.py": {"urllib.parse.parse_qs"},
     "backends/gpu_failures.py": {"subprocess.CalledProcessError"},
+    # Sockets between processes of one user; see below.
+    "cli/fork_request.py": {"socket"},
+    "cli/fork_server.py": {"socket"},
+    "plan/forks.py": {"socket", "subprocess"},
     # git, which says which commit the report was made from.
     "report/citation.py": {"subprocess"},
 }
@@ -146,6 +150,16 @@ def test_yaml_is_read_as_data_alone() -> None:
     assert _Loader.yaml_multi_constructors == yaml.SafeLoader.yaml_multi_constructors
 
 
+def test_sockets_reach_no_network() -> None:
+    made = {
+        ast.unparse(call)
+        for path in PACKAGE
+        for call in calls(ast.parse(path.read_bytes()))
+        if ast.unparse(call.func) in ("socket.socket", "socket.create_connection", "socket.create_server")
+    }
+    assert made == {"socket.socket(socket.AF_UNIX)", "socket.socket(fileno=descriptor)"}
+
+
 def test_modules_that_are_imported_by_name_are_the_packages_own() -> None:
     named = {
         (path.name, ast.unparse(call.args[0]))
@@ -154,9 +168,11 @@ def test_modules_that_are_imported_by_name_are_the_packages_own() -> None:
         if ast.unparse(call.func).endswith("import_module")
     }
     # The module with an architecture's gradient, which the kernel's maker hands on.
-    named.remove(("fused_saes.py", "gradient_name"))
+    named.remove(("fused_parts.py", "self.gradient"))
     # A module of the user's that an environment variable names.
     named.remove(("external_saes.py", "module_name"))
+    # What forks of the very process have imported.
+    named.remove(("fork_server.py", "module"))
     assert named
     for file, argument in named:
         assert re.match(r"""f?['"](superposition_atlas\.|\{__name__\}\.)""", argument), (file, argument)
