@@ -108,6 +108,7 @@ def encode_block(form: Form) -> Part:
     B_ENC = 2 * N_HIDDEN * N_LATENTS
     B_DEC = B_ENC + N_LATENTS
     NEVER = np.float32(0.0 if RECTIFIES else -np.inf)
+    sum_features, sum_dimensions = weighted_sum(N_FEATURES), weighted_sum(N_HIDDEN)
 
     @compile_part
     def encode_it(  # type: ignore[no-untyped-def]
@@ -119,11 +120,11 @@ def encode_block(form: Form) -> Part:
         if STRUCTURED:
             draw_groups(x, shared, N_FEATURES, first_quad, step, _SAE_INPUTS, threshold, groups, key0, key1)
         for d in range(N_HIDDEN):
-            weighted_sum(
+            sum_features(
                 centred, d * BLOCK, -parameters[B_DEC + d], x, -1, W, d * N_FEATURES, 1, x, N_FEATURES, False
             )
         for j in range(N_LATENTS):
-            weighted_sum(
+            sum_dimensions(
                 pre_activations, j * BLOCK, parameters[B_ENC + j], x, -1, parameters, j, N_LATENTS, centred,
                 N_HIDDEN, RECTIFIES,
             )  # fmt: skip
@@ -138,6 +139,7 @@ def reconstruct_block(form: Form) -> Part:
     """The activations of a block, and the residual a Ŵ_dec - c of all latents or of each prefix."""
     own, sizes = form.module, form.sizes
     N_HIDDEN, N_LATENTS = form.n_hidden, form.n_latents
+    sum_latents = weighted_sum(N_LATENTS)
     RECTIFIES, HAS_GATE, HAS_PREFIXES = own.RECTIFIES, own.HAS_GATE, own.HAS_PREFIXES
 
     @compile_part
@@ -147,13 +149,13 @@ def reconstruct_block(form: Form) -> Part:
         if not HAS_PREFIXES or len(rows.residual) == 1:
             residual = rows.residual[0]
             for d in range(N_HIDDEN):
-                weighted_sum(
+                sum_latents(
                     residual, d * BLOCK, np.float32(0.0), rows.centred, d * BLOCK, model.unit, d, N_HIDDEN,
                     activations, N_LATENTS, False,
                 )  # fmt: skip
         if HAS_GATE:
             for d in range(N_HIDDEN):
-                weighted_sum(
+                sum_latents(
                     rows.other_residual, d * BLOCK, np.float32(0.0), rows.centred, d * BLOCK, model.unit, d,
                     N_HIDDEN, rows.other_activations, N_LATENTS, False,
                 )  # fmt: skip
@@ -197,6 +199,7 @@ def add_gradients(form: Form) -> Part:
     IN_PLANE, IS_TILED = N_HIDDEN == 2, N_HIDDEN > TILE
     LAST_TILE = (N_HIDDEN - 1) // TILE * TILE
     W_DEC = sizes.W_dec
+    sum_dimensions = weighted_sum(LAST_TILE)
     B_DEC = sizes.particular - N_HIDDEN
 
     @compile_part
@@ -219,11 +222,11 @@ def add_gradients(form: Form) -> Part:
             if HAS_PREFIXES:
                 residual = rows.residual[model.first_prefix[j]]
             if IS_TILED:
-                weighted_sum(
+                sum_dimensions(
                     rows.slope, 0, zero, residual, -1, unit, j * N_HIDDEN, 1, residual, LAST_TILE, False
                 )
             if IS_TILED and HAS_GATE:
-                weighted_sum(
+                sum_dimensions(
                     rows.other_slope, 0, zero, residual, -1, unit, j * N_HIDDEN, 1, rows.other_residual,
                     LAST_TILE, False,
                 )  # fmt: skip

@@ -4,6 +4,8 @@ A row holds BLOCK samples of one quantity: one feature, dimension or latent. Row
 flat arrays, and an argument such as `start` is the index at which a row begins.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import uint64
 
@@ -62,7 +64,18 @@ def draw_groups(x, shared, n_features, first_quad, step, purpose, threshold, gro
 
 
 @inlined
-def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, count, rectifies):  # type: ignore[no-untyped-def]
+def short_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, count, rectifies):  # type: ignore[no-untyped-def]
+    """What `long_sum` does, for at most TILE rows: quicker to compile."""
+    zero = np.float32(0.0)
+    for s in range(BLOCK):
+        total = bias - minus[minus_at + s] if minus_at >= 0 else bias
+        for k in range(count):
+            total += weights[first + k * stride] * rows[k * BLOCK + s]
+        out[at + s] = zero if rectifies and total < zero else total
+
+
+@inlined
+def long_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, count, rectifies):  # type: ignore[no-untyped-def]
     """One row: out[at] = bias + Σ_k weights[first + k stride] · rows[k], summed over `count` rows.
 
     With `minus_at` ≥ 0, that row of `minus` is subtracted. With `rectifies`, ReLU is applied last.
@@ -91,6 +104,11 @@ def weighted_sum(out, at, bias, minus, minus_at, weights, first, stride, rows, c
         for k in range(count - whole):
             total += weights[first + (whole + k) * stride] * rows[(whole + k) * BLOCK + s]
         out[at + s] = zero if rectifies and total < zero else total
+
+
+def weighted_sum(count: int) -> Any:
+    """The function that sums `count` rows."""
+    return short_sum if count <= TILE else long_sum
 
 
 @inlined
