@@ -238,10 +238,10 @@ def _digest_of_loaded(*modules: str) -> str | None:
 
 @cache
 def _say_that_it_compiles() -> None:
-    """One line a process: compiling takes about ten seconds, in which nothing else is shown."""
+    """One line a process: compiling takes some seconds, in which nothing else is shown."""
     folder = cache_folder()
     kept = "in each process" if folder is None else f"once, and keeps it in {folder}"
-    notice(logger, f"compiles machine code for this processor, about ten seconds, {kept}")
+    notice(logger, f"compiles machine code for this processor, some seconds, {kept}")
 
 
 _warned: set[Path] = set()
