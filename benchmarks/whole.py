@@ -130,7 +130,10 @@ def _cpu_of_children() -> float:
 
 
 class _PeakMemory:
-    """Samples of the memory of a process and all below it, twice a second, in MB."""
+    """Samples of the memory of a process and all below it, twice a second, in MB.
+
+    What processes share counts once: each has its part of it (the proportional set size).
+    """
 
     def __init__(self, pid: int) -> None:
         self._root, self._ended, self._samples = psutil.Process(pid), threading.Event(), [0.0]
@@ -151,7 +154,7 @@ class _PeakMemory:
     def _sizes(self) -> Iterator[int]:
         try:
             for process in [self._root, *self._root.children(recursive=True)]:
-                yield process.memory_info().rss
+                yield process.memory_full_info().pss
         except psutil.NoSuchProcess:
             return
 
