@@ -1,10 +1,12 @@
 """Machine code on disk: it is that of the code that runs, or there is none."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,29 @@ def test_what_a_kernel_calls_is_part_of_its_key(package: Path, tmp_path: Path) -
     (package / "constants.py").write_text("FACTOR = 1\n")
     (package / "helper.py").write_text("# no other code\n" + HELPER.replace("x * 2", "x * 3"))
     assert printed(package, cache) == ["3", "1"]
+
+
+def test_processes_that_need_the_same_compile_it_once(package: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: printed(package, tmp_path / "cache"), range(4)))
+    assert sorted(results) == [["2", "0"], ["2", "1"], ["2", "1"], ["2", "1"]]
+    assert len(machine_code(tmp_path / "cache")) == 1
+    assert list((tmp_path / "cache").rglob("*.lock")) == []
+
+
+def test_a_process_that_compiles_and_does_not_end_holds_nobody_up_for_ever(
+    package: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    assert printed(package, cache) == ["2", "0"]
+    (entry,) = machine_code(cache)
+    entry.unlink()
+    impatient = "from superposition_atlas.backends import numba_cache; numba_cache._PATIENCE = 0.5; "
+    with entry.with_suffix(".lock").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run(package, impatient + CALL, cache)
+    assert (done.stdout, done.stderr) == ("2 0\n", "")
+    assert machine_code(cache) == [entry]
 
 
 def test_compiling_is_said_once_and_only_where_it_happens(package: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ entry is one file, named after what it was compiled from, and never seen half-wr
 - the kernel's bytecode and the constants that it closes over, the types of its arguments;
 - the processor, and the versions of Python, numba and numpy.
 
+A process that needs what another one compiles waits for it.
+
 An entry that is damaged is compiled again. Where the folder cannot be used, one warning names it, and kernels
 are compiled in each process; no other folder is taken. Functions that are compiled elsewhere, a user's with
 `numba.njit(cache=True)`, keep numba's cache.
@@ -25,7 +27,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import numba
@@ -49,6 +51,8 @@ FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
 UNCOUNTED = {"_nrt": False}
 
 _LOADED_NS = time.time_ns()
+_PATIENCE = 60.0  # seconds to wait for a process that compiles: none takes as long
+_GLANCE = 0.05
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
@@ -112,6 +116,8 @@ class KernelCache:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
+        self._turns: dict[Path, IO[bytes] | None] = {}
+        """Entries that this process compiles; given up at the latest when it ends."""
 
     @property
     def cache_path(self) -> str | None:
@@ -120,17 +126,27 @@ class KernelCache:
         return None if folder is None else str(folder)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The machine code for a signature; None where it is to be compiled."""
-        found = self._loaded(signature, target_context)
+        """The machine code for a signature; None where it is to be compiled.
+
+        Waits for another process that compiles the same.
+        """
+        target_context.refresh()
+        path, key = self._entry(signature, target_context.codegen())
+        found = None
+        if path is not None:
+            found = self._loaded(path, key, target_context)
+            if found is None:
+                turn = _turn_to_compile(path)
+                found = self._loaded(path, key, target_context)
+                if found is None:
+                    self._turns[path] = turn
+                else:
+                    _end_turn(path, turn)
         if found is None:
             _say_that_it_compiles()
         return found
 
-    def _loaded(self, signature: Any, target_context: Any) -> Any:
-        target_context.refresh()
-        path, key = self._entry(signature, target_context.codegen())
-        if path is None:
-            return None
+    def _loaded(self, path: Path, key: Any, target_context: Any) -> Any:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -164,6 +180,7 @@ class KernelCache:
                 file.write(hashlib.sha256(body).digest() + body)
         except OSError as error:
             _warn_once(path.parent, error)
+        _end_turn(path, self._turns.pop(path, None))
 
     def enable(self) -> None:
         """Does nothing: the cache is always on."""
@@ -214,6 +231,40 @@ def _closed_over(function: Any) -> tuple[tuple[Any, ...], list[str]]:
             modules += its_modules
         values.append(value)
     return tuple(values), list(dict.fromkeys(modules))
+
+
+def _turn_to_compile(path: Path) -> IO[bytes] | None:
+    """A lock on an entry, once no other process has it; None where there are no locks, or after long enough.
+
+    It only saves work: an entry that two processes write is whole all the same.
+    """
+    try:
+        import fcntl
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        turn = path.with_suffix(".lock").open("ab")
+    except (ImportError, OSError):
+        return None
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return turn
+        except BlockingIOError:
+            if time.monotonic() < end:
+                time.sleep(_GLANCE)
+                continue
+        except OSError:
+            pass
+        turn.close()
+        return None
+
+
+def _end_turn(path: Path, turn: IO[bytes] | None) -> None:
+    if turn is not None:
+        with contextlib.suppress(OSError):
+            path.with_suffix(".lock").unlink()
+        turn.close()
 
 
 def cache_folder() -> Path | None:

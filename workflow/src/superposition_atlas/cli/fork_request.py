@@ -29,8 +29,8 @@ _STREAMS = (0, 1, 2)
 
 
 def identity() -> list[str]:
-    """What a process and its fork server have in common: the Python, and the package that it imports."""
-    return [sys.executable, str(Path(__file__).parents[1])]
+    """What a process and its fork server have in common: the Python, its environment, and the package."""
+    return [os.path.realpath(sys.executable), sys.prefix, str(Path(__file__).parents[1])]
 
 
 def ending_of_fork() -> int | None:

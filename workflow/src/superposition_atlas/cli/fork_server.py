@@ -89,7 +89,10 @@ class ForkServer:
         return None
 
     def _accept(self) -> Callable[[], int] | None:
-        connection, _ = self._listening.accept()
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:
+            return None
         connection.settimeout(_PATIENCE)
         try:
             request, streams = _receive(connection)
@@ -98,24 +101,36 @@ class ForkServer:
             connection.close()
             return None
         self._import(next(iter(request["argv"][1:]), ""))
-        if request["identity"] != identity() or not _is_one_thread():
-            for descriptor in streams:
-                os.close(descriptor)
-            connection.close()
-            return None
-        report = os.memfd_create("report")
-        process = os.fork()
-        if process == 0:
+        started = self._fork() if request["identity"] == identity() else None
+        if started is not None and started[0] == 0:
             self._leave()
             connection.close()
-            return lambda: _run(request, streams, report)
+            return lambda: _run(request, streams, started[1])
         for descriptor in streams:
             os.close(descriptor)
+        if started is None:
+            connection.close()  # the job runs the command itself
+            return None
+        process = started[0]
         with suppress(OSError):
             connection.sendall(ENDING.pack(ACCEPTED))
-        self._forks[process] = (connection, report)
+        self._forks[process] = (connection, started[1])
         self._events.register(connection, selectors.EVENT_READ, process)
         return None
+
+    def _fork(self) -> tuple[int, int] | None:
+        """The process, 0 in the fork, and the file of its report; None where there can't be one."""
+        if not _is_one_thread():
+            return None
+        try:
+            report = os.memfd_create("report")
+        except OSError:
+            return None
+        try:
+            return os.fork(), report
+        except OSError:
+            os.close(report)
+            return None
 
     def _leave(self) -> None:
         """In a fork: gives up what is the server's."""
