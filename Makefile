@@ -36,7 +36,7 @@ smoke: $(VENV)/.installed
 
 # One process more than there are cores: a few tests wait for a browser or for Slurm.
 test: $(VENV)/.installed-dev
-	pytest -n $$(nproc) --dist loadgroup -m "not slow"
+	pytest -n $$(($$(nproc) + 1)) --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 check: $(VENV)/.installed-dev
 	ruff check

@@ -24,10 +24,10 @@ settings.load_profile("atlas")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One of pytest's workers runs all tests of a file: what they share is built, and compiled, once.
 
-    Files whose tests run whole workflows come first, so that no worker is left with one when the others have
-    ended.
+    Tests on Slurm, which wait most, come first, and then those that run whole workflows, so that no worker is
+    left with one when the others have ended (with xdist's `--no-loadscope-reorder`).
     """
-    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("slurm", "workflow")])
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -168,7 +168,7 @@ def test_modules_that_are_imported_by_name_are_the_packages_own() -> None:
         if ast.unparse(call.func).endswith("import_module")
     }
     # The module with an architecture's gradient, which the kernel's maker hands on.
-    named.remove(("fused_parts.py", "self.gradient"))
+    named.remove(("fused_form.py", "self.gradient"))
     # A module of the user's that an environment variable names.
     named.remove(("external_saes.py", "module_name"))
     # What forks of the very process have imported.

@@ -11,16 +11,11 @@ for loops that gain nothing from being unrolled.
 Gradients lack the factor 2 / (n_hidden · batch_size), which `end_step` applies.
 """
 
-from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 
 from superposition_atlas.backends.numba_cache import compile_part
 from superposition_atlas.sae.architecture import NORM_EPSILON
-from superposition_atlas.sae.fused.fused_gradient import Sizes
+from superposition_atlas.sae.fused.fused_form import Form, Part
 from superposition_atlas.sae.fused.fused_rows import (
     BLOCK,
     TILE,
@@ -34,44 +29,7 @@ from superposition_atlas.sae.fused.fused_rows import (
 from superposition_atlas.sampling import stream
 from superposition_atlas.training.adam import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON
 
-Part = Any
-"""A function that kernels call, as numba holds it."""
-
 _SAE_INPUTS = int(stream.Purpose.SAE_INPUTS)
-
-
-@dataclass(frozen=True)
-class Form:
-    """Constants that a kernel is compiled for.
-
-    Parameters lie in the order W_enc, W_dec, b_enc, b_dec, the architecture's own.
-    """
-
-    gradient: str
-    """Name of the architecture's module."""
-    tied: bool
-    n_features: int
-    n_hidden: int
-    n_latents: int
-    n_parameters: int
-    structured: bool
-    """Whether features share words."""
-
-    @property
-    def module(self) -> ModuleType:
-        """The architecture's module."""
-        return import_module(self.gradient)
-
-    @property
-    def sizes(self) -> Sizes:
-        """What the architecture's module needs to know."""
-        W_dec = self.n_hidden * self.n_latents
-        return Sizes(self.n_hidden, self.n_latents, W_dec, 2 * W_dec + self.n_latents + self.n_hidden)
-
-    @property
-    def decoder(self) -> tuple[int, int, int]:
-        """Weight d of latent j of the decoder is stored at first + j row + d column: in W_enc if tied."""
-        return (0, 1, self.n_latents) if self.tied else (self.n_hidden * self.n_latents, self.n_hidden, 1)
 
 
 def begin_step(form: Form) -> Part:

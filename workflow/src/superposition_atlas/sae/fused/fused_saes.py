@@ -31,9 +31,9 @@ from superposition_atlas.backends.numba_cache import UNCOUNTED, compile_kernel
 from superposition_atlas.backends.threads import run_in_groups
 from superposition_atlas.sae.architecture import Architecture, SAEState, TrainingData, warmup
 from superposition_atlas.sae.ensemble import SAESettings
+from superposition_atlas.sae.fused.fused_form import Form
 from superposition_atlas.sae.fused.fused_gradient import Goal, Model, Rows, Sums
 from superposition_atlas.sae.fused.fused_parts import (
-    Form,
     add_gradients,
     begin_step,
     encode_block,

@@ -6,7 +6,7 @@ Among equal values the first in order of sample and latent wins, as in the refer
 import numpy as np
 
 from superposition_atlas.backends.numba_cache import compile_part
-from superposition_atlas.sae.fused.fused_parts import Form, Part
+from superposition_atlas.sae.fused.fused_form import Form, Part
 from superposition_atlas.sae.fused.fused_rows import BLOCK, QUADS, add_scaled, called, correlate, inlined
 
 LARGEST_BITS = 2**31 - 1
