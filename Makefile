@@ -29,7 +29,7 @@ all: $(VENV)/.installed
 	snakemake --cores $(CORES) all
 	@python -m superposition_atlas summary
 
-# Runs the whole chain on a tiny configuration, in about three minutes, in a folder of its own.
+# Runs the whole chain on a tiny configuration, in about a minute, in a folder of its own.
 smoke: $(VENV)/.installed
 	snakemake --cores $(CORES) --directory smoke --configfile config/smoke.yaml -- all
 	@cd smoke && python -m superposition_atlas summary
