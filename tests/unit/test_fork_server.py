@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,9 +41,11 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Iterator[subproc
     monkeypatch.chdir(tmp_path)
     started = forks.start_fork_server()
     assert started is not None
+    folder = Path(os.environ[FORK_SERVER]).parent
     yield started
     started.kill()
     started.communicate()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -40,9 +41,14 @@ def start_fork_server() -> "subprocess.Popen[bytes] | None":
             start_new_session=True,
         )
         os.environ[FORK_SERVER] = address
-        atexit.register(server.communicate)
+        atexit.register(_end, server, folder)
         return server
     return None
+
+
+def _end(server: "subprocess.Popen[bytes]", folder: str) -> None:
+    server.communicate()
+    shutil.rmtree(folder, ignore_errors=True)  # where the server could not: it was killed
 
 
 def count_forks(benchmark: Any, server: "subprocess.Popen[bytes]") -> None:
