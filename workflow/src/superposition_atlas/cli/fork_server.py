@@ -38,6 +38,7 @@ from superposition_atlas.cli.fork_request import ACCEPTED, ENDING, LENGTH, SIGNA
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 10.0
 """Seconds that a request may take to arrive."""
+_INTERRUPTED = 130
 _TOO_LARGE = ("torch", "triton")
 """Packages that few jobs import, at 200 MB each: every fork would hold them."""
 
@@ -214,7 +215,6 @@ def _is_one_thread() -> bool:
 def _run(request: dict[str, Any], streams: list[int], report: int) -> int:
     """Runs a command in a fork, and reports what it imported."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream, own in zip(streams, (0, 1, 2), strict=True):
         os.dup2(stream, own)
         os.close(stream)
@@ -228,6 +228,8 @@ def _run(request: dict[str, Any], streams: list[int], report: int) -> int:
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"job {request['client']}")
     before = set(sys.modules)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         from superposition_atlas.cli.main import main
 
@@ -243,6 +245,9 @@ def _end(command: Callable[[], int]) -> NoReturn:
     status = 1
     try:
         status = command()
+    except KeyboardInterrupt:  # before the command began, which would say so itself
+        print("error: the job was interrupted before it began; run the same command again", file=sys.stderr)
+        status = _INTERRUPTED
     except SystemExit as ending:  # of argparse
         status = ending.code if isinstance(ending.code, int) else 1
     except BaseException:
@@ -271,8 +276,9 @@ def serve(descriptor: int, folder: Path) -> int:
     life = os.dup(0)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    # Its session has no terminal: Ctrl-C is the job's process's, which passes it on.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Its session has no terminal: Ctrl-C reaches the job's process, which passes it on, and a fork takes it when
+    # it is ready to.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with socket.socket(fileno=descriptor) as listening:
         command = ForkServer(listening, life).serve()
     if command is not None:
