@@ -276,8 +276,8 @@ def serve(descriptor: int, folder: Path) -> int:
     life = os.dup(0)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    # Its session has no terminal: Ctrl-C reaches the job's process, which passes it on. A fork takes it when it
-    # is ready to.
+    # Its session has no terminal: Ctrl-C reaches the job's process, which passes it on. A fork takes it when
+    # it is ready to.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with socket.socket(fileno=descriptor) as listening:
         command = ForkServer(listening, life).serve()
