@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,9 +68,14 @@ def begun(server: "subprocess.Popen[bytes]") -> "tuple[subprocess.Popen[str], ps
     return job, until(lambda: fork_of(job, server))
 
 
-def fork_of(job: "subprocess.Popen[str]", server: "subprocess.Popen[bytes]") -> psutil.Process | None:
+def fork_of(job: "subprocess.Popen[Any]", server: "subprocess.Popen[bytes]") -> psutil.Process | None:
     found = [fork for fork in psutil.Process(server.pid).children() if fork.name() == f"job {job.pid}"]
     return found[0] if found else None
+
+
+def listens(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(address) == 0
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -112,7 +118,7 @@ def test_a_fork_works_in_its_job_s_folder_with_its_environment(
     job = subprocess.Popen(
         SCHEDULES, stdin=subprocess.PIPE, cwd="elsewhere", env=os.environ | {"LIKE": "this"}
     )
-    fork = until(lambda: fork_of(job, server))  # type: ignore[arg-type]
+    fork = until(lambda: fork_of(job, server))
     assert (fork.cwd(), psutil.Process(job.pid).cwd()) == (str(tmp_path / "elsewhere"),) * 2
     job.communicate(SPEC.encode())
     assert job.returncode == 0
@@ -139,7 +145,6 @@ def test_the_server_imports_what_a_command_imported(server: "subprocess.Popen[by
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_fork_as_it_ends_a_command(server: "subprocess.Popen[bytes]", number: int) -> None:
     job, fork = begun(server)
-    time.sleep(1.0)  # so that the command waits for its input
     job.send_signal(number)
     job.wait(60)  # before its input ends
     _, said = job.communicate()
@@ -182,7 +187,8 @@ def test_a_job_with_another_package_runs_by_itself(server: "subprocess.Popen[byt
     job = subprocess.Popen(
         SCHEDULES, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(tmp_path / "copy")}, text=True
     )
-    time.sleep(1.0)
+    # It imports by itself what forks have from the server.
+    until(lambda: "numpy" in Path(f"/proc/{job.pid}/maps").read_text())
     assert psutil.Process(server.pid).children() == []
     job.communicate(SPEC)
     assert job.returncode == 0
@@ -194,7 +200,7 @@ def test_the_server_ends_with_the_run_after_its_last_fork(server: "subprocess.Po
     job, fork = begun(server)
     assert server.stdin is not None
     server.stdin.close()
-    time.sleep(0.5)
+    until(lambda: not listens(os.environ[FORK_SERVER]))
     assert server.poll() is None
     assert fork.is_running()
     job.communicate(SPEC)

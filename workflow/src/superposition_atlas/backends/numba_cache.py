@@ -251,7 +251,7 @@ def _turn_to_compile(path: Path) -> IO[bytes] | None:
             fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return turn
         except BlockingIOError:
-            if time.monotonic() < end:
+            if time.monotonic() < end:  # a lock can't be waited for with a limit
                 time.sleep(_GLANCE)
                 continue
         except OSError:

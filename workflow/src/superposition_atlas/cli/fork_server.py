@@ -101,8 +101,7 @@ class ForkServer:
         except (OSError, ValueError, EOFError):
             connection.close()
             return None
-        self._import(next(iter(request["argv"][1:]), ""))
-        started = self._fork() if request["identity"] == identity() else None
+        started = self._prepared_fork(request) if request["identity"] == identity() else None
         if started is not None and started[0] == 0:
             self._leave()
             connection.close()
@@ -119,8 +118,9 @@ class ForkServer:
         self._events.register(connection, selectors.EVENT_READ, process)
         return None
 
-    def _fork(self) -> tuple[int, int] | None:
+    def _prepared_fork(self, request: dict[str, Any]) -> tuple[int, int] | None:
         """The process, 0 in the fork, and the file of its report; None where there can't be one."""
+        self._import(next(iter(request["argv"][1:]), ""))
         if not _is_one_thread():
             return None
         try:
@@ -249,7 +249,10 @@ def _end(command: Callable[[], int]) -> NoReturn:
         print("error: the job was interrupted before it began; run the same command again", file=sys.stderr)
         status = _INTERRUPTED
     except SystemExit as ending:  # of argparse
-        status = ending.code if isinstance(ending.code, int) else 1
+        if ending.code is None or isinstance(ending.code, int):
+            status = ending.code or 0
+        else:
+            print(ending.code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     atexit._run_exitfuncs()

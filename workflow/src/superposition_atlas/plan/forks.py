@@ -58,16 +58,14 @@ def count_forks(benchmark: Any, server: "subprocess.Popen[bytes]") -> None:
         benchmark: Snakemake's module.
         server: its process.
     """
+    make_timer = benchmark.BenchmarkTimer
 
-    class Timer(benchmark.BenchmarkTimer):  # type: ignore[misc]
-        main: Any
+    def timer(*arguments: Any, **options: Any) -> Any:
+        made = make_timer(*arguments, **options)
+        made.main = _WithForks(made.main, type(made.main)(server.pid))
+        return made
 
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            process: Any = self.main
-            self.main = _WithForks(process, type(process)(server.pid))
-
-    benchmark.BenchmarkTimer = Timer
+    benchmark.BenchmarkTimer = timer
 
 
 class _WithForks:
@@ -83,11 +81,12 @@ class _WithForks:
     def children(self, recursive: bool = False) -> list[Any]:
         own = self._process.children(recursive=recursive)
         names = {f"job {process.pid}" for process in chain([self._process], own)}
-        return [*own, *(fork for fork in self._server.children() if _name(fork) in names)]
+        return [*own, *(fork for fork in self._server.children() if _name(fork.pid) in names)]
 
 
-def _name(process: Any) -> str | None:
+def _name(process: int) -> str | None:
+    """What a process is called; None where it has ended."""
     try:
-        return str(process.name())
-    except Exception:  # psutil's: the process has ended
+        return Path(f"/proc/{process}/comm").read_text().rstrip()
+    except OSError:
         return None
